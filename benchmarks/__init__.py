@@ -1,0 +1,1 @@
+"""One file a question, always side by side with a peer: `python -m benchmarks.NAME`."""

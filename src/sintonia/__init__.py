@@ -1,0 +1,54 @@
+"""The public API, loaded on first use; importing it never imports torch and never prints.
+
+The environment variables below silence the telemetry and the noise of dependencies. They must be set before
+those are imported, and nothing of ours is imported earlier than this file. A value set by the user wins.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",  # no base comes from the hub
+    "TOKENIZERS_PARALLELISM": "true",  # unset, it complains about every child process
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+for _name, _value in _QUIET.items():
+    os.environ.setdefault(_name, _value)
+
+_PUBLIC = {
+    "Finding": "records",
+    "Progress": "pipeline",
+    "Recipe": "settings",
+    "RunFolder": "runs",
+    "SintoniaError": "errors",
+    "Verdict": "records",
+    "improve": "pipeline",
+    "load_recipe": "recipe",
+    "make_recipe": "recipe",
+    "request_pause": "pipeline",
+    "start": "pipeline",
+}
+
+__all__ = [  # noqa: PLE0604
+    *_PUBLIC
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module `sintonia` has no attribute `{name}`")
+    return getattr(import_module(f"sintonia.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,5 @@
+"""Phase 1: which base model, why, and does it fit. It reads the catalog and the machine, never the data."""
+
+from sintonia.choose.base import choose
+
+__all__ = ["choose"]

@@ -1,0 +1,39 @@
+"""Carries a run out in front of a person: log, signals, progress, verdict. The commands that train share it.
+
+It computes nothing: the pipeline does, and loads torch only when it trains.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sintonia.cli.interrupting import pausing
+from sintonia.cli.journal import keep_log
+from sintonia.cli.screen import say, show_json, show_verdict, watching
+from sintonia.errors import RequirementNotMet
+from sintonia.pipeline import improve
+from sintonia.records import Change
+from sintonia.runs import RunFolder
+
+
+def carry_out(run: RunFolder, *, as_json: bool, require: str | None = None, change: Change | None = None) -> int:
+    """Runs the whole process, or what is left of it, and shows its verdict.
+
+    Raises:
+        RequirementNotMet: the verdict is not the one required.
+        Interrupted: a signal paused the run.
+    """
+    keep_log(run)
+    say(f"run       {os.path.relpath(run.path)}")
+    with watching() as show, pausing(run, show) as listener:
+        verdict = improve(run, listener, change)
+    show_verdict(run, verdict)
+    if as_json:
+        show_json(verdict)
+    if require and verdict.outcome != require:
+        raise RequirementNotMet(
+            f"the verdict is `{verdict.outcome}`",
+            expected=f"`{require}`, as --require says",
+            hint="the report says why and what to try next",
+        )
+    return 0

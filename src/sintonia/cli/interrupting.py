@@ -1,0 +1,80 @@
+"""What Ctrl-C and SIGTERM mean while a run is under way: the first pauses it, the second leaves at once.
+
+In training the pause is a word in the run folder, read at each step, so that a checkpoint is saved first;
+between stages it is enough to stop, because every finished stage is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sintonia.errors import Interrupted
+from sintonia.pipeline import Listener, Progress, request_pause
+from sintonia.runs import RunFolder
+
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+def resume_command(run: RunFolder) -> str:
+    """The command that goes on with a run, ready to be pasted."""
+    path = os.path.relpath(run.path)
+    return f"sintonia resume {shlex.quote(str(run.path) if path.startswith('..') else path)}"
+
+
+@contextmanager
+def pausing(run: RunFolder, show: Listener) -> Iterator[Listener]:
+    """Within it, signals pause the run. Gives the listener that the pipeline should speak to.
+
+    Raises:
+        Interrupted: a signal came; whatever it led to is told as one pause, with the way to go on.
+    """
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, _frame: Any) -> None:
+        received.append(number)
+        if len(received) > 1:
+            _leave(run, number)
+        _write("\npausing as soon as the work is safe; once more leaves at once\n")
+        request_pause(run)
+
+    def listen(progress: Progress) -> None:
+        show(progress)
+        if received and progress.event is None:
+            raise _interrupted(run, received[0])
+        if received:
+            request_pause(run)  # the turn may have begun after the signal came
+
+    try:
+        for number in before:
+            signal.signal(number, ask)
+        yield listen
+    except (Exception, KeyboardInterrupt) as error:
+        if not received and not isinstance(error, Interrupted | KeyboardInterrupt):
+            raise
+        raise _interrupted(run, received[0] if received else signal.SIGINT) from error
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+def _interrupted(run: RunFolder, number: int) -> Interrupted:
+    hint = f"`{resume_command(run)}` goes on"
+    return Interrupted("paused, nothing is lost", signal_number=number, hint=hint)
+
+
+def _write(text: str) -> None:
+    # A signal may land inside a print: the buffered stream cannot be used here.
+    os.write(2, text.encode())
+
+
+def _leave(run: RunFolder, number: int) -> None:
+    cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
+    _write(f"{cursor}left at once\nhint: `{resume_command(run)}` goes on from the last checkpoint\n")
+    os._exit(128 + number)

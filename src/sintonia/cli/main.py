@@ -1,0 +1,130 @@
+"""The table of commands, each imported when it is called, and the one place where an error meets the shell.
+
+It computes nothing. `sintonia --help` imports neither Typer nor torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from sintonia import __version__
+from sintonia.errors import SintoniaError, StorageError, UsageError, nearest
+
+COMMANDS = {
+    "quickstart": "See the whole process on smart-home commands, in a few minutes.",
+    "tune": "Fine-tune a model on your labelled examples, with proof that it is better.",
+    "resume": "Go on with a run that was interrupted.",
+    "adjust": "Propose the next change to a run, and with --apply carry it out.",
+    "report": "Write report.html and card.md of a run again, and show its verdict.",
+    "runs": "List the runs below a folder.",
+    "predict": "Answer new texts with the model of a run.",
+}
+"""Name and summary of each command; `sintonia.cli.<name>` holds a function of the same name."""
+
+_PAGE = """\
+Usage: sintonia COMMAND [ARGUMENTS] [OPTIONS]
+
+Fine-tune a pre-trained model on your labelled examples, with proof that it is better.
+
+Commands:
+{commands}
+
+Options:
+  --version  Show the version.
+  --help     Show this page; `sintonia COMMAND --help` explains one command.
+
+Start here: `sintonia quickstart`, then `sintonia tune FILE` with your own CSV or JSONL."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(words)
+    except SintoniaError as error:
+        return _show(error)
+    except BrokenPipeError:
+        # The reader of our output has gone (`sintonia runs | head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _show(_storage_error(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return _show_unexpected(error)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(_help())
+        return 0
+    if words[0] in ("--version", "-V"):
+        print(f"sintonia {__version__}")
+        return 0
+    name, *rest = words
+    if name.startswith("-"):
+        raise UsageError(f"unknown option `{name}`", hint="`sintonia --help` lists the commands")
+    if name not in COMMANDS:
+        raise UsageError(f"unknown command `{name}`", hint=f"did you mean {nearest(name, COMMANDS)}?")
+    return _call(name, rest)
+
+
+def _call(name: str, words: list[str]) -> int:
+    """Parses the words after the command's name with Typer and calls its function."""
+    import typer
+
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command()(getattr(import_module(f"sintonia.cli.{name}"), name))
+    try:
+        return app(args=words, prog_name=f"sintonia {name}", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        options = getattr(error, "possibilities", None)
+        hint = f"did you mean {nearest(str(getattr(error, 'option_name', '')), options)}? " if options else ""
+        what = getattr(error, "message", "") if options else error.format_message()
+        raise UsageError(what.rstrip("."), hint=f"{hint}see `sintonia {name} --help`") from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{summary}" for name, summary in COMMANDS.items()]
+    return _PAGE.format(commands="\n".join(lines))
+
+
+def _show(error: SintoniaError) -> int:
+    """Renders an error in its three parts, without a traceback, and gives its exit code."""
+    where = f"{error.where}: " if error.where else ""
+    print(f"error: {where}{error.what}", file=sys.stderr)
+    if error.expected:
+        print(f"expected: {error.expected}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)
+    return error.exit_code
+
+
+def _storage_error(error: OSError) -> StorageError:
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = "free some space" if is_full else "check the path and the permissions"
+    return StorageError(f"cannot use `{error.filename or 'a file'}`: {error.strerror or error}", hint=hint)
+
+
+def _show_unexpected(error: Exception) -> int:
+    """A mistake of ours: one line for the person, the traceback for whoever mends it."""
+    from sintonia.cli.journal import log_traceback
+
+    path = log_traceback(error)
+    message = (str(error).splitlines() or ["no message"])[0][:200]
+    hint = f"this is a defect of sintonia; the traceback is in {path}"
+    return _show(SintoniaError(f"unexpected {type(error).__name__}: {message}", hint=hint))

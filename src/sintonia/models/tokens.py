@@ -1,0 +1,60 @@
+"""Texts to token ids, and token lists to batches that waste no work on padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The token ids of each text, and how many texts were cut at `max_tokens`."""
+
+    ids: list[list[int]]
+    num_truncated: int
+
+
+def tokenize(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> Tokens:
+    """Token ids with the special tokens of the base; longer texts are cut at the end, and counted."""
+    if not texts:
+        return Tokens([], 0)
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.backend_tokenizer.no_truncation()
+    num_special = len(tokenizer.backend_tokenizer.encode("").ids)
+    long = [encoding.ids for encoding in tokenizer.backend_tokenizer.encode_batch(list(texts))]
+    num_truncated = sum(len(ids) > max_tokens for ids in long)
+    if num_truncated:
+        tokenizer.backend_tokenizer.enable_truncation(max(max_tokens, num_special + 1))
+        long = [encoding.ids for encoding in tokenizer.backend_tokenizer.encode_batch(list(texts))]
+        tokenizer.backend_tokenizer.no_truncation()
+    return Tokens(long, num_truncated)
+
+
+def pad(token_lists: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor | None]:
+    """Ids (batch, longest) padded with 0, and the mask; no mask when all are equally long."""
+    lengths = [len(ids) for ids in token_lists]
+    longest = max(lengths)
+    if min(lengths) == longest:
+        return torch.tensor(token_lists, dtype=torch.long), None
+    ids = torch.zeros(len(lengths), longest, dtype=torch.long)
+    mask = torch.zeros(len(lengths), longest, dtype=torch.long)
+    for row, tokens in enumerate(token_lists):
+        ids[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
+        mask[row, : len(tokens)] = 1
+    return ids, mask
+
+
+def buckets(lengths: Sequence[int], most_tokens: int) -> list[list[int]]:
+    """Positions grouped, shortest first, so that no group computes more than `most_tokens` padded tokens."""
+    order = sorted(range(len(lengths)), key=lambda position: (lengths[position], position))
+    groups: list[list[int]] = []
+    for position in order:
+        if groups and (len(groups[-1]) + 1) * lengths[position] <= most_tokens:
+            groups[-1].append(position)
+        else:
+            groups.append([position])
+    return groups

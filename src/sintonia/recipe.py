@@ -1,0 +1,170 @@
+"""Loads, validates, overrides and identifies a Recipe. It fills no `auto`: that is `resolve.py`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from sintonia.errors import SintoniaError, UsageError, nearest
+from sintonia.files import SCHEMA, storage_errors, to_json
+from sintonia.settings import Recipe
+
+
+@cache
+def _adapter() -> TypeAdapter[Recipe]:
+    return TypeAdapter(Recipe)
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON schema of a recipe, with the documentation of each setting."""
+    return _adapter().json_schema()
+
+
+def setting_names() -> tuple[str, ...]:
+    """All settings by their dotted names, `training.learning_rate` and so on."""
+    names: list[str] = []
+    for name, value in dataclasses.asdict(_defaults()).items():
+        if isinstance(value, dict) and name != "columns":
+            names += [f"{name}.{inner}" for inner in value]
+        else:
+            names.append(name)
+    return tuple(names)
+
+
+def make_recipe(body: dict[str, Any], *, where: str = "") -> Recipe:
+    """A checked recipe from nested plain values.
+
+    Raises:
+        UsageError: unknown settings (with the nearest names) or wrong values, all in one message.
+    """
+    try:
+        return _adapter().validate_python(body)
+    except ValidationError as error:
+        raise UsageError("; ".join(_problem(one) for one in error.errors(include_url=False)), where=where) from None
+
+
+def _defaults() -> Recipe:
+    return make_recipe({"data": {"path": "x"}})
+
+
+def _problem(error: Any) -> str:
+    """One validation error in the words of a person."""
+    parts = [str(part) for part in error["loc"]]
+    known = setting_names()
+    dotted = next((".".join(parts[:k]) for k in (2, 1) if ".".join(parts[:k]) in known), ".".join(parts))
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"unknown setting `{dotted}` (did you mean {nearest(dotted, known)}?)"
+    if error["type"] in ("missing", "missing_argument"):
+        return f"`{dotted}` is missing"
+    return f"`{dotted}`: {error['msg']} (got {str(error['input'])[:60]!r})"
+
+
+def load_recipe(path: Path | str) -> dict[str, Any]:
+    """The nested plain values of a YAML recipe, not yet checked (overrides come first).
+
+    Raises:
+        UsageError: the file is not YAML, or not a mapping.
+        StorageError: the file cannot be read.
+    """
+    path = Path(path)
+    with storage_errors(path):
+        text = path.read_text(encoding="utf-8", errors="strict") if path.is_file() else None
+    if text is None:
+        raise UsageError(f"there is no recipe `{path}`", hint="check the path")
+    try:
+        body = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise UsageError("this is not YAML", where=f"{path}{line}", hint="check indentation and quotes") from None
+    if not isinstance(body, dict):
+        raise UsageError("a recipe is a mapping of settings", where=str(path))
+    if body.pop("schema", SCHEMA) != SCHEMA:
+        raise UsageError("this recipe is of a newer schema", where=str(path), hint="upgrade sintonia")
+    return body
+
+
+def override(body: dict[str, Any], dotted: str) -> None:
+    """Applies `training.learning_rate=2e-4` to nested values, in place. Numbers may be written as YAML or 2e-4.
+
+    Raises:
+        UsageError: not of the form `setting=value`, or no such setting.
+    """
+    name, equals, text = dotted.partition("=")
+    known = setting_names()
+    if not equals:
+        raise UsageError(f"`{dotted}` is not `setting=value`", hint=f"for example {nearest(name, known, 1)}=...")
+    if name not in known:
+        raise UsageError(f"unknown setting `{name}`", hint=f"did you mean {nearest(name, known)}?")
+    try:
+        value: Any = float(text) if "e" in text.lower() else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
+        value = text
+    *outer, last = name.split(".")
+    for key in outer:
+        body = body.setdefault(key, {})
+    body[last] = value
+
+
+def recipe_id(recipe: Recipe) -> str:
+    """16 hex digits of the content of the recipe, without the budget and the paths."""
+    body = to_json(recipe)
+    body.pop("budget_seconds")
+    body["data"].pop("path")
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def check_values(recipe: Recipe) -> Recipe:
+    """The recipe, when its numbers make sense together.
+
+    Raises:
+        UsageError: numbers out of their range, all in one message.
+    """
+    training, problems = recipe.training, []
+    ranges = {
+        "epochs": (training.epochs, 0.0, 1000.0),
+        "learning_rate": (training.learning_rate, 0.0, 10.0),
+        "batch_examples": (training.batch_examples, 1, 4096),
+        "micro_tokens": (training.micro_tokens, 16, 10**7),
+        "warmup_fraction": (training.warmup_fraction, 0.0, 0.9),
+        "weight_decay": (training.weight_decay, 0.0, 1.0),
+        "dropout": (training.dropout, 0.0, 0.9),
+        "clip_norm": (training.clip_norm, 0.0, 1e6),
+        "evaluations": (training.evaluations, 1, 1000),
+        "patience": (training.patience, 1, 1000),
+        "checkpoint_steps": (training.checkpoint_steps, 1, 10**9),
+        "max_tokens": (training.max_tokens, 4, 10**6),
+    }
+    for name, (value, low, high) in ranges.items():
+        if not isinstance(value, str) and not low <= value <= high:
+            problems.append(f"`training.{name}` is {value}, not within {low} to {high}")
+    if not 0 <= recipe.evaluation.margin < 1:
+        problems.append(f"`evaluation.margin` is {recipe.evaluation.margin}, not a fraction below 1")
+    if not 0.5 <= recipe.evaluation.confidence < 1:
+        problems.append(f"`evaluation.confidence` is {recipe.evaluation.confidence}, not within 0.5 to 1")
+    if recipe.adjusting.turns < 1:
+        problems.append("`adjusting.turns` is below 1")
+    if training.epochs == 0 or training.learning_rate == 0:
+        problems.append("`training.epochs` and `training.learning_rate` must be above 0")
+    if problems:
+        raise UsageError("; ".join(problems))
+    return recipe
+
+
+__all__ = [
+    "SintoniaError",
+    "check_values",
+    "load_recipe",
+    "make_recipe",
+    "override",
+    "recipe_id",
+    "recipe_schema",
+    "setting_names",
+]

@@ -1,0 +1,10 @@
+"""What a person reads at the end: `report.html` and `card.md`, made from the run folder alone.
+
+It computes no score and decides nothing: every number comes from a record that another room wrote. Jinja2 and
+matplotlib are imported when something is written, never before.
+"""
+
+from sintonia.report.card import write_card
+from sintonia.report.page import write_report
+
+__all__ = ["write_card", "write_report"]

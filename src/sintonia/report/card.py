@@ -1,0 +1,48 @@
+"""Writes `card.md`: the model card, in Markdown, that travels with the weights.
+
+Unlike the page it quotes no example and no path of this machine, so that it can be given away.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sintonia.files import write_atomic
+from sintonia.report import summaries
+from sintonia.report.contents import Contents, read_contents
+from sintonia.report.page import environment, page_values
+from sintonia.runs import RunFolder
+
+MEANINGFUL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
+
+
+def write_card(run: RunFolder) -> Path:
+    """Writes `card.md` in the run folder.
+
+    Raises:
+        StorageError: the run folder cannot be written.
+    """
+    path = run.file("card.md")
+    write_atomic(path, render_card(read_contents(run)).encode())
+    return path
+
+
+def render_card(contents: Contents) -> str:
+    """The card as Markdown text."""
+    found = environment(escapes=False)
+    found.filters["plain"] = plain
+    text = found.get_template("card.md.j2").render(card_values(contents))
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def card_values(contents: Contents) -> dict[str, object]:
+    """What the card shows: the values of the page without pictures and quotations."""
+    values = page_values(contents)
+    shown = ("run", "name", "verdict", "words", "confidence", "margin", "bars", "blind", "bill", "findings")
+    return {**{key: values[key] for key in shown}, "pairs": summaries.worst_pairs(contents, most=5)}
+
+
+def plain(text: object) -> str:
+    """The text on one line, with the characters that mean something in Markdown escaped."""
+    return MEANINGFUL.sub(r"\\\1", " ".join(str(text).split()))

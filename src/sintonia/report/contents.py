@@ -1,0 +1,198 @@
+"""Reads everything a report tells from the run folder. It writes nothing and changes no number.
+
+Each part is optional: what is missing is left out, what is damaged is named in `problems`, so that a report
+can always be written, also of a run that is not finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from sintonia.errors import SintoniaError
+from sintonia.files import from_json, read_json, read_lines
+from sintonia.records import (
+    Base,
+    Evaluation,
+    Finding,
+    Prepared,
+    Resolved,
+    Resources,
+    Scorecard,
+    SetAside,
+    Turn,
+    Verdict,
+)
+from sintonia.runs import RunFolder
+from sintonia.settings import Recipe
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One test example with what the base and the tuned model answered."""
+
+    id: str
+    input: str
+    target: str
+    base: str
+    tuned: str
+    loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """All that the run folder says, as records."""
+
+    path: Path
+    recipe: Recipe | None
+    prepared: Prepared | None
+    base: Base | None
+    turns: tuple[Turn, ...]
+    turn: Turn | None
+    """The turn that was judged; the newest one as long as there is no verdict."""
+    evaluations: tuple[Evaluation, ...]
+    scorecards: dict[str, Scorecard]
+    """Test scorecards by subject (the name of a rung); the tuned model is `tuned`."""
+    answers: tuple[Answer, ...]
+    verdict: Verdict | None
+    findings: tuple[Finding, ...]
+    set_aside: tuple[SetAside, ...]
+    estimated: Resources | None
+    measured: Resources | None
+    resolved: tuple[Resolved, ...]
+    model_form: str
+    """`sentence-transformers`, `transformers`, or empty when no model is saved yet."""
+    problems: tuple[str, ...]
+    """Files that are there and could not be read."""
+
+
+class _Reader:
+    """Reads one part after the other and remembers which could not be read."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.problems: list[str] = []
+
+    def guarded(self, read: Callable[[], T], otherwise: T) -> T:
+        try:
+            return read()
+        except (SintoniaError, OSError, ValueError, yaml.YAMLError) as error:
+            self.problems.append(str(error))
+            return otherwise
+
+    def record(self, relative: str, cls: type[T]) -> T | None:
+        return self.guarded(lambda: self.run.read(relative, cls), None)
+
+    def lines(self, relative: str, cls: type[T]) -> tuple[T, ...]:
+        return self.guarded(lambda: tuple(self.run.lines(relative, cls)), ())
+
+
+def read_contents(run: RunFolder) -> Contents:
+    """Everything in the run folder that a report can tell."""
+    reader = _Reader(run)
+    prepared = reader.record("prepared.json", Prepared)
+    verdict = reader.record("verdict.json", Verdict)
+    turns = _turns(reader)
+    turn = _judged_turn(turns, verdict)
+    folder = _turn_folder(run, turn)
+    bills: tuple[Resources | None, Resources | None] = (None, None)
+    estimated, measured = reader.guarded(lambda: _resources(run), bills)
+    return Contents(
+        path=run.path,
+        recipe=reader.guarded(run.recipe, None),
+        prepared=prepared,
+        base=reader.record("base.json", Base),
+        turns=turns,
+        turn=turn,
+        evaluations=reader.lines(f"{folder}/evaluations.jsonl", Evaluation) if folder else (),
+        scorecards=_test_scorecards(reader, folder),
+        answers=reader.guarded(lambda: _answers(run, folder), ()),
+        verdict=verdict,
+        findings=_findings(reader, prepared, turn, verdict),
+        set_aside=reader.lines("data/set_aside.jsonl", SetAside),
+        estimated=estimated,
+        measured=measured,
+        resolved=turn.resolved if turn else reader.guarded(lambda: _resolved(run), ()),
+        model_form=_model_form(run.file("model")),
+        problems=tuple(reader.problems),
+    )
+
+
+def _turns(reader: _Reader) -> tuple[Turn, ...]:
+    paths = sorted(reader.run.file("turns").glob("*/turn.json"))
+    turns = [reader.record(f"turns/{path.parent.name}/turn.json", Turn) for path in paths]
+    return tuple(turn for turn in turns if turn is not None)
+
+
+def _judged_turn(turns: tuple[Turn, ...], verdict: Verdict | None) -> Turn | None:
+    if verdict is None:
+        return turns[-1] if turns else None
+    return next((turn for turn in turns if turn.number == verdict.turn), None)
+
+
+def _turn_folder(run: RunFolder, turn: Turn | None) -> str:
+    """The judged turn's folder; while the first turn is still training, the newest folder there is."""
+    if turn is not None:
+        return run.turn(turn.number)
+    folders = sorted(path.name for path in run.file("turns").glob("*") if path.is_dir())
+    return f"turns/{folders[-1]}" if folders else ""
+
+
+def _test_scorecards(reader: _Reader, folder: str) -> dict[str, Scorecard]:
+    if not folder:
+        return {}
+    cards: dict[str, Scorecard] = {}
+    for path in sorted(reader.run.file(f"{folder}/scorecards").glob("test-*.json")):
+        card = reader.record(f"{folder}/scorecards/{path.name}", Scorecard)
+        if card is not None:
+            cards[path.stem.removeprefix("test-")] = card
+            cards.setdefault(card.subject, card)
+    return cards
+
+
+def _answers(run: RunFolder, folder: str) -> tuple[Answer, ...]:
+    if not folder:
+        return ()
+    return tuple(from_json(Answer, body) for body in read_lines(run.file(f"{folder}/predictions/test.jsonl")))
+
+
+def _findings(
+    reader: _Reader, prepared: Prepared | None, turn: Turn | None, verdict: Verdict | None
+) -> tuple[Finding, ...]:
+    """The findings of the run, each once, wherever it was written down."""
+    found = [*reader.lines("findings.jsonl", Finding)]
+    found += prepared.findings if prepared else ()
+    found += turn.findings if turn else ()
+    found += verdict.causes if verdict else ()
+    return tuple({(one.code, one.message): one for one in reversed(found)}.values())[::-1]
+
+
+def _resources(run: RunFolder) -> tuple[Resources | None, Resources | None]:
+    body = read_json(run.file("resources.json")) or {}
+    estimated, measured = (_one_bill(body.get(basis), basis) for basis in ("estimated", "measured"))
+    return estimated, measured
+
+
+def _one_bill(body: dict[str, Any] | None, basis: str) -> Resources | None:
+    return from_json(Resources, {"basis": basis, **body}) if body else None
+
+
+def _resolved(run: RunFolder) -> tuple[Resolved, ...]:
+    path = run.file("resolved.yaml")
+    if not path.exists():
+        return ()
+    body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    settings = body.get("settings", ()) if isinstance(body, dict) else ()
+    return tuple(from_json(Resolved, one) for one in settings)
+
+
+def _model_form(folder: Path) -> str:
+    if (folder / "modules.json").exists():
+        return "sentence-transformers"
+    return "transformers" if (folder / "config.json").exists() else ""

@@ -1,0 +1,193 @@
+"""Writes `report.html`: one self-contained page for a person, made from the run folder alone.
+
+Here the records become what the template shows; the template holds the words, `figures` the pictures. The
+page asks for nothing from outside, runs no script, and escapes every text of the data. It computes no score.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from sintonia.files import write_atomic
+from sintonia.records import Evaluation, Place, Verdict
+from sintonia.report import summaries, wording
+from sintonia.report.contents import Contents, read_contents
+from sintonia.report.figures import SECOND, TUNED, Curve, Gap, curves_figure, difference_figure, ladder_figure
+from sintonia.runs import RunFolder
+
+LONGEST_TEXT = 400
+MOST_PLACES = 6
+FILTERS = (
+    wording.metric_name,
+    wording.percent,
+    wording.points,
+    wording.size_of_points,
+    wording.percent_range,
+    wording.points_range,
+    wording.p_value,
+    wording.duration,
+    wording.size,
+    wording.count,
+    wording.counted,
+    wording.setting_value,
+    wording.shortened,
+    wording.times,
+)
+
+
+def write_report(run: RunFolder) -> Path:
+    """Writes `report.html` in the run folder, readable by its owner only because it quotes test examples.
+
+    Parts that the run does not have yet are left out and said to be missing.
+
+    Raises:
+        StorageError: the run folder cannot be written.
+    """
+    path = run.file("report.html")
+    write_atomic(path, render(read_contents(run)).encode())
+    return path
+
+
+def render(contents: Contents) -> str:
+    """The page as text."""
+    template = environment(escapes=True).get_template("report.html.j2")
+    return f"{template.render(page_values(contents))}\n"
+
+
+def environment(*, escapes: bool) -> Any:
+    """The templates with our filters; `escapes` for HTML."""
+    import jinja2  # here, so that importing the package stays fast
+
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader("sintonia.report"),
+        autoescape=escapes,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: wording.readable(value) if type(value) is str else value,
+    )
+    found.filters.update({function.__name__: function for function in FILTERS})
+    found.filters.update(places=place_list, coded=coded)
+    return found
+
+
+def page_values(contents: Contents) -> dict[str, Any]:
+    """Everything the template shows."""
+    verdict = contents.verdict
+    bars = summaries.ladder(contents)
+    return {
+        "run": contents,
+        "name": contents.path.name,
+        "verdict": verdict,
+        "outcome": verdict.outcome if verdict else "unfinished",
+        "words": wording.OUTCOMES[verdict.outcome if verdict else "unfinished"],
+        "against_best_rung": wording.AGAINST_BEST_RUNG,
+        "confidence": contents.recipe.evaluation.confidence if contents.recipe else 0.95,
+        "margin": _margin(contents),
+        "difference": _difference(contents, verdict) if verdict else None,
+        "ladder": ladder_figure(bars, wording.metric_name(verdict.primary.metric)) if verdict else None,
+        "bars": bars,
+        "curves": _curves(contents),
+        "rounds": [_round(evaluation) for evaluation in contents.evaluations],
+        "pairs": summaries.worst_pairs(contents),
+        "wrong": summaries.most_wrong(contents.answers),
+        "longest_text": LONGEST_TEXT,
+        "findings": summaries.by_severity(contents.findings),
+        "aside": summaries.aside_groups(contents.set_aside),
+        "bill": summaries.bill(contents.estimated, contents.measured),
+        "blind": summaries.blind_spots(_metrics(contents)),
+        "command_path": shlex.quote(str(contents.path)),
+        "python_path": repr(str(contents.path)),
+    }
+
+
+def _margin(contents: Contents) -> float:
+    return contents.recipe.evaluation.margin if contents.recipe else 0.0
+
+
+def _metrics(contents: Contents) -> tuple[str, ...]:
+    if contents.verdict:
+        return (contents.verdict.primary.metric, *(one.metric for one in contents.verdict.secondary))
+    return (contents.prepared.primary_metric,) if contents.prepared else ()
+
+
+def _difference(contents: Contents, verdict: Verdict) -> Any:
+    gaps = [Gap(name="against the base", difference=verdict.primary.difference)]
+    worth = verdict.worth_tuning
+    if worth.best_rung != verdict.base:
+        gaps.append(Gap(name=f"against {worth.best_rung}", difference=worth.difference))
+    return difference_figure(gaps, _margin(contents), wording.metric_name(verdict.primary.metric))
+
+
+def _curves(contents: Contents) -> list[Any]:
+    """Losses on the left, the metric on the right; nothing without two validations."""
+    rounds = [_round(evaluation) for evaluation in contents.evaluations]
+    if len(rounds) < 2:
+        return []
+    steps = [one["step"] for one in rounds]
+    best = contents.turn.candidate.best_step if contents.turn else None
+    metric = contents.prepared.primary_metric if contents.prepared else "metric"
+    losses = [
+        Curve(
+            name="training",
+            steps=steps,
+            values=[one["train_loss"] for one in rounds],
+            colour=TUNED,
+            is_dashed=True,
+        ),
+        Curve(name="validation", steps=steps, values=[one["validation_loss"] for one in rounds], colour=SECOND),
+    ]
+    scores = [Curve(name="validation", steps=steps, values=[one["metric"] for one in rounds], colour=SECOND)]
+    if metric == "accuracy":
+        scores.insert(
+            0,
+            Curve(
+                name="training",
+                steps=steps,
+                values=[one["train_correct"] for one in rounds],
+                colour=TUNED,
+                is_dashed=True,
+            ),
+        )
+    return [
+        ("Loss (lower is better)", curves_figure("Loss", losses, best, is_percent=False)),
+        (
+            f"{wording.metric_name(metric).capitalize()} (higher is better)",
+            curves_figure(wording.metric_name(metric), scores, best, is_percent=True),
+        ),
+    ]
+
+
+def _round(evaluation: Evaluation) -> dict[str, float]:
+    return {
+        "step": evaluation.step,
+        "epoch": evaluation.epoch,
+        "train_loss": _mean(evaluation.train_losses),
+        "validation_loss": _mean(evaluation.validation_losses),
+        "train_correct": _mean(evaluation.train_correct),
+        "metric": evaluation.metric,
+    }
+
+
+def _mean(values: tuple[float, ...] | tuple[bool, ...]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def coded(text: str) -> Markup:
+    """The text escaped, with what stands between backticks set as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(wording.readable(text)))))
+
+
+def place_list(places: tuple[Place, ...]) -> str:
+    """`data.csv:3, 7, 12 and 40 more`, the file named once while it stays the same."""
+    shown, last = [], None
+    for place in places[:MOST_PLACES]:
+        shown.append(str(place.line) if place.file == last else f"{place.file}:{place.line}")
+        last = place.file
+    more = len(places) - len(shown)
+    return ", ".join(shown) + (f" and {wording.count(more)} more" if more else "")

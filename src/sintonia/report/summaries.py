@@ -1,0 +1,191 @@
+"""The small tables of a report, worked out from records: worst pairs, most wrong examples, bills, counts.
+
+Only counting and sorting: scores, intervals and verdicts are computed elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sintonia.metrics import METRICS
+from sintonia.records import Finding, Interval, Place, Resources, Scorecard, SetAside
+from sintonia.report.contents import Answer, Contents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A target that the tuned model takes for another label."""
+
+    target: str
+    prediction: str
+    count: int
+    of: int
+    """Test examples with this target."""
+    base_count: int | None
+    """How often the base makes the same mistake; unknown without its scorecard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongAnswer:
+    """One of the examples with the highest loss."""
+
+    answer: Answer
+    chance: float | None
+    """Probability that the tuned model gave to the target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LadderBar:
+    """One subject on the ladder with its test score."""
+
+    name: str
+    score: float
+    interval: Interval | None
+    kind: str
+    """`tuned`, `base`, `untrained` or `fitted`."""
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillRow:
+    """One line of the bill: promised against paid."""
+
+    name: str
+    estimated: float | None
+    measured: float | None
+    unit: str
+    """`seconds` or `bytes`."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Measured over estimated."""
+        return self.measured / self.estimated if self.estimated and self.measured is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsideGroup:
+    """Rows that were set aside for the same reason."""
+
+    reason: str
+    count: int
+    places: tuple[Place, ...]
+
+
+def worst_pairs(contents: Contents, most: int = 8) -> tuple[Pair, ...]:
+    """The pairs of labels that the tuned model confuses most often on the test."""
+    tuned = contents.scorecards.get("tuned")
+    if tuned is None:
+        return ()
+    base = contents.scorecards.get(contents.verdict.base) if contents.verdict else None
+    base_mistakes = _mistakes(base) if base else None
+    sizes = Counter(tuned.targets)
+    ranked = sorted(_mistakes(tuned).items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(
+        Pair(
+            target=pair[0],
+            prediction=pair[1],
+            count=number,
+            of=sizes[pair[0]],
+            base_count=None if base_mistakes is None else base_mistakes[pair],
+        )
+        for pair, number in ranked[:most]
+    )
+
+
+def _mistakes(card: Scorecard) -> Counter[tuple[str, str]]:
+    pairs = zip(card.targets, card.predictions, strict=True)
+    return Counter((target, prediction) for target, prediction in pairs if target != prediction)
+
+
+def most_wrong(answers: Iterable[Answer], most: int = 10) -> tuple[WrongAnswer, ...]:
+    """The examples with the highest loss; without losses, wrong ones in file order."""
+    known = [one for one in answers if one.loss is not None or one.tuned != one.target]
+    known.sort(key=lambda one: -math.inf if one.loss is None else one.loss, reverse=True)
+    return tuple(
+        WrongAnswer(answer=one, chance=None if one.loss is None else math.exp(-one.loss)) for one in known[:most]
+    )
+
+
+def ladder(contents: Contents) -> tuple[LadderBar, ...]:
+    """The tuned model and all baselines, best first."""
+    verdict = contents.verdict
+    if verdict is None:
+        return ()
+    primary = verdict.primary
+    bars = [
+        LadderBar(
+            name="tuned model",
+            score=primary.tuned.value,
+            interval=primary.tuned,
+            kind="tuned",
+            description="the base after training on your examples",
+        )
+    ]
+    for rung in verdict.rungs:
+        kind = "base" if rung.name == verdict.base else "fitted" if rung.needs_training else "untrained"
+        interval = (
+            primary.base if kind == "base" else _rung_interval(contents.scorecards.get(rung.name), primary.metric)
+        )
+        bars.append(
+            LadderBar(name=rung.name, score=rung.score, interval=interval, kind=kind, description=rung.description)
+        )
+    return tuple(sorted(bars, key=lambda bar: (-bar.score, bar.name)))
+
+
+def _rung_interval(card: Scorecard | None, metric: str) -> Interval | None:
+    for score in card.scores if card else ():
+        if score.metric == metric:
+            return Interval(value=score.value, low=score.low, high=score.high)
+    return None
+
+
+def bill(estimated: Resources | None, measured: Resources | None) -> tuple[BillRow, ...]:
+    """Seconds of each stage, the whole time, memory and disk: promised and paid."""
+    bills = [one for one in (estimated, measured) if one]
+    stages = list(dict.fromkeys(stage for one in bills for stage in one.stages))
+    rows = [
+        BillRow(
+            name=stage,
+            unit="seconds",
+            estimated=estimated.stages.get(stage) if estimated else None,
+            measured=measured.stages.get(stage) if measured else None,
+        )
+        for stage in stages
+    ]
+    for name, field, unit in (
+        ("whole run", "seconds", "seconds"),
+        ("peak memory", "peak_memory_bytes", "bytes"),
+        ("disk", "disk_bytes", "bytes"),
+    ):
+        row = BillRow(
+            name=name, unit=unit, estimated=getattr(estimated, field, None), measured=getattr(measured, field, None)
+        )
+        if row.estimated or row.measured:
+            rows.append(row)
+    return tuple(rows)
+
+
+def by_severity(findings: Iterable[Finding]) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
+    """The findings under stop, warning and note, worst first; empty groups are left out."""
+    found = tuple(findings)
+    groups = (
+        (severity, tuple(one for one in found if one.severity == severity)) for severity in ("stop", "warning", "note")
+    )
+    return tuple((severity, group) for severity, group in groups if group)
+
+
+def aside_groups(rows: Iterable[SetAside]) -> tuple[AsideGroup, ...]:
+    """Rows set aside, under their reasons, the most frequent reason first."""
+    places: dict[str, list[Place]] = {}
+    for row in rows:
+        places.setdefault(row.reason, []).append(row.place)
+    groups = (AsideGroup(reason=reason, count=len(found), places=tuple(found)) for reason, found in places.items())
+    return tuple(sorted(groups, key=lambda group: (-group.count, group.reason)))
+
+
+def blind_spots(metrics: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """What each metric hides, in the words of the metric itself."""
+    return tuple((name, METRICS[name].blind_to) for name in dict.fromkeys(metrics) if name in METRICS)

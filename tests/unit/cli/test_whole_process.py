@@ -1,0 +1,157 @@
+"""The commands one after the other on a tiny base: what a person types, sees and finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sintonia.records import Verdict
+from sintonia.runs import RunFolder
+from tests.tiny import make_rows, write_rows
+
+FAST = ("training.epochs=2", "training.evaluations=2")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Path:
+    """A folder with a run that has a verdict, made by the command itself."""
+    folder = tmp_path_factory.mktemp("place")
+    write_rows(folder / "rows.jsonl", make_rows(400))
+    process = _sintonia(folder, "tune", "rows.jsonl", "--base", f"file:{tiny_base}", "--json", *FAST)
+    assert process.returncode == 0, process.stderr
+    (folder / "out.txt").write_text(process.stdout)
+    (folder / "err.txt").write_text(process.stderr)
+    return folder
+
+
+def _sintonia(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sintonia", *words],
+        cwd=folder,
+        env=_environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "SINTONIA_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
+
+
+def test_tune_prints_the_verdict_as_json_and_nothing_else(place: Path) -> None:
+    verdict = json.loads((place / "out.txt").read_text())
+    written = json.loads((place / "runs/rows-001/verdict.json").read_text())
+    written.pop("schema")
+    assert verdict == written
+
+
+def test_tune_ends_with_the_sentence_the_report_and_the_next_command(place: Path) -> None:
+    verdict = RunFolder.open(place / "runs/rows-001").read("verdict.json", Verdict)
+    assert verdict is not None
+    err = (place / "err.txt").read_text()
+    assert verdict.sentence in err
+    assert "report    runs/rows-001/report.html" in err
+    assert 'try       sintonia predict runs/rows-001 "a new text"' in err
+    assert "\x1b[" not in err, "no colours where there is no terminal"
+
+
+def test_the_same_folder_is_refused(place: Path) -> None:
+    process = _sintonia(place, "tune", "rows.jsonl", "--out", "runs/rows-001")
+    assert process.returncode == 2
+    assert "sintonia resume runs/rows-001" in process.stderr
+
+
+def test_predict_answers_each_text_in_order(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    answers = json.loads(call("predict", "runs/rows-001", "guitar song", "rain snow", "--json").out)
+    assert [answer["input"] for answer in answers] == ["guitar song", "rain snow"]
+    labels = {"weather", "music", "food", "travel"}
+    assert all(answer["prediction"] in labels and 0.25 <= answer["confidence"] <= 1 for answer in answers)
+    Path("texts.txt").write_text("guitar song\n\nrain snow\n")
+    lines = call("predict", "runs/rows-001", "--file", "texts.txt").out.splitlines()
+    assert [line.split("\t")[::2] for line in lines] == [[one["prediction"], one["input"]] for one in answers]
+
+
+def test_predict_refuses_what_is_not_text(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    Path("bad.txt").write_bytes(b"ok\n\xff\n")
+    outcome = call("predict", "runs/rows-001", "--file", "bad.txt")
+    assert outcome.exit_code == 3
+    assert outcome.err.startswith("error: bad.txt: byte 3 is not UTF-8")
+
+
+def test_adjust_proposes_and_trains_nothing(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    outcome = call("adjust", "runs/rows-001", "--json")
+    assert outcome.exit_code == 0
+    changes = json.loads(outcome.out)
+    assert changes and {"setting", "before", "after", "reason", "cost"} <= set(changes[0])
+    assert changes[0]["reason"] in outcome.err
+    assert [path.name for path in Path("runs/rows-001/turns").iterdir()] == ["001"]
+
+
+def test_report_is_written_again(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    page = Path("runs/rows-001/report.html")
+    page.unlink()
+    outcome = call("report", "runs/rows-001")
+    assert outcome.exit_code == 0
+    assert Path(outcome.out.strip()).samefile(page)
+
+
+def test_runs_lists_it_with_its_verdict(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    (row,) = json.loads(call("runs", "--json").out)
+    assert row["run"] == "runs/rows-001" and row["metric"] == "accuracy" and 0 <= row["tuned"] <= 1
+
+
+def test_a_requirement_that_is_not_met_exits_with_4(tmp_path: Path, tiny_base: Path) -> None:
+    """Targets at random: there is nothing to learn, so nothing may be `better`."""
+    write_rows(tmp_path / "rows.jsonl", make_rows(400, noise=1.0))
+    accept = [word for code in ("D110", "D111") for word in ("--accept", code)]
+    process = _sintonia(
+        tmp_path, "tune", "rows.jsonl", "--base", f"file:{tiny_base}", "--require", "better", *accept, *FAST
+    )
+    assert process.returncode == 4, process.stderr
+    assert "error: the verdict is `" in process.stderr
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_training_pauses_and_resume_goes_on(
+    tmp_path: Path, tiny_base: Path, number: int, exit_code: int
+) -> None:
+    write_rows(tmp_path / "rows.jsonl", make_rows(400))
+    words = [
+        "tune",
+        "rows.jsonl",
+        "--base",
+        f"file:{tiny_base}",
+        "--out",
+        "run",
+        "training.epochs=40",
+        FAST[1],
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-m", "sintonia", *words],
+        cwd=tmp_path,
+        env=_environment(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if line.startswith("train     step 0"))
+        process.send_signal(number)
+        said = process.stderr.read()
+    assert process.returncode == exit_code, said
+    assert "hint: `sintonia resume run` goes on" in said
+    resumed = _sintonia(tmp_path, "resume", "run", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["turn"] == 1

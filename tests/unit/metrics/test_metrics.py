@@ -1,0 +1,77 @@
+"""The metrics against scikit-learn, and the promises of the table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from sintonia.metrics import METRICS, Metric
+
+
+def macro_f1(targets: list[str], predictions: list[str]) -> float:
+    return METRICS["macro_f1"].function(targets, predictions)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_agrees_with_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = [f"label {i}" for i in range(int(rng.integers(2, 30)))]
+    targets = rng.choice(labels, 200).tolist()
+    predictions = [x if rng.random() < 0.6 else str(rng.choice([*labels, "never a target"])) for x in targets]
+    present = sorted(set(targets))
+    expected = f1_score(targets, predictions, labels=present, average="macro", zero_division=0)
+    assert macro_f1(targets, predictions) == pytest.approx(expected, abs=1e-9)
+    found = METRICS["accuracy"].function(targets, predictions)
+    assert found == pytest.approx(accuracy_score(targets, predictions), abs=1e-9)
+
+
+def test_agrees_with_plain_scikit_learn_when_all_predictions_occur_as_targets() -> None:
+    targets, predictions = list("aabbccc"), list("abbbcca")
+    assert macro_f1(targets, predictions) == pytest.approx(f1_score(targets, predictions, average="macro"))
+
+
+def test_a_label_without_targets_is_a_mistake_but_no_class() -> None:
+    assert macro_f1(["a", "a", "b"], ["a", "absent", "b"]) == pytest.approx((2 / 3 + 1) / 2)
+    assert macro_f1(["a"], ["absent"]) == 0.0
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+def test_all_right_and_all_wrong_are_the_ends_of_the_range(metric: Metric) -> None:
+    targets = ["a", "b", "b"]
+    assert (metric.function(targets, ["b", "a", "a"]), metric.function(targets, targets)) == metric.range
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+def test_counts_add_up_over_any_subset(metric: Metric) -> None:
+    rng = np.random.default_rng(3)
+    targets, predictions = (rng.choice(list("abcd"), 60) for _ in range(2))
+    counts = metric.counts(targets.tolist(), predictions.tolist()).toarray()
+    picked = rng.integers(0, 60, size=15)
+    from_counts = float(metric.from_counts(counts[picked].sum(axis=0)[None])[0])
+    direct = metric.function(targets[picked].tolist(), predictions[picked].tolist())
+    assert from_counts == pytest.approx(direct, abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+def test_unequal_or_empty_answers_are_refused(metric: Metric) -> None:
+    for targets, predictions in ([["a"], []], [[], []], [["a", "b"], ["a"]]):
+        with pytest.raises(ValueError, match="targets"):
+            metric.function(targets, predictions)
+
+
+def test_the_table_names_its_members_and_each_says_what_it_hides() -> None:
+    assert all(name == metric.name for name, metric in METRICS.items())
+    assert all(len(metric.blind_to) > 40 for metric in METRICS.values())
+    known = METRICS["accuracy"]
+    with pytest.raises(ValueError, match="blind"):
+        Metric(
+            name="silent",
+            title="silent",
+            counts=known.counts,
+            from_counts=known.from_counts,
+            higher_is_better=True,
+            range=(0.0, 1.0),
+            blind_to=" ",
+            is_mean_of_correct=True,
+        )

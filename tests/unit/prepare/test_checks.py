@@ -1,0 +1,105 @@
+"""Each check: its finding on data planted for it, and silence on data that are clean."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from sintonia.prepare import checks
+from sintonia.prepare.checks import CHECKS
+from sintonia.records import Finding
+from tests.unit.prepare.bench import Bench, many_rows
+
+
+def _finding(bench: Bench, rows: list[dict[str, object]], code: str) -> Finding | None:
+    prepared = bench.prepare(bench.write(rows))
+    return next((finding for finding in prepared.findings if finding.code == code), None)
+
+
+def test_clean_data_give_no_finding(bench: Bench) -> None:
+    assert bench.prepare(bench.write(many_rows(400))).findings == ()
+
+
+@pytest.mark.parametrize(("count", "severity"), [(1, "note"), (60, "warning")])
+def test_d101_rows_without_text(bench: Bench, count: int, severity: str) -> None:
+    rows = many_rows(400) + [{"text": " ", "label": "good"}] * count
+    finding = _finding(bench, rows, "D101")
+    assert finding
+    assert (finding.count, finding.severity) == (count, severity)
+    assert finding.places[0].line == 401
+
+
+def test_d102_repeated_rows(bench: Bench) -> None:
+    rows = many_rows(400)
+    finding = _finding(bench, [*rows, *rows[:30]], "D102")
+    assert finding
+    assert (finding.count, finding.severity, finding.places[0].line) == (30, "warning", 401)
+
+
+@pytest.mark.parametrize(("count", "severity"), [(5, "warning"), (20, "stop")])
+def test_d103_conflicting_labels_stay_together_and_stop_above_five_percent(
+    bench: Bench, count: int, severity: str
+) -> None:
+    rows = many_rows(400)
+    planted = [
+        {**row, "text": row["text"].upper(), "label": {"good": "bad"}.get(row["label"], "good")} for row in rows[:count]
+    ]
+    finding = _finding(bench, [*rows, *planted], "D103")
+    assert finding
+    assert (finding.count, finding.severity) == (2 * count, severity)
+    where = bench.where()
+    assert all(where[row["text"]] == where[row["text"].upper()] for row in rows[:count])
+
+
+def test_d104_imbalance_makes_macro_f1_the_metric(bench: Bench) -> None:
+    rows = many_rows(400, labels=["a", "b"])
+    for row in rows[: 395 - 12]:
+        row["label"] = "a"
+    prepared = bench.prepare(bench.write(rows))
+    assert prepared.primary_metric == "macro_f1"
+    assert [finding.severity for finding in prepared.findings if finding.code == "D104"] == ["warning"]
+    assert bench.prepare(bench.write(many_rows(400, ["a", "b"]), "even.jsonl")).primary_metric == "accuracy"
+
+
+def test_d105_thin_class(bench: Bench) -> None:
+    rows = many_rows(400)
+    for row in rows[:6]:
+        row["label"] = "seldom"
+    finding = _finding(bench, rows, "D105")
+    assert finding
+    assert "`seldom`" in finding.message
+
+
+def test_d107_small_data(bench: Bench) -> None:
+    finding = _finding(bench, many_rows(299), "D107")
+    assert finding
+    assert "299 usable rows" in finding.message
+    assert _finding(bench, many_rows(300), "D107") is None
+
+
+def test_d108_class_that_the_test_cannot_measure(bench: Bench) -> None:
+    rows = many_rows(400)
+    rows[0]["label"] = "once"
+    finding = _finding(bench, rows, "D108")
+    assert finding
+    assert (finding.count, finding.severity) == (1, "note")
+
+
+def test_d109_labels_that_differ_in_spelling(bench: Bench) -> None:
+    rows = many_rows(400)
+    for row in rows[:40]:
+        row["label"] = row["label"].title()
+    finding = _finding(bench, rows, "D109")
+    assert finding
+    assert finding.count == 6
+
+
+def test_every_check_is_documented_under_its_code() -> None:
+    folder = Path(checks.__file__).parent
+    for code in CHECKS:
+        (path,) = folder.glob(f"{code.lower()}_*.py")
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        assert text.startswith(f"{code}: ")
+        assert all(f"\n{part}: " in text for part in ("What", "Why it matters", "What to do"))

@@ -1,0 +1,171 @@
+"""The room as a whole: what goes in comes out or is set aside, and what is promised about the split holds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from sintonia.errors import DataError, UsageError
+from sintonia.prepare.normalise import normalised
+from tests.unit.prepare.bench import Bench, many_rows
+
+
+def test_every_row_is_used_or_set_aside_with_its_reason(bench: Bench) -> None:
+    rows = many_rows(120)
+    rows[3]["text"], rows[7]["label"], rows[9] = "", None, {"other": 1}
+    rows.append({"text": rows[0]["text"].upper() + "!!", "label": rows[0]["label"]})
+    prepared = bench.prepare(bench.write(rows))
+    assert (prepared.rows_in, prepared.rows_used, prepared.rows_set_aside) == (121, 117, 4)
+    assert [(one.place.line, one.reason) for one in bench.set_aside()] == [
+        (4, "`text` is empty"),
+        (8, "`label` is empty"),
+        (10, "`text` and `label` are empty"),
+        (121, "same text and target as line 1"),
+    ]
+    assert {finding.code: finding.count for finding in prepared.findings if finding.code < "D103"} == {
+        "D101": 3,
+        "D102": 1,
+    }
+
+
+def test_the_sets_are_what_the_record_says(bench: Bench) -> None:
+    prepared = bench.prepare(bench.write(many_rows(600)))
+    sets, part = bench.sets(), prepared.parts[0]
+    assert [part.train.count, part.validation.count, part.test.count] == [len(examples) for examples in sets.values()]
+    assert sum(prepared.label_counts.values()) == part.train.count
+    assert prepared.labels == ("bad", "good", "other")
+    assert len({example.id for examples in sets.values() for example in examples}) == 600
+
+
+def test_the_record_holds_no_way_to_the_test(bench: Bench) -> None:
+    prepared = bench.prepare(bench.write(many_rows(100)))
+    test = prepared.parts[0].test
+    assert not hasattr(test, "path")
+    assert not hasattr(test, "__iter__")
+    secret = bench.sets()["test"][0].input
+    assert secret not in repr(prepared)
+
+
+def test_files_that_hold_data_are_for_their_owner_only(bench: Bench) -> None:
+    path = bench.write(many_rows(100))
+    bench.prepare(path)
+    files = [*(bench.run.path / "data").iterdir(), *Path(f"{path}.sintonia").glob("*.jsonl")]
+    assert len(files) == 6
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_the_seed_never_moves_the_split(bench: Bench) -> None:
+    rows, places, identities = many_rows(200), [], set()
+    for seed in (0, 1, 99):
+        prepared = bench.prepare(bench.write(rows, f"rows-{seed}.jsonl"), seed=seed)
+        places.append(bench.where())
+        identities.add(prepared.data_id)
+    assert places[0] == places[1] == places[2]
+    assert len(identities) == 1
+
+
+def test_added_rows_move_no_old_row(bench: Bench) -> None:
+    rows = many_rows(900)
+    bench.prepare(bench.write(rows[300:]))
+    before = bench.where()
+    prepared = bench.prepare(bench.write(rows))
+    after = bench.where()
+    assert {text: after[text] for text in before} == before
+    assert prepared.rows_used == 900
+    assert any("taken from" in note for note in prepared.notes)
+
+
+def test_the_record_goes_home_when_the_folder_is_write_protected(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "protected"
+    folder.mkdir()
+    path = bench.write(many_rows(100), "protected/rows.jsonl")
+    folder.chmod(0o555)
+    bench.prepare(path)
+    before = bench.where()
+    assert [entry.name for entry in folder.iterdir()] == ["rows.jsonl"]
+    assert len(list((tmp_path / "home" / "splits").rglob("split.jsonl"))) == 1
+    bench.prepare(path)
+    assert bench.where() == before
+    folder.chmod(0o755)
+
+
+def test_a_group_column_keeps_its_rows_together_and_its_record_apart(bench: Bench) -> None:
+    rows = [{**row, "who": f"person {number // 5}"} for number, row in enumerate(many_rows(300))]
+    path = bench.write(rows)
+    bench.prepare(path, group="who")
+    where = bench.where()
+    for start in range(0, 300, 5):
+        assert len({where[row["text"]] for row in rows[start : start + 5]}) == 1
+    prepared = bench.prepare(path)
+    assert prepared.rows_used == 300
+    assert len(list(Path(f"{path}.sintonia").glob("split*.jsonl"))) == 2
+
+
+def test_a_row_that_ties_two_sets_is_set_aside_and_said(bench: Bench) -> None:
+    rows = [{**row, "who": f"p{number}"} for number, row in enumerate(many_rows(200))]
+    bench.prepare(bench.write(rows), group="who")
+    where = bench.where()
+    trained = next(row for row in rows if where[row["text"]] == "train")
+    tested = next(row for row in rows if where[row["text"]] == "test")
+    bridge = {"text": trained["text"], "who": tested["who"], "label": "good" if trained["label"] != "good" else "bad"}
+    prepared = bench.prepare(bench.write([*rows, bridge]), group="who")
+    assert (prepared.rows_used, prepared.rows_set_aside) == (200, 1)
+    assert bench.where() == where
+    finding = next(one for one in prepared.findings if one.code == "D106")
+    assert (finding.count, finding.places[0].line) == (1, 201)
+
+
+def test_one_group_for_all_is_refused(bench: Bench) -> None:
+    path = bench.write([{**row, "who": "me"} for row in many_rows(100)])
+    with pytest.raises(DataError, match="too few for three sets"):
+        bench.prepare(path, group="who")
+
+
+def test_numbers_and_booleans_become_labels(bench: Bench) -> None:
+    rows = many_rows(120, labels=(0, 1, True))  # type: ignore[arg-type]
+    assert bench.prepare(bench.write(rows)).labels == ("0", "1", "true")
+
+
+def test_codes_of_many_classes_are_classes_and_a_quantity_is_not(bench: Bench) -> None:
+    codes = [{"text": row["text"], "label": number % 77} for number, row in enumerate(many_rows(385 * 2))]
+    assert len(bench.prepare(bench.write(codes)).labels) == 77
+    quantity = [{"text": row["text"], "label": 18 + number % 60} for number, row in enumerate(many_rows(400))]
+    with pytest.raises(DataError, match="a quantity, not a class"):
+        bench.prepare(bench.write(quantity, "quantity.jsonl"))
+
+
+def test_a_column_that_does_not_exist_is_a_usage_error(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="no column `sentence`"):
+        bench.prepare(bench.write(many_rows(100)), input="sentence")
+
+
+def test_equal_content_has_one_data_id_whatever_the_order(bench: Bench) -> None:
+    rows = many_rows(150)
+    first = bench.prepare(bench.write(rows, "a.jsonl")).data_id
+    assert bench.prepare(bench.write(rows[::-1], "b.jsonl")).data_id == first
+    assert bench.prepare(bench.write(rows[1:], "c.jsonl")).data_id != first
+
+
+def test_ten_thousand_rows_take_less_than_three_seconds(bench: Bench) -> None:
+    path = bench.write(many_rows(10_000, labels=[f"class {number}" for number in range(40)]))
+    began = time.process_time()
+    prepared = bench.prepare(path)
+    assert time.process_time() - began < 3.0
+    assert prepared.rows_used == 10_000
+
+
+def test_the_normal_form_keeps_what_may_matter() -> None:
+    assert normalised("ＡＢＣ  d-e!") == "abcde"
+    assert normalised("C++") != normalised("C#")
+    assert normalised("good 😀") != normalised("good 😡")
+    assert normalised("नमस्ते") != normalised("नमसत")
+    assert normalised("???") == "???"
+
+
+def test_a_relative_path_is_recorded_beside_the_file(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bench.write(many_rows(100))
+    monkeypatch.chdir(path.parent)
+    bench.prepare(Path(path.name))
+    assert Path(f"{path}.sintonia", "split.jsonl").is_file()

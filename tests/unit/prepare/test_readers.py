@@ -1,0 +1,105 @@
+"""Readers: the dialect and the encoding are found, and every row knows the line it starts on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from sintonia.errors import DataError
+from sintonia.prepare.readers import read_table
+
+ROWS = [("I like it, really", "good"), ('she said "no"', "bad"), ("so; so\nand so", "other"), ("it's fine", "good")]
+
+
+def _csv_text(delimiter: str, quote: str = '"', *, quoting: int = csv.QUOTE_MINIMAL) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, delimiter=delimiter, quotechar=quote, quoting=quoting)  # type: ignore[arg-type]
+    writer.writerows([("text", "label"), *ROWS])
+    return stream.getvalue()
+
+
+def _read(folder: Path, content: bytes, name: str = "rows.csv"):
+    path = folder / name
+    path.write_bytes(content)
+    return read_table(path)
+
+
+@pytest.mark.parametrize(("delimiter", "word"), [(",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "bar")])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_the_delimiter_is_found_and_said(tmp_path: Path, delimiter: str, word: str, quoting: int) -> None:
+    table = _read(tmp_path, _csv_text(delimiter, quoting=quoting).encode())
+    assert [(row.values["text"], row.values["label"]) for row in table.rows] == ROWS
+    assert any(word in note for note in table.notes)
+
+
+def test_single_quotes_are_found_and_said(tmp_path: Path) -> None:
+    table = _read(tmp_path, _csv_text(",", "'", quoting=csv.QUOTE_ALL).encode())
+    assert [row.values["text"] for row in table.rows] == [text for text, _ in ROWS]
+    assert any("single quotes" in note for note in table.notes)
+
+
+def test_apostrophes_are_not_taken_for_quotes(tmp_path: Path) -> None:
+    table = _read(tmp_path, b"text,label\n'twas late,a\n'tis odd,b\nit's ok,a\n'cause I say,b\n")
+    assert [row.values["text"] for row in table.rows] == ["'twas late", "'tis odd", "it's ok", "'cause I say"]
+
+
+def test_an_open_quote_is_not_hidden_by_apostrophes(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="never closes") as caught:
+        _read(tmp_path, b"text,label\n" + b"'tis so,a\n" * 20 + b'"I say,b\n' + b"'twas so,a\n" * 20)
+    assert caught.value.where.endswith(":22")
+
+
+def test_a_row_is_on_the_line_it_starts_on(tmp_path: Path) -> None:
+    table = _read(tmp_path, b'text,label\n"one\ntwo\nthree",a\n\nfour,b\n"five\r\nsix",a\n')
+    assert [row.line for row in table.rows] == [2, 6, 7]
+
+
+def test_jsonl_lines_are_counted_through_blank_ones_and_odd_separators(tmp_path: Path) -> None:
+    content = '{"text": "a\u2028b", "label": 1}\n\n{"text": "c\x0bd", "label": true}\r\n'.replace("\x0b", "\\u000b")
+    table = _read(tmp_path, content.encode(), "rows.jsonl")
+    assert [row.line for row in table.rows] == [1, 3]
+    assert table.columns == ("text", "label")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [("utf-8", b""), ("utf-8", b"\xef\xbb\xbf"), ("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")],
+)
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_encodings_that_are_read(tmp_path: Path, encoding: str, mark: bytes, name: str) -> None:
+    text = "text,label\nperché no 😀,sì\n" if name.endswith("csv") else '{"text": "perché no 😀", "label": "sì"}\n'
+    table = _read(tmp_path, mark + text.encode(encoding), name)
+    assert table.columns == ("text", "label")
+    assert table.rows[0].values == {"text": "perché no 😀", "label": "sì"}
+    assert any(("UTF-16" if encoding.startswith("utf-16") else "UTF-8") in note for note in table.notes)
+
+
+def test_all_ragged_rows_are_listed_up_to_twenty(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        _read(tmp_path, b"text,label\n" + b"a,b\n" * 5 + b"a,b,c\n" * 25)
+    assert caught.value.where.endswith("rows.csv:7")
+    assert "25 lines" in caught.value.what
+    assert "line 26:" in caught.value.what
+    assert "line 27:" not in caught.value.what
+    assert "and 5 more" in caught.value.what
+
+
+def test_content_never_appears_in_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        _read(tmp_path, b'{"text": "my secret", "label": oops}\n', "rows.jsonl")
+    assert "secret" not in str(caught.value)
+    assert "oops" not in str(caught.value)
+
+
+def test_an_index_column_without_a_name_gets_one(tmp_path: Path) -> None:
+    assert _read(tmp_path, b",text,label\n0,a,b\n1,c,d\n").columns == ("column 1", "text", "label")
+
+
+def test_a_long_line_is_refused_and_a_long_file_of_short_lines_is_not(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="longer than 16 MiB") as caught:
+        _read(tmp_path, b"text,label\n" + b"x" * (16 * 1024 * 1024 + 1) + b",a\n")
+    assert caught.value.where.endswith(":2")
+    assert len(_read(tmp_path, b"text,label\n" + (b"x" * 999 + b",a\n") * 17_000).rows) == 17_000

@@ -1,0 +1,55 @@
+"""`card.md`: says the verdict and the numbers, quotes no example and no path, survives hostile labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sintonia.report import write_card
+from sintonia.report.card import plain
+from tests.unit.report.fixture import write_run
+
+
+def test_it_says_the_verdict_and_the_numbers(tmp_path: Path) -> None:
+    text = write_card(write_run(tmp_path / "run")).read_text(encoding="utf-8")
+    for shown in (
+        "**▲ Better.**",
+        "| difference | +29.0 points | +23.9 to +34.2 |",
+        "97 mistakes of the base fixed",
+        "opened once",
+        "| probe | 94.2% | yes |",
+        "does not see",
+        "**D103** (warning)",
+        "40 labels",
+    ):
+        assert shown in text
+
+
+def test_the_head_is_yaml(tmp_path: Path) -> None:
+    text = write_card(write_run(tmp_path / "run")).read_text(encoding="utf-8")
+    head = yaml.safe_load(text.split("---\n")[1])
+    assert head["license"] == "apache-2.0" and head["library_name"] == "sentence-transformers"
+
+
+def test_it_gives_away_no_example_and_no_path(tmp_path: Path) -> None:
+    text = write_card(write_run(tmp_path / "run", texts=("a secret text",))).read_text(encoding="utf-8")
+    assert "secret" not in text and str(tmp_path) not in text
+
+
+@pytest.mark.parametrize("outcome", ["worse", "equivalent", "inconclusive", "invalid", None])
+def test_every_outcome_has_a_card(tmp_path: Path, outcome: str | None) -> None:
+    text = write_card(write_run(tmp_path / "run", outcome, stop=outcome == "invalid")).read_text(encoding="utf-8")
+    assert ("No verdict yet" in text) == (outcome is None)
+    assert ("must not be relied on" in text) == (outcome == "invalid")
+    assert ("D106" in text) == (outcome == "invalid")
+
+
+def test_same_run_same_bytes(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    assert write_card(run).read_bytes() == write_card(run).read_bytes()
+
+
+def test_markdown_in_labels_is_escaped() -> None:
+    assert plain("a|b\n# <img> [x](y) `c`") == "a\\|b \\# \\<img\\> \\[x\\](y) \\`c\\`"

@@ -1,0 +1,153 @@
+"""The sealed test: opened only through `open_test`, verified, and counted by its content beside the data."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from sintonia import sealed
+from sintonia.errors import StorageError
+from sintonia.records import Example, Place, SealedTest
+from sintonia.runs import RunFolder
+from sintonia.sealed import SEALED_FILE, open_test, seal
+from sintonia.settings import DataSettings, Recipe
+
+EXAMPLES = tuple(
+    Example(
+        id=str(number),
+        input=f"text {number}",
+        target="ab"[number % 2],
+        group=str(number),
+        place=Place(file="d.csv", line=number + 2),
+    )
+    for number in range(5)
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SINTONIA_HOME", str(tmp_path / "home"))
+    path = tmp_path / "d.csv"
+    path.write_text("text,label\n", encoding="utf-8")
+    return path
+
+
+def _run(data: Path, name: str = "run") -> RunFolder:
+    return RunFolder.create(data.parent / name, Recipe(data=DataSettings(path=str(data))))
+
+
+def test_what_is_sealed_comes_out_and_is_counted(data: Path) -> None:
+    run = _run(data)
+    test = seal(run, EXAMPLES, data=data)
+    assert open_test(test, run, "one") == (EXAMPLES, 1)
+    assert open_test(test, run, "two") == (EXAMPLES, 2)
+    assert open_test(test, run, "three") == (EXAMPLES, 3)
+
+
+def test_the_same_candidate_again_is_the_same_opening(data: Path) -> None:
+    run = _run(data)
+    test = seal(run, EXAMPLES, data=data)
+    counts = [open_test(test, run, name)[1] for name in ("one", "one", "two", "one", "two")]
+    assert counts == [1, 1, 2, 1, 2]
+
+
+def test_another_run_folder_does_not_reset_the_count_and_another_test_does(data: Path) -> None:
+    first, second = _run(data, "a"), _run(data, "b")
+    moved = tuple(reversed(EXAMPLES))
+    assert open_test(seal(first, EXAMPLES, data=data), first, "one")[1] == 1
+    assert open_test(seal(second, moved, data=data), second, "two")[1] == 2
+    third = _run(data, "c")
+    assert open_test(seal(third, EXAMPLES[1:], data=data), third, "three")[1] == 1
+
+
+def test_a_sealed_test_is_a_length_and_a_hash_only(data: Path) -> None:
+    test = seal(_run(data), EXAMPLES, data=data)
+    assert set(SealedTest.__slots__) == {"count", "sha256"}
+    assert test.count == 5
+    with pytest.raises(TypeError):
+        iter(test)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace("text 3", "text 4"),
+        lambda text: text[:-40],
+        lambda text: text.replace('"line": 4', '"line": 5'),
+    ],
+)
+def test_a_changed_file_is_refused(data: Path, damage) -> None:
+    run = _run(data)
+    test = seal(run, EXAMPLES, data=data)
+    path = run.file(SEALED_FILE)
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(StorageError, match="changed after it was sealed"):
+        open_test(test, run, "one")
+
+
+def test_a_test_of_another_run_is_refused(data: Path) -> None:
+    run = _run(data)
+    seal(run, EXAMPLES, data=data)
+    with pytest.raises(StorageError, match="another test"):
+        open_test(SealedTest(count=5, sha256="0" * 64), run, "one")
+
+
+def test_the_opening_is_on_disk_before_the_test_is_read(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = _run(data)
+    test = seal(run, EXAMPLES, data=data)
+    synced: list[int] = []
+    original, fsync = sealed.read_lines, os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), fsync(descriptor))[1])
+
+    def killed(path: Path) -> list[dict[str, object]]:
+        if path.name == Path(SEALED_FILE).name:
+            assert synced
+            raise KeyboardInterrupt
+        return original(path)
+
+    monkeypatch.setattr(sealed, "read_lines", killed)
+    with pytest.raises(KeyboardInterrupt):
+        open_test(test, run, "one")
+    ledger = Path(f"{data}.sintonia/openings.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(ledger[0]) == {"schema": 1}
+    assert [json.loads(line)["candidate"] for line in ledger[1:]] == ["one"]
+
+
+def test_a_line_cut_by_a_kill_does_not_spoil_the_count(data: Path) -> None:
+    run = _run(data)
+    test = seal(run, EXAMPLES, data=data)
+    open_test(test, run, "one")
+    ledger = Path(f"{data}.sintonia/openings.jsonl")
+    with ledger.open("a", encoding="utf-8") as stream:
+        stream.write('{"test": "abc", "cand')
+    assert open_test(test, run, "two")[1] == 2
+    assert open_test(test, run, "one")[1] == 1
+
+
+def test_the_ledger_goes_home_when_the_folder_is_write_protected(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "protected"
+    folder.mkdir()
+    copy = folder / "d.csv"
+    copy.write_text("x", encoding="utf-8")
+    run = _run(data)
+    test = seal(run, EXAMPLES, data=copy)
+    assert open_test(test, run, "one")[1] == 1
+    folder.chmod(0o555)
+    Path(f"{copy}.sintonia").chmod(0o555)
+    assert open_test(test, run, "two")[1] == 2
+    assert list((tmp_path / "home" / "splits").rglob("openings.jsonl"))
+    folder.chmod(0o755)
+    Path(f"{copy}.sintonia").chmod(0o755)
+
+
+def test_no_place_to_count_means_no_opening(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = _run(data)
+    test = seal(run, EXAMPLES, data=data)
+    Path(f"{data}.sintonia").write_text("a file in the way", encoding="utf-8")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    monkeypatch.setenv("SINTONIA_HOME", str(tmp_path / "file" / "below"))
+    with pytest.raises(StorageError, match=r"neither .* can be written"):
+        open_test(test, run, "one")
