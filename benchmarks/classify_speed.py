@@ -29,8 +29,16 @@ import transformers
 from torch import Tensor, nn
 from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from sintonia.choose import choose
 from sintonia.models.pooled import PooledEncoder, load_encoder, load_tokenizer
-from sintonia.models.tokens import tokenize
+from sintonia.models.tokens import thrifty_groups, tokenize
+from sintonia.records import Example, Place
+from sintonia.runs import RunFolder
+from sintonia.settings import DataSettings, Recipe, TrainingSettings
+from sintonia.train import Job
+from sintonia.train.batches import epoch_batches
+from sintonia.train.learner import OVERHEAD_TOKENS, EncoderLearner
+from sintonia.train.loop import Loop
 from sintonia.train.schedule import learning_rate_factor
 
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data" / "banking77" / "train.jsonl"
@@ -108,9 +116,65 @@ def start_model(plan: Plan, num_labels: int) -> PooledEncoder:
 # ---------------------------------------------------------------- sintonia
 
 
+class Replay(Loop):
+    """Sintonia's own loop over given batches, without validation: what Trainer does here too."""
+
+    def __init__(self, job: Job, order: Order | None, num_labels: int, plan: Plan) -> None:
+        learner = EncoderLearner(job)
+        learner.model.head.load_state_dict(start_model(plan, num_labels).head.state_dict())
+        super().__init__(job, learner)
+        self.order = order or epoch_batches(learner.lengths, plan.batch_examples, seed=0, epoch=0)
+        self.total_steps, self.evaluation_steps = len(self.order), set()
+
+    def batch(self, step: int) -> list[int]:
+        """The batch that was asked for."""
+        return self.order[step]
+
+
 def ours(rows: Rows, order: Order | None, plan: Plan) -> Run:
     """Sintonia's training loop over these batches of row positions; over its own when `order` is None."""
-    raise NotImplementedError("the training loop is not connected yet")
+    labels = tuple(f"{k:03d}" for k in range(rows.num_labels))
+    examples = tuple(
+        Example(id=str(k), input=text, target=labels[target], group="", place=Place(file="", line=k))
+        for k, (text, target) in enumerate(zip(rows.texts, rows.targets, strict=True))
+    )
+    training = TrainingSettings(
+        epochs=1.0,
+        learning_rate=plan.learning_rate,
+        batch_examples=plan.batch_examples,
+        micro_tokens=4096,
+        warmup_fraction=plan.warmup_fraction,
+        weight_decay=plan.weight_decay,
+        dropout=0.0,
+        clip_norm=plan.clip_norm,
+        precision="fp32",
+        head_start="random",
+        max_tokens=plan.max_tokens,
+        checkpoint_steps=10**9,
+    )
+    recipe = Recipe(data=DataSettings(path="rows"), base=f"file:{plan.model}", training=training)
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(
+            run=RunFolder.create(Path(folder) / "run", recipe),
+            recipe=recipe,
+            base=choose(recipe),
+            labels=labels,
+            primary_metric="accuracy",
+            train=examples,
+            validation=examples[:1],
+            turn=1,
+            part="000",
+        )
+        loop = Replay(job, order, rows.num_labels, plan)
+        run, began = Run(order=loop.order), time.perf_counter()
+        while loop.step < loop.total_steps:
+            run.losses += [event.values["loss"] for event in loop.advance() if event.kind == "step"]
+        run.seconds = time.perf_counter() - began
+        lengths = loop.learner.lengths
+    for batch in loop.order:
+        groups = thrifty_groups([lengths[k] for k in batch], 4096, OVERHEAD_TOKENS)
+        run.computed_tokens += sum(len(group) * max(lengths[batch[k]] for k in group) for group in groups)
+    return run
 
 
 # ---------------------------------------------------------------- transformers.Trainer

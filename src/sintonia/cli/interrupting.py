@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sintonia.cli.screen import program
 from sintonia.errors import Interrupted
 from sintonia.pipeline import Listener, Progress, request_pause
 from sintonia.runs import RunFolder
@@ -24,7 +25,7 @@ _SHOW_CURSOR = "\x1b[?25h"
 def resume_command(run: RunFolder) -> str:
     """The command that goes on with a run, ready to be pasted."""
     path = os.path.relpath(run.path)
-    return f"sintonia resume {shlex.quote(str(run.path) if path.startswith('..') else path)}"
+    return f"{program()} resume {shlex.quote(str(run.path) if path.startswith('..') else path)}"
 
 
 @contextmanager

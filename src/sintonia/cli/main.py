@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from sintonia import __version__
-from sintonia.errors import SintoniaError, StorageError, UsageError, nearest
+from sintonia.errors import SintoniaError, StopFindings, StorageError, UsageError, nearest
 
 COMMANDS = {
     "quickstart": "See the whole process on smart-home commands, in a few minutes.",
@@ -111,6 +111,8 @@ def _show(error: SintoniaError) -> int:
         print(f"expected: {error.expected}", file=sys.stderr)
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)
+    if isinstance(error, StopFindings):
+        print("hint: `sintonia tune ... --accept CODE` goes on in spite of it; the verdict says so", file=sys.stderr)
     return error.exit_code
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -26,6 +28,13 @@ from sintonia.runs import RunFolder
 
 _QUIET_SECONDS = 10.0
 """Least time between two plain lines about steps."""
+
+
+def program() -> str:
+    """How to call this program again: by its path when the shell would not find it by its name."""
+    called = Path(sys.argv[0])
+    is_hidden = called.name == "sintonia" and shutil.which("sintonia") is None
+    return shlex.quote(os.path.relpath(called)) if is_hidden else "sintonia"
 
 
 def show_json(record: Any) -> None:
@@ -152,4 +161,4 @@ def show_verdict(run: RunFolder, verdict: Verdict) -> None:
         say(f"next      {advice.action}: {advice.reason}")
     path = shlex.quote(os.path.relpath(run.path))
     say(f"report    {os.path.relpath(run.file('report.html'))}")
-    say(f'try       sintonia predict {path} "a new text"')
+    say(f'try       {program()} predict {path} "a new text"')

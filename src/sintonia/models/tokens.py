@@ -58,3 +58,25 @@ def buckets(lengths: Sequence[int], most_tokens: int) -> list[list[int]]:
         else:
             groups.append([position])
     return groups
+
+
+def thrifty_groups(lengths: Sequence[int], most_tokens: int, overhead_tokens: int) -> list[list[int]]:
+    """Positions grouped, shortest first, so that padding plus `overhead_tokens` a group costs the least.
+
+    Exact dynamic programming over the sorted lengths; no group computes more than `most_tokens` padded tokens
+    unless it is a single text.
+    """
+    order = sorted(range(len(lengths)), key=lambda position: (lengths[position], position))
+    best: list[tuple[int, int]] = [(0, 0)]
+    """(cheapest cost of the first k texts, where their last group starts)"""
+    for end in range(1, len(order) + 1):
+        longest = lengths[order[end - 1]]
+        first = min(end - 1, max(0, end - most_tokens // longest))
+        best.append(min((best[k][0] + (end - k) * longest + overhead_tokens, k) for k in range(first, end)))
+    groups: list[list[int]] = []
+    end = len(order)
+    while end:
+        start = best[end][1]
+        groups.append(order[start:end])
+        end = start
+    return groups[::-1]

@@ -17,10 +17,13 @@ from sintonia.models.once import frozen_features
 from sintonia.models.open import OpenBase, open_base
 from sintonia.models.pooled import PooledEncoder
 from sintonia.models.probe import STRENGTHS, fit_probe
-from sintonia.models.tokens import buckets, pad, tokenize
+from sintonia.models.tokens import pad, thrifty_groups, tokenize
 from sintonia.tasks.classify import encode_targets, loss_sum
 from sintonia.train.job import Job
 from sintonia.train.vocabulary import CompactVocabulary
+
+OVERHEAD_TOKENS = 64
+"""What one more forward and backward pass costs, in padded tokens of a small encoder (measured on 2 cores)."""
 
 
 class Learner:
@@ -121,7 +124,8 @@ class EncoderLearner(Learner):
         return self._parameters
 
     def accumulate(self, positions: Sequence[int]) -> float:
-        groups = buckets([self.lengths[position] for position in positions], self.micro_tokens)
+        lengths = [self.lengths[position] for position in positions]
+        groups = thrifty_groups(lengths, self.micro_tokens, OVERHEAD_TOKENS)
         batch = [[positions[k] for k in group] for group in groups]
         return self._backward(batch, lambda group: self.model(*pad([self.train_rows[k] for k in group])))
 

@@ -1,6 +1,6 @@
 """The training loop: a generator of events. Progress bars, logs and resume read the stream; nothing calls back.
 
-Read `train` first. `_Loop` holds what a checkpoint must hold, and nothing else does.
+Read `train` first. `Loop` holds what a checkpoint must hold, and nothing else does.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def train(job: Job) -> Iterator[Event]:
         StorageError: something could not be written.
     """
     torch.manual_seed(job.seed("dropout"))
-    loop = _Loop(job, make_learner(job))
+    loop = Loop(job, make_learner(job))
     yield from loop.resume()
     if loop.step == 0:
         yield loop.event(
@@ -59,7 +59,9 @@ def train(job: Job) -> Iterator[Event]:
     yield loop.finish()
 
 
-class _Loop:
+class Loop:
+    """What a checkpoint holds, and what is done at a step. `train` drives it."""
+
     def __init__(self, job: Job, learner: Learner) -> None:
         training = job.recipe.training
         self.job, self.learner, self.started = job, learner, time.monotonic()

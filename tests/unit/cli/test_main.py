@@ -10,7 +10,7 @@ import pytest
 from sintonia import __version__
 from sintonia.cli import main as door
 from sintonia.cli.main import COMMANDS
-from sintonia.errors import DataError
+from sintonia.errors import DataError, StopFindings
 
 
 def test_help_lists_every_command(call) -> None:
@@ -70,6 +70,14 @@ def test_an_error_shows_its_three_parts(call, monkeypatch: pytest.MonkeyPatch) -
     outcome = call("tune")
     assert outcome.exit_code == 3
     assert outcome.err == "error: a.csv:3: no target\nexpected: a label\nhint: fill it in\n"
+
+
+def test_stop_findings_say_how_to_go_on(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "_run", _raising(StopFindings("D110 no signal", hint="look at the labels")))
+    outcome = call("tune")
+    assert outcome.exit_code == 3
+    assert outcome.err.splitlines()[1] == "hint: look at the labels"
+    assert "--accept CODE" in outcome.err.splitlines()[2]
 
 
 def test_a_full_disk_is_an_input_output_error(call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -83,6 +84,15 @@ def test_findings_carry_their_hint(capsys: pytest.CaptureFixture[str]) -> None:
     screen.show_findings((Finding(code="D102", severity="warning", message=long, hint="look [there]"),))
     lines = capsys.readouterr().err.splitlines()
     assert lines == [f"warning   D102 {long}", "          hint: look [there]"]
+
+
+def test_the_program_is_named_as_the_shell_can_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "venv" / "bin" / "sintonia")])
+    assert screen.program() == "venv/bin/sintonia"
+    (tmp_path / "sintonia").touch(mode=0o755)
+    assert screen.program() == "sintonia"
 
 
 def test_json_is_data_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
