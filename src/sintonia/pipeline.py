@@ -14,6 +14,7 @@ from pathlib import Path
 from sintonia.corridor.walk import Listener, Progress, Walk
 from sintonia.errors import StopFindings, UsageError
 from sintonia.files import sha256_file
+from sintonia.models.catalog import find_entry
 from sintonia.recipe import check_values
 from sintonia.records import Advice, Base, Change, Finding, Prepared, Resources, Turn, Verdict
 from sintonia.runs import RunFolder
@@ -31,6 +32,7 @@ def start(recipe: Recipe, folder: Path | str) -> RunFolder:
     data = Path(recipe.data.path).expanduser()
     if not data.exists():
         raise UsageError(f"there is no file `{recipe.data.path}`", hint="check the path")
+    find_entry(recipe.base)  # an unknown base is said before a folder is made
     settings = dataclasses.replace(recipe.data, path=str(data.absolute()))
     return RunFolder.create(folder, check_values(dataclasses.replace(recipe, data=settings)))
 
@@ -148,14 +150,15 @@ def _look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Reci
     from sintonia.corridor.turns import read_sets
     from sintonia.models.open import open_base
     from sintonia.prepare.examine import examine
-    from sintonia.resources.estimate import estimate_turn
+    from sintonia.resources.estimate import SetSizes, estimate_turn
 
     train, validation = read_sets(run, prepared.parts[0])
     opened = open_base(base, int(filled.training.max_tokens))
     began = time.monotonic()
-    findings = examine(run, opened, train, validation, prepared.labels)
+    findings, longest = examine(run, opened, train, validation, prepared.labels)
     pace = (time.monotonic() - began) / len(train)
-    return _Examined(findings=findings, estimate=estimate_turn(filled, base, len(train), len(validation), pace))
+    sizes = SetSizes(num_train=len(train), num_validation=len(validation), longest_tokens=longest)
+    return _Examined(findings=findings, estimate=estimate_turn(filled, base, sizes, pace))
 
 
 def _train_and_adjust(walk: Walk, base: Base, prepared: Prepared, change: Change | None) -> tuple[Turn, ...]:

@@ -128,10 +128,11 @@ class Base:
     revision: str
     licence: str
     num_parameters: int
+    num_layers: int
     hidden_size: int
     max_tokens: int
     why: tuple[str, ...]
-    estimated_memory_bytes: int
+    estimated_memory_bytes: int  # at most: with micro-batches filled to the brim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

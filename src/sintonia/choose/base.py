@@ -29,13 +29,10 @@ def choose(recipe: Recipe) -> Base:
     layers = int(getattr(model.transformer.config, "num_hidden_layers", 1))
     positions = int(getattr(model.transformer.config, "max_position_embeddings", 512))
     micro = recipe.training.micro_tokens
-    estimated = peak_memory_bytes(
-        num_parameters,
-        num_trained=num_parameters if METHODS[recipe.method].trains_encoder else 0,
-        layers=layers,
-        hidden_size=model.hidden_size,
-        micro_tokens=DEFAULT_MICRO_TOKENS if micro == "auto" else micro,
-    )
+    num_trained = num_parameters if METHODS[recipe.method].trains_encoder else 0
+    per_token = layers * model.hidden_size
+    tokens = DEFAULT_MICRO_TOKENS if micro == "auto" else micro
+    estimated = peak_memory_bytes(num_parameters, num_trained, per_token * tokens)
     free = psutil.virtual_memory().available
     if estimated > free:
         raise UsageError(
@@ -47,7 +44,7 @@ def choose(recipe: Recipe) -> Base:
     asked = Recipe.__dataclass_fields__["base"].default
     why.append("the default for classifying text" if recipe.base == asked else "named in the recipe")
     why.append(
-        f"needs about {estimated / 2**30:.1f} GiB of memory with method {recipe.method}; "
+        f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {recipe.method}; "
         f"{free / 2**30:.1f} GiB are free"
     )
     return Base(
@@ -55,6 +52,7 @@ def choose(recipe: Recipe) -> Base:
         revision=sha256_file(folder / "model.safetensors"),
         licence=entry.licence,
         num_parameters=num_parameters,
+        num_layers=layers,
         hidden_size=model.hidden_size,
         max_tokens=positions,
         why=tuple(why),

@@ -1,4 +1,10 @@
-"""One turn: train, score validation from the saved model, diagnose. The pipeline decides which turns there are."""
+"""One turn: train, score validation from the saved model, diagnose. The pipeline decides which turns there are.
+
+E310: the saved model, loaded again, differs from the model in training.
+What: losses on validation of the live best weights against those of the model loaded from its folder.
+Why it matters: a verdict on a model that nobody will have is worth nothing.
+What to do: the verdict is invalid; report it with log.txt.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class JudgeInput:
     base_name: str
     """The best rung that needs no training, chosen on validation."""
     best_rung_name: str
-    """The best of the other rungs, chosen on validation."""
+    """The best of the fitted rungs, picked with hindsight: a choice that can only favour the rung."""
     groups: tuple[str, ...]
     """The group of each test example."""
     evaluation: EvaluationSettings

@@ -16,13 +16,14 @@ from sintonia.tasks.classify import encode_targets
 
 def examine(
     run: RunFolder, base: OpenBase, train: Sequence[Example], validation: Sequence[Example], labels: Sequence[str]
-) -> tuple[Finding, ...]:
-    """Findings about label signal and truncation."""
+) -> tuple[tuple[Finding, ...], int]:
+    """Findings about label signal and truncation, and the tokens of the longest text as the model reads it."""
     texts = [one.input for one in (*train, *validation)]
-    num_truncated = tokenize(base.tokenizer, texts, base.max_tokens).num_truncated
+    tokens = tokenize(base.tokenizer, texts, base.max_tokens)
     features = frozen_features(run, base, [one.input for one in train])
     targets = encode_targets([one.target for one in train], labels)
-    return (
-        *check_truncation(num_truncated, len(texts), base.max_tokens),
+    findings = (
+        *check_truncation(tokens.num_truncated, len(texts), base.max_tokens),
         *check_label_signal(features, targets, [one.group for one in train], len(labels)),
     )
+    return findings, max(len(ids) for ids in tokens.ids)

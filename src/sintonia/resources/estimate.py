@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sintonia.methods import METHODS
 from sintonia.records import Base, Resources
 from sintonia.settings import Recipe
@@ -15,24 +17,34 @@ FORWARD_AND_BACKWARD = 3.0
 """A training step costs this many forward passes: one forward, two for both gradients."""
 
 
-def peak_memory_bytes(
-    num_parameters: int, *, num_trained: int, layers: int, hidden_size: int, micro_tokens: int
-) -> int:
-    """Weights, gradients, AdamW's two moments, the best weights, activations of a micro-batch, runtime; bytes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSizes:
+    """What the estimate needs to know of the data."""
+
+    num_train: int
+    num_validation: int
+    longest_tokens: int
+
+
+def peak_memory_bytes(num_parameters: int, num_trained: int, cells: int) -> int:
+    """Weights, gradients, AdamW's two moments, the best weights, activations, runtime; in bytes.
+
+    `cells` are tokens of the largest micro-batch times layers times width.
+    """
     weights = 4 * num_parameters + 16 * num_trained
-    activations = 4 * _ACTIVATION_WIDTHS * layers * hidden_size * micro_tokens if num_trained else 0
-    return RUNTIME_BYTES + weights + activations
+    return RUNTIME_BYTES + weights + (4 * _ACTIVATION_WIDTHS * cells if num_trained else 0)
 
 
-def estimate_turn(
-    recipe: Recipe, base: Base, num_train: int, num_validation: int, seconds_per_example: float
-) -> Resources:
+def estimate_turn(recipe: Recipe, base: Base, sizes: SetSizes, seconds_per_example: float) -> Resources:
     """Cost of one turn, from the measured seconds of one forward pass of one example."""
-    training = recipe.training
+    training, trains_encoder = recipe.training, METHODS[recipe.method].trains_encoder
     seconds = 0.05 * float(training.epochs) + 1.0
-    if METHODS[recipe.method].trains_encoder:
-        scored = (training.evaluations + 2) * (num_validation + min(num_validation, 512))
-        seconds = seconds_per_example * (FORWARD_AND_BACKWARD * float(training.epochs) * num_train + scored)
-    return Resources(
-        basis="estimated", seconds=seconds, stages={"train": seconds}, peak_memory_bytes=base.estimated_memory_bytes
+    if trains_encoder:
+        scored = (training.evaluations + 2) * (sizes.num_validation + min(sizes.num_validation, 512))
+        steps = FORWARD_AND_BACKWARD * float(training.epochs) * sizes.num_train
+        seconds = seconds_per_example * (steps + scored)
+    tokens = min(int(training.micro_tokens), int(training.batch_examples) * sizes.longest_tokens)
+    peak = peak_memory_bytes(
+        base.num_parameters, base.num_parameters if trains_encoder else 0, tokens * base.num_layers * base.hidden_size
     )
+    return Resources(basis="estimated", seconds=seconds, stages={"train": seconds}, peak_memory_bytes=peak)

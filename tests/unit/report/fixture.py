@@ -176,6 +176,7 @@ def _base() -> Base:
         hidden_size=384,
         max_tokens=256,
         why=("named in the recipe",),
+        num_layers=6,
         estimated_memory_bytes=1_100_000_000,
     )
 

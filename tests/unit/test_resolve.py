@@ -1,0 +1,89 @@
+"""Each `auto` becomes a value with an origin; what was asked for stays."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from sintonia import resolve as room
+from sintonia.errors import UsageError
+from sintonia.recipe import make_recipe
+from sintonia.records import Base, ExampleSet, Part, Prepared, SealedTest
+from sintonia.resolve import resolve
+
+BASE = Base(
+    reference="file:x",
+    revision="0" * 64,
+    licence="unknown",
+    num_parameters=10,
+    num_layers=2,
+    hidden_size=4,
+    max_tokens=64,
+    why=(),
+    estimated_memory_bytes=1,
+)
+
+
+def prepared(num_train: int) -> Prepared:
+    one = ExampleSet(path="x", count=num_train, sha256="0")
+    return Prepared(
+        data_id="0",
+        task="classify",
+        labels=("a", "b"),
+        columns={"input": "t", "target": "l"},
+        primary_metric="macro_f1",
+        notes=(),
+        parts=(Part(name="000", train=one, validation=one, test=SealedTest(count=9, sha256="0")),),
+        findings=(),
+        rows_in=9,
+        rows_used=9,
+        rows_set_aside=0,
+        label_counts={},
+    )
+
+
+def values(num_train: int, **training) -> dict:
+    recipe = make_recipe({"data": {"path": "x"}, "training": training})
+    filled, listed = resolve(recipe, BASE, prepared(num_train))
+    assert "auto" not in str(dataclasses.asdict(filled))
+    return {one.setting: one for one in listed}
+
+
+@pytest.mark.parametrize(("num_train", "epochs"), [(200, 10), (2000, 3), (7456, 1), (100_000, 1)])
+def test_epochs_follow_the_number_of_steps(num_train: int, epochs: int):
+    assert values(num_train)["training.epochs"].value == epochs
+
+
+def test_a_random_head_gets_more_steps():
+    assert values(2000, head_start="random")["training.epochs"].value == 8
+
+
+def test_what_was_asked_for_stays_and_says_so():
+    listed = values(2000, learning_rate=3e-4)
+    assert listed["training.learning_rate"].value == 3e-4
+    assert listed["training.learning_rate"].origin == "asked for"
+    assert listed["training.batch_examples"].origin != "asked for"
+
+
+def test_no_text_is_read_beyond_what_the_base_reads():
+    assert values(2000)["training.max_tokens"].value == 64
+    assert values(2000, max_tokens=500)["training.max_tokens"].value == 64
+
+
+def test_bf16_is_refused_where_the_processor_has_none(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(room, "processor_flags", lambda: {"avx2"})
+    assert values(2000)["training.precision"].value == "fp32"
+    with pytest.raises(UsageError, match="no bf16 hardware"):
+        values(2000, precision="bf16")
+    monkeypatch.setattr(room, "processor_flags", lambda: {"avx512_bf16"})
+    assert values(2000, precision="bf16")["training.precision"].value == "bf16"
+
+
+def test_a_tiny_base_is_resolved_from_its_folder(tiny_base: Path):
+    from sintonia.choose import choose
+
+    base = choose(make_recipe({"data": {"path": "x"}, "base": f"file:{tiny_base}"}))
+    assert (base.hidden_size, base.num_layers, base.max_tokens) == (32, 2, 64)
+    assert base.licence == "unknown" and len(base.revision) == 64
