@@ -93,12 +93,18 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a rename in `folder` survive a power cut."""
+    """Makes a rename in `folder` (or the content of a file) survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Makes the content of all files below `folder` survive a power cut."""
+    for path in [*folder.rglob("*"), folder]:
+        sync_folder(path)
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
@@ -140,11 +146,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
     with storage_errors(path):
         if not path.exists():
             return None
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     try:
-        body = json.loads(text)
+        body = json.loads(content.decode("utf-8"))
         check_schema(body.pop("schema", None), path)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise StorageError(f"`{path}` is not the JSON it should be", hint="restore the file from a copy") from None
     return dict(body)
 
@@ -181,8 +187,10 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     lines = text[: text.rfind(b"\n") + 1].decode("utf-8", errors="replace").split("\n")[:-1]
     try:
         bodies = [json.loads(line) for line in lines]
-    except ValueError:
-        raise StorageError(f"`{path}` has a damaged line", hint="restore the file from a copy") from None
+    except (ValueError, RecursionError):
+        bodies = [None]
+    if not all(isinstance(body, dict) for body in bodies):
+        raise StorageError(f"`{path}` has a damaged line", hint="restore the file from a copy")
     if bodies:
         check_schema(bodies[0].get("schema"), path)
     return bodies[1:]

@@ -8,12 +8,13 @@ reaches them, because torch takes seconds and most commands need none.
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from pathlib import Path
 
 from sintonia.corridor.walk import Listener, Progress, Walk
-from sintonia.errors import StopFindings, UsageError
-from sintonia.files import sha256_file
+from sintonia.errors import DataError, RunFailed, StopFindings, UsageError
+from sintonia.files import write_atomic
 from sintonia.models.catalog import find_entry
 from sintonia.recipe import check_values
 from sintonia.records import Advice, Base, Change, Finding, Prepared, Resources, Turn, Verdict
@@ -32,9 +33,10 @@ def start(recipe: Recipe, folder: Path | str) -> RunFolder:
     data = Path(recipe.data.path).expanduser()
     if not data.exists():
         raise UsageError(f"there is no file `{recipe.data.path}`", hint="check the path")
-    find_entry(recipe.base)  # an unknown base is said before a folder is made
+    scheme, _, place = find_entry(recipe.base).reference.partition(":")
+    base = f"file:{Path(place).expanduser().absolute()}" if scheme == "file" else recipe.base
     settings = dataclasses.replace(recipe.data, path=str(data.absolute()))
-    return RunFolder.create(folder, check_values(dataclasses.replace(recipe, data=settings)))
+    return RunFolder.create(folder, check_values(dataclasses.replace(recipe, data=settings, base=base)))
 
 
 def improve(run: RunFolder, listener: Listener = lambda _: None, change: Change | None = None) -> Verdict:
@@ -83,8 +85,12 @@ def _prepare(walk: Walk) -> Prepared:
         from sintonia.prepare import prepare
 
         recipe = walk.run.recipe()
-        with walk.stage("prepare", f"reading {Path(recipe.data.path).name}"):
-            prepared = prepare(recipe, walk.run)
+        try:
+            with walk.stage("prepare", f"reading {Path(recipe.data.path).name}"):
+                prepared = prepare(recipe, walk.run)
+        except (DataError, UsageError):
+            shutil.rmtree(walk.run.path, ignore_errors=True)  # nothing was begun: no folder to stumble over
+            raise
         walk.run.write("prepared.json", prepared)
     walk.tell("prepare", f"{prepared.rows_used} of {prepared.rows_in} rows used, {len(prepared.labels)} labels")
     for note in prepared.notes:
@@ -167,15 +173,21 @@ def _train_and_adjust(walk: Walk, base: Base, prepared: Prepared, change: Change
     from sintonia.corridor.turns import take_turn, unfinished_change
 
     recipe, turns = walk.run.recipe(), finished_turns(walk.run)
-    pending = unfinished_change(walk.run, len(turns) + 1) or change
+    pending = unfinished_change(walk.run, len(turns) + 1)
+    if pending and change and pending != change:
+        walk.tell(
+            "adjust", f"first the turn that was interrupted: {pending.setting} {pending.before} -> {pending.after}"
+        )
+    pending = pending or change
     if not turns or pending:
         turns = (*turns, take_turn(walk, base, prepared, turns, pending if turns else None))
-    budget = recipe.budget_seconds
-    while budget is not None and change is None and len(turns) < recipe.adjusting.turns:
+    budget, ended = recipe.budget_seconds, walk.run.file("cache/adjusting-ended")
+    while budget is not None and not ended.exists() and len(turns) < recipe.adjusting.turns:
         changes = next_changes(turns)
         if not changes or walk.seconds + turns[-1].resources.seconds > budget:
             break
         turns = (*turns, take_turn(walk, base, prepared, turns, changes[0]))
+    write_atomic(ended, b"")  # the clock decided; a resumed run must not decide again
     return turns
 
 
@@ -184,7 +196,7 @@ def _evaluate(
 ) -> Verdict:
     """Open the sealed test for the best turn, score it and the ladder, judge. A judged turn is not judged again."""
     from sintonia.corridor.judging import Bench, publish
-    from sintonia.corridor.turns import best_turn
+    from sintonia.corridor.turns import best_turn, candidate_id, is_broken
     from sintonia.sealed import open_test
 
     run, best = walk.run, best_turn(turns)
@@ -192,16 +204,26 @@ def _evaluate(
     verdict = next((one for one in verdicts if one is not None and one.turn == best.number), None)
     findings = (*findings, *best.findings)
     if verdict is None:
+        if is_broken(best):
+            raise RunFailed(next(one.message for one in best.findings if one.code == "E310"), hint="see log.txt")
         with walk.stage("evaluate", "fitting the honest baselines"):
             bench = Bench(run, base, prepared, best)
         with walk.stage("evaluate", "opening the sealed test"):
-            weights = sha256_file(run.file(f"{best.candidate.weights}/model.safetensors"))
-            examples, openings = open_test(prepared.parts[0].test, run, weights)
+            examples, openings = open_test(prepared.parts[0].test, run, candidate_id(run, best))
             walk.tell("evaluate", f"the sealed test of {len(examples)} examples is open (opening {openings})")
             causes = tuple(one for one in findings if one.severity != "note" or one in best.findings)
+            stops = {one.code for one in findings if one.severity == "stop"}
+            bench.accepted = tuple(sorted(stops & set(run.recipe().accept)))
             verdict = bench.judge(examples, openings, causes, _advice(turns))
         run.write(f"verdicts/{len(verdicts) + 1:03d}.json", verdict)
-    walk.write_findings(findings)
+    elif best != turns[-1]:
+        walk.tell(
+            "adjust",
+            f"turn {turns[-1].number} gave {turns[-1].validation_metric:.3f} on validation, turn "
+            f"{best.number} {best.validation_metric:.3f}: turn {best.number} stays, no new opening",
+        )
+        verdict = dataclasses.replace(verdict, advice=_advice(turns))
+    walk.write_findings((*findings, *(one for one in verdict.causes if one not in findings)))
     publish(run, verdict, best)
     return verdict
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from sintonia.errors import SintoniaError, UsageError, nearest
+from sintonia.errors import UsageError, nearest
 from sintonia.files import SCHEMA, storage_errors, to_json
 from sintonia.settings import Recipe
+
+STOPPING = ("D103", "D110")
+"""Codes of the findings that can stop a run, and be accepted."""
 
 
 @cache
@@ -75,12 +79,16 @@ def load_recipe(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     with storage_errors(path):
-        text = path.read_text(encoding="utf-8", errors="strict") if path.is_file() else None
-    if text is None:
+        content = path.read_bytes() if path.is_file() else None
+    if content is None:
         raise UsageError(f"there is no recipe `{path}`", hint="check the path")
     try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError("this is not UTF-8", where=str(path), hint="save the recipe as UTF-8") from None
+    try:
         body = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise UsageError("this is not YAML", where=f"{path}{line}", hint="check indentation and quotes") from None
@@ -104,12 +112,28 @@ def override(body: dict[str, Any], dotted: str) -> None:
     if name not in known:
         raise UsageError(f"unknown setting `{name}`", hint=f"did you mean {nearest(name, known)}?")
     try:
-        value: Any = float(text) if "e" in text.lower() else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):
-        value = text
-    *outer, last = name.split(".")
+        value: Any = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UsageError(f"`{dotted}`: this is not a value", hint="lists are [a, b], mappings {a: b}") from None
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = float(text)  # YAML takes 2e-4 for a text
+    put(body, name, value)
+
+
+def put(body: dict[str, Any], dotted: str, value: Any) -> None:
+    """Sets a setting in nested plain values, in place.
+
+    Raises:
+        UsageError: what stands where the block should be is not a block.
+    """
+    *outer, last = dotted.split(".")
     for key in outer:
-        body = body.setdefault(key, {})
+        if body.get(key) is None:
+            body[key] = {}
+        if not isinstance(body[key], dict):
+            raise UsageError(f"`{key}` is a block of settings, not {body[key]!r}", hint=f"for example `{dotted}: ...`")
+        body = body[key]
     body[last] = value
 
 
@@ -149,6 +173,11 @@ def check_values(recipe: Recipe) -> Recipe:
         problems.append(f"`evaluation.margin` is {recipe.evaluation.margin}, not a fraction below 1")
     if not 0.5 <= recipe.evaluation.confidence < 1:
         problems.append(f"`evaluation.confidence` is {recipe.evaluation.confidence}, not within 0.5 to 1")
+    if recipe.budget_seconds is not None and recipe.budget_seconds <= 0:
+        problems.append(f"`budget_seconds` is {recipe.budget_seconds}, not above 0")
+    unknown = [code for code in recipe.accept if code not in STOPPING]
+    if unknown:
+        problems.append(f"`accept`: {', '.join(unknown)} never stops a run; {', '.join(STOPPING)} may")
     if recipe.adjusting.turns < 1:
         problems.append("`adjusting.turns` is below 1")
     if training.epochs == 0 or training.learning_rate == 0:
@@ -156,15 +185,3 @@ def check_values(recipe: Recipe) -> Recipe:
     if problems:
         raise UsageError("; ".join(problems))
     return recipe
-
-
-__all__ = [
-    "SintoniaError",
-    "check_values",
-    "load_recipe",
-    "make_recipe",
-    "override",
-    "recipe_id",
-    "recipe_schema",
-    "setting_names",
-]

@@ -2,7 +2,7 @@
 
 Each record is frozen, slotted and keyword-only, and holds plain values, other records and paths relative to
 the run folder: no tensor, no model, no callable, no open file. A record is never edited: a change is a new
-record that says what it replaced. `runs.py` gives each one its JSON form.
+record that says what it replaced. `files.py` gives each one its JSON form.
 """
 
 from __future__ import annotations
@@ -193,6 +193,7 @@ class Candidate:
     weights: str
     best_step: int
     last_step: int
+    planned_steps: int
     stop_reason: str
     num_trained: int
     """Weights that were trained."""

@@ -21,7 +21,7 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
     """The recipe without any `auto`, and each setting with its origin.
 
     Raises:
-        UsageError: a precision that this processor has no hardware for.
+        UsageError: a precision that this processor has no hardware for, or more tokens than the base reads.
     """
     found = _training(recipe, base, prepared.parts[0].train.count)
     training = dataclasses.replace(
@@ -56,8 +56,11 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
     else:
         epochs, why = 30, "method head, features are computed once"
     length = min(base.max_tokens, 256)
-    taken = float(epochs if training.epochs == "auto" else training.epochs) * num_train / int(batch)
-    between = max(1, round(taken / training.evaluations))
+    if training.max_tokens != "auto" and training.max_tokens > base.max_tokens:
+        raise UsageError(
+            f"`training.max_tokens` is {training.max_tokens}, the base reads at most {base.max_tokens}",
+            hint=f"leave it on auto, or take {base.max_tokens}",
+        )
     precision, precision_origin = _precision(training.precision)
     return {
         "training.batch_examples": (batch, f"{num_train} training examples"),
@@ -66,17 +69,13 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
             method.learning_rate if training.learning_rate == "auto" else training.learning_rate,
             method.learning_rate_origin,
         ),
-        "training.checkpoint_steps": (
-            between if training.checkpoint_steps == "auto" else training.checkpoint_steps,
-            "as often as validation",
-        ),
         "training.micro_tokens": (
             4096 if training.micro_tokens == "auto" else training.micro_tokens,
             "fits the caches of a laptop",
         ),
         "training.precision": (precision, precision_origin),
         "training.max_tokens": (
-            length if training.max_tokens == "auto" else min(training.max_tokens, base.max_tokens),
+            length if training.max_tokens == "auto" else training.max_tokens,
             f"base reads up to {base.max_tokens}",
         ),
     }

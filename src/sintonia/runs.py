@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,7 @@ class RunFolder:
             UsageError: the folder exists and is not empty.
         """
         run = cls(Path(path))
-        was_refused = run.file("recipe.yaml").is_file() and not run.file("prepared.json").exists()
+        was_refused = run.file("recipe.yaml").is_file() and not run.file("turns").exists()
         if run.path.exists() and not was_refused and (not run.path.is_dir() or any(run.path.iterdir())):
             raise UsageError(
                 f"`{path}` exists already", hint=f"`sintonia resume {path}` goes on with it; or take another `--out`"
@@ -51,9 +52,17 @@ class RunFolder:
         with storage_errors(run.path):
             run.path.mkdir(parents=True, exist_ok=True)
             run.path.chmod(0o700)
-        text = yaml.safe_dump({"schema": SCHEMA, **to_json(recipe)}, sort_keys=False, allow_unicode=True)
-        write_atomic(run.file("recipe.yaml"), text.encode())
+        with run.writing():
+            run._begin(recipe)
         return run
+
+    def _begin(self, recipe: Recipe) -> None:
+        """Writes the recipe, and forgets what a refused recipe before it has left."""
+        for stale in ("prepared.json", "base.json"):
+            self.file(stale).unlink(missing_ok=True)
+        shutil.rmtree(self.file("cache"), ignore_errors=True)
+        text = yaml.safe_dump({"schema": SCHEMA, **to_json(recipe)}, sort_keys=False, allow_unicode=True)
+        write_atomic(self.file("recipe.yaml"), text.encode())
 
     @classmethod
     def open(cls, path: Path | str) -> RunFolder:
@@ -82,7 +91,11 @@ class RunFolder:
     def recipe(self) -> Recipe:
         """The recipe the run was created with."""
         with storage_errors(self.file("recipe.yaml")):
-            body = yaml.safe_load(self.file("recipe.yaml").read_text(encoding="utf-8"))
+            content = self.file("recipe.yaml").read_bytes()
+        try:
+            body = yaml.safe_load(content.decode("utf-8"))
+        except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
+            body = None
         if not isinstance(body, dict):
             raise StorageError(f"`{self.file('recipe.yaml')}` is damaged", hint="restore the file from a copy")
         check_schema(body.pop("schema", None), self.file("recipe.yaml"))

@@ -149,7 +149,7 @@ def _openings(data: Path, sha256: str) -> list[str]:
     """The candidates that opened this test, in order, each once."""
     lines = [line for folder in folders_of_data(data) for line in read_lines(folder / _LEDGER)]
     lines.sort(key=lambda line: str(line.get("time")))
-    return list(dict.fromkeys(str(line["candidate"]) for line in lines if line.get("test") == sha256))
+    return list(dict.fromkeys(str(line.get("candidate")) for line in lines if line.get("test") == sha256))
 
 
 def _content_sha256(examples: tuple[Example, ...]) -> str:

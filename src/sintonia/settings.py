@@ -39,7 +39,8 @@ class TrainingSettings:
     batch_examples: int | Literal["auto"] = "auto"
     """Examples behind one optimizer step (the effective batch)."""
     micro_tokens: int | Literal["auto"] = "auto"
-    """Most tokens, padding included, computed at once; smaller saves memory and changes no result."""
+    """Most tokens, padding included, computed at once; smaller saves memory; results differ by rounding
+    and by which activations drop out."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """Shape of the learning rate after the warm-up: down to zero, or constant."""
     warmup_fraction: float = 0.1
@@ -58,8 +59,8 @@ class TrainingSettings:
     """Stop when the validation loss has provably risen and the metric no longer improves."""
     patience: int = 3
     """Validations without a better metric before early stopping may act."""
-    checkpoint_steps: int | Literal["auto"] = "auto"
-    """Steps between two checkpoints to resume from; `auto` saves at each validation."""
+    checkpoint_steps: int | Literal["validation"] = "validation"
+    """Steps between two checkpoints to resume from, or `validation`: one at each validation."""
     head_start: Literal["probe", "random"] = "probe"
     """How a new classification head starts: from a linear probe of the frozen base, or at random."""
     max_tokens: int | Literal["auto"] = "auto"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sintonia.errors import Interrupted, StopFindings, UsageError
+from sintonia.errors import DataError, Interrupted, StopFindings, StorageError, UsageError
 from sintonia.files import read_json
 from sintonia.pipeline import Progress, finished_turns, improve, propose, request_pause, start
 from sintonia.recipe import make_recipe
@@ -178,8 +178,8 @@ def test_a_pause_in_training_is_resumed_to_the_same_weights(tmp_path: Path, tiny
     with pytest.raises(Interrupted, match="paused at step 9"):
         improve(run, listen)
     improve(RunFolder.open(run.path))
-    weights = "model/model.safetensors"
-    assert sha256_file(run.file(weights)) == sha256_file(whole.file(weights))
+    for weights in ("model/model.safetensors", "model/3_Dense/model.safetensors"):
+        assert sha256_file(run.file(weights)) == sha256_file(whole.file(weights))
 
 
 def test_a_run_folder_in_use_is_refused_with_the_way_out(finished):
@@ -198,3 +198,42 @@ def test_a_recipe_round_trips_through_the_run_folder(tmp_path: Path):
     recipe = make_recipe({"data": {"path": "x.csv", "columns": {"input": "a"}}, "training": {"learning_rate": 1e-4}})
     run = RunFolder.create(tmp_path / "run", recipe)
     assert run.recipe() == recipe
+
+
+def test_every_head_that_is_judged_is_an_opening_of_its_own(tmp_path: Path, tiny_base: Path, rows_file: Path):
+    openings = []
+    for number, rate in enumerate((1e-3, 1e-1)):
+        recipe = recipe_for(rows_file, tiny_base, method="head")
+        recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, learning_rate=rate))
+        openings.append(improve(start(recipe, tmp_path / f"run{number}")).test_openings)
+    assert openings == [1, 2]
+
+
+def test_a_training_set_that_was_changed_is_refused(tmp_path: Path, tiny_base: Path, rows_file: Path):
+    run = start(recipe_for(rows_file, tiny_base), tmp_path / "run")
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "train":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        improve(run, stop)
+    with run.file("data/train.jsonl").open("a") as stream:
+        stream.write(run.file("data/validation.jsonl").read_text().splitlines()[1] + "\n")
+    with pytest.raises(StorageError, match=r"train\.jsonl` was changed"):
+        improve(RunFolder.open(run.path))
+
+
+def test_data_that_are_refused_leave_no_folder(tmp_path: Path, tiny_base: Path):
+    data = write_rows(tmp_path / "rows.jsonl", make_rows(8))
+    run = start(recipe_for(data, tiny_base), tmp_path / "run")
+    with pytest.raises(DataError):
+        improve(run)
+    assert not run.path.exists()
+
+
+def test_accepting_what_was_not_found_is_not_claimed(tmp_path: Path, tiny_base: Path, rows_file: Path):
+    verdict = improve(start(recipe_for(rows_file, tiny_base, accept=("D103",)), tmp_path / "run"))
+    assert verdict.accepted == ()
+    with pytest.raises(UsageError, match="FOO never stops a run"):
+        start(recipe_for(rows_file, tiny_base, accept=("FOO",)), tmp_path / "other")

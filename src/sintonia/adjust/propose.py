@@ -46,7 +46,7 @@ def next_changes(history: tuple[Turn, ...]) -> tuple[Change, ...]:
     if not history:
         return ()
     anchor = max(history, key=lambda turn: (turn.validation_metric, -turn.number))
-    tried = {turn.recipe_id for turn in history} | {recipe_id(turn.recipe) for turn in history}
+    tried = {turn.recipe_id for turn in history}
     changes: list[Change] = []
     for code, remedy in _remedies(anchor):
         for idea in remedy(anchor):
@@ -189,14 +189,14 @@ def _calm(turn: Turn) -> Iterator[_Idea]:
     if training.clip_norm > 1 or training.clip_norm == 0:
         yield _Idea("training.clip_norm", 1.0, "single gradients were far larger than the rest", expected)
     if effective(turn, "training.precision") == "bf16":
-        yield _Idea("training.precision", "fp32", "16-bit numbers are coarse for small updates ", expected, None)
+        yield _Idea("training.precision", "fp32", "16-bit numbers are coarse for small updates", expected, None)
 
 
 # ---------------------------------------------------------------- steps
 
 
 def _train_longer(turn: Turn) -> Iterator[_Idea]:
-    epochs, num_steps = effective(turn, "training.epochs"), max(turn.candidate.last_step, 1)
+    epochs, num_steps = effective(turn, "training.epochs"), max(turn.candidate.planned_steps, 1)
     if epochs is None:
         return
     is_short = num_steps < ENOUGH_STEPS
@@ -206,7 +206,7 @@ def _train_longer(turn: Turn) -> Iterator[_Idea]:
         "training.epochs",
         _rounded(after),
         f"training ended after {num_steps} steps, before the model had learned what it could",
-        "the loss was still falling, so it should end lower; by how much is  " + UNKNOWN,
+        "the loss was still falling, so it should end lower; by how much is " + UNKNOWN,
         after / epochs,
     )
 
@@ -226,9 +226,8 @@ def _train_shorter(turn: Turn) -> Iterator[_Idea]:
 
 
 def effective_steps(turn: Turn) -> int:
-    """Optimizer steps that the epochs stand for: as planned when that is recorded, otherwise as done."""
-    planned = next((one.value for one in turn.resolved if one.setting == "training.total_steps"), None)
-    return int(planned or turn.candidate.last_step)
+    """Optimizer steps that the epochs stand for; early stopping may have ended before them."""
+    return turn.candidate.planned_steps
 
 
 # ---------------------------------------------------------------- less overfitting, more capacity
@@ -256,7 +255,7 @@ def _regularise(turn: Turn) -> Iterator[_Idea]:
             "head",
             "with few examples, training only a new head on the frozen base often "
             "does as well and cannot learn as much by heart",
-            "about the same metric, in less time ",
+            "about the same metric, in less time",
             None,
         )
     if training.dropout < 0.1:

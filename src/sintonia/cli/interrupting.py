@@ -56,9 +56,7 @@ def pausing(run: RunFolder, show: Listener) -> Iterator[Listener]:
         for number in before:
             signal.signal(number, ask)
         yield listen
-    except (Exception, KeyboardInterrupt) as error:
-        if not received and not isinstance(error, Interrupted | KeyboardInterrupt):
-            raise
+    except (Interrupted, KeyboardInterrupt) as error:
         raise _interrupted(run, received[0] if received else signal.SIGINT) from error
     finally:
         for number, action in before.items():

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from sintonia.errors import UsageError, nearest
-from sintonia.recipe import check_values, load_recipe, make_recipe, override, recipe_schema, setting_names
+from sintonia.recipe import check_values, load_recipe, make_recipe, override, put, recipe_schema, setting_names
 from sintonia.settings import Recipe
 
 RUNS = Path("runs")
@@ -77,7 +77,7 @@ def build_recipe(file: Path | None, settings: Mapping[str, Any], words: Sequence
     body: dict[str, Any] = load_recipe(file) if file else {}
     for dotted, value in settings.items():
         if value is not None:
-            _put(body, dotted, value)
+            put(body, dotted, value)
     for word in words:
         override(body, word)
     if not isinstance(body.get("data"), dict) or not body["data"].get("path"):
@@ -87,13 +87,6 @@ def build_recipe(file: Path | None, settings: Mapping[str, Any], words: Sequence
             hint="for example `sintonia tune examples.csv`",
         )
     return check_values(make_recipe(body))
-
-
-def _put(body: dict[str, Any], dotted: str, value: Any) -> None:
-    *outer, last = dotted.split(".")
-    for key in outer:
-        body = body.setdefault(key, {})
-    body[last] = value
 
 
 def data_and_overrides(data: str | None, words: Sequence[str]) -> tuple[str | None, list[str]]:

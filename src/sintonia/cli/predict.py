@@ -28,8 +28,13 @@ def predict(
         show_json(answers)
         return 0
     for answer in answers:
-        print(f"{answer['prediction']}\t{answer['confidence']:.3f}\t{answer['input']}")
+        print(f"{_one_line(answer['prediction'])}\t{answer['confidence']:.3f}\t{_one_line(answer['input'])}")
     return 0
+
+
+def _one_line(text: str) -> str:
+    """Control characters escaped: one answer is one line, and nothing reaches the terminal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _answers(run: RunFolder, inputs: list[str]) -> list[dict[str, Any]]:
@@ -53,11 +58,17 @@ def _inputs(texts: list[str], file: Path | None) -> list[str]:
     if file is None and sys.stdin.isatty():
         raise UsageError("no text was given", hint='for example sintonia predict RUN "turn the light on"')
     name = str(file) if file else "standard input"
+    if file and file.suffix.lower() in (".csv", ".tsv", ".jsonl", ".json"):
+        raise DataError(f"a {file.suffix} file has columns", where=name, expected="plain text, one text a line")
     try:
-        content = file.read_text(encoding="utf-8") if file else sys.stdin.read()
+        content = file.read_bytes().decode("utf-8-sig") if file else sys.stdin.read().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise DataError(f"byte {error.start} is not UTF-8", where=name, hint="save the file as UTF-8") from None
-    lines = [line for line in content.splitlines() if line.strip()]
+    lines = [line.removesuffix("\r") for line in content.removesuffix("\n").split("\n")]
+    blank = [number for number, line in enumerate(lines, start=1) if not line.strip()]
+    if blank and len(blank) < len(lines):
+        raise DataError(f"{len(blank)} blank lines, the first is line {blank[0]}", where=name, hint="remove them")
+    lines = [line for line in lines if line.strip()]
     if not lines:
         raise DataError("there is no text", where=name, expected="one text a line")
     return lines

@@ -160,5 +160,7 @@ def show_verdict(run: RunFolder, verdict: Verdict) -> None:
     for advice in verdict.advice[:2]:
         say(f"next      {advice.action}: {advice.reason}")
     path = shlex.quote(os.path.relpath(run.path))
+    if verdict.advice:
+        say(f"to do it  {program()} adjust {path} --apply")
     say(f"report    {os.path.relpath(run.file('report.html'))}")
     say(f'try       {program()} predict {path} "a new text"')

@@ -34,6 +34,8 @@ class Bench:
             primary_metric=prepared.primary_metric,
         )
         self.baselines = self._choose()
+        self.accepted: tuple[str, ...] = ()
+        """Codes of the stop findings that were met and accepted."""
 
     def _choose(self) -> tuple[Baseline, ...]:
         """The settings of the rungs, chosen on validation; kept, so that a resumed run has the same."""
@@ -53,7 +55,6 @@ class Bench:
         # The best of the fitted rungs is picked on the test itself: hindsight that can only favour the rung.
         rung = max((rung for rung, _ in rungs if rung.needs_training), key=lambda one: one.score)
         self._keep(tuned, rungs, base.name, examples)
-        stops = tuple(one.message for one in self.best.findings if one.code == "E310")
         return judge(
             JudgeInput(
                 tuned=tuned,
@@ -65,8 +66,7 @@ class Bench:
                 labels=self.prepared.labels,
                 primary_metric=self.prepared.primary_metric,
                 openings=openings,
-                invalid_reasons=stops,
-                accepted=self.best.recipe.accept,
+                accepted=self.accepted,
                 causes=causes,
                 advice=advice,
                 turn=self.best.number,
@@ -95,13 +95,14 @@ class Bench:
 
 def publish(run: RunFolder, verdict: Verdict, best: Turn) -> None:
     """Root copies of the newest verdict and the winning turn: `verdict.json`, `events.jsonl`, `model/`."""
-    run.write("verdict.json", verdict)
     with storage_errors(run.path):
         events = run.file(f"{run.turn(best.number)}/events.jsonl")
         work = run.file(".events-unfinished")
         shutil.copyfile(events, work)
         work.replace(run.file("events.jsonl"))
         _replace_folder(run.file(best.candidate.weights), run.file("model"))
+    run.write_resolved(best.resolved)
+    run.write("verdict.json", verdict)  # last: whoever reads it finds its model in place
 
 
 def _replace_folder(source: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ What to do: the verdict is invalid; report it with log.txt.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections import Counter
 
@@ -15,8 +16,9 @@ import numpy as np
 
 from sintonia.adjust import Prior, diagnose
 from sintonia.corridor.walk import Walk
-from sintonia.errors import Interrupted
+from sintonia.errors import Interrupted, StorageError
 from sintonia.evaluate import score_candidate
+from sintonia.files import sha256_file
 from sintonia.recipe import recipe_id
 from sintonia.records import (
     Base,
@@ -33,7 +35,7 @@ from sintonia.records import (
     Turn,
 )
 from sintonia.resolve import resolve
-from sintonia.resources.meter import Meter, peak_memory_bytes
+from sintonia.resources.meter import peak_memory_bytes
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 from sintonia.tasks.classify import encode_targets
@@ -44,8 +46,22 @@ RELOAD_TOLERANCE = 1e-4
 
 
 def best_turn(turns: tuple[Turn, ...]) -> Turn:
-    """The turn with the best primary metric on validation; the earlier one of equals."""
-    return max(turns, key=lambda turn: (turn.validation_metric, -turn.number))
+    """The turn with the best primary metric on validation, the earlier one of equals; a broken one only if alone."""
+    whole = [turn for turn in turns if not is_broken(turn)]
+    return max(whole or turns, key=lambda turn: (turn.validation_metric, -turn.number))
+
+
+def is_broken(turn: Turn) -> bool:
+    """Whether the saved model is not the one that was trained."""
+    return any(finding.code == "E310" for finding in turn.findings)
+
+
+def candidate_id(run: RunFolder, turn: Turn) -> str:
+    """A hash of all weights of the candidate and of its labels: what the ledger of openings knows it by."""
+    folder = run.file(turn.candidate.weights)
+    files = [*sorted(folder.rglob("*.safetensors")), folder / "sintonia.json"]
+    names = "".join(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n" for path in files)
+    return hashlib.sha256(names.encode()).hexdigest()
 
 
 def unfinished_change(run: RunFolder, number: int) -> Change | None:
@@ -54,7 +70,15 @@ def unfinished_change(run: RunFolder, number: int) -> Change | None:
 
 
 def read_sets(run: RunFolder, part: Part) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Training and validation examples of a part."""
+    """Training and validation examples of a part.
+
+    Raises:
+        StorageError: a set is not the one that was recorded.
+    """
+    for recorded in (part.train, part.validation):
+        path = run.file(recorded.path)
+        if not path.is_file() or sha256_file(path) != recorded.sha256:
+            raise StorageError(f"`{path}` was changed or removed since the split", hint="begin a new run")
     return tuple(run.lines(part.train.path, Example)), tuple(run.lines(part.validation.path, Example))
 
 
@@ -71,9 +95,10 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, before: tuple[Turn, ..
         run.write(f"{run.turn(number)}/change.json", change)
     job, resolved = _job(run, recipe, base, prepared, number)
     walk.tell("train", f"turn {number}: " + (change.reason if change else f"method {recipe.method}"))
-    spent = Meter()
-    with walk.stage("train", f"turn {number}"), spent.stage("train"):
-        candidate = _train(walk, job)
+    if job.recipe.training.head_start == "probe":
+        walk.tell("train", "the head starts from a linear probe of the base: step 0 already knows the task a little")
+    with walk.stage("train", f"turn {number}"):
+        candidate, seconds = _train(walk, job)
     with walk.stage("evaluate", "scoring validation from the saved model"):
         metric, findings = _look_back(job, candidate, resolved)
     turn = Turn(
@@ -87,7 +112,7 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, before: tuple[Turn, ..
         purpose=change.reason if change else "first turn",
         candidate=candidate,
         validation_metric=metric,
-        resources=Resources(basis="measured", seconds=spent.seconds, peak_memory_bytes=peak_memory_bytes()),
+        resources=Resources(basis="measured", seconds=seconds, peak_memory_bytes=peak_memory_bytes()),
     )
     run.write(f"{run.turn(number)}/turn.json", turn)
     shutil.rmtree(run.file(job.file("checkpoints")), ignore_errors=True)
@@ -115,12 +140,18 @@ def _job(
     ), resolved
 
 
-def _train(walk: Walk, job: Job) -> Candidate:
+def _train(walk: Walk, job: Job) -> tuple[Candidate, float]:
+    """The candidate, and the seconds of training in all its stretches."""
     run = walk.run
     run.file(job.file("stop")).unlink(missing_ok=True)
     for event in train(job):
         run.append(job.file("events.jsonl"), event, sync=event.kind != "step")
+        if event.kind == "message":
+            walk.tell("train", event.values["text"])
+            continue
         walk.tell("train", event.kind, event)
+        if event.kind == "checkpoint":
+            walk.save()
         if event.kind == "paused":
             raise Interrupted(
                 f"paused at step {event.step}; all work is saved",
@@ -128,13 +159,15 @@ def _train(walk: Walk, job: Job) -> Candidate:
                 hint=f"`sintonia resume {run.path}` continues",
             )
     values = event.values
-    return Candidate(
+    candidate = Candidate(
         weights=job.file("model"),
         best_step=values["best_step"],
         last_step=values["last_step"],
+        planned_steps=values["planned_steps"],
         stop_reason=values["stop_reason"],
         num_trained=values["num_trained"],
     )
+    return candidate, event.seconds
 
 
 def _look_back(job: Job, candidate: Candidate, resolved: tuple[Resolved, ...]) -> tuple[float, tuple[Finding, ...]]:
@@ -173,6 +206,6 @@ def _reload(evaluations: tuple[Evaluation, ...], candidate: Candidate, card: Sco
             severity="stop",
             count=differing,
             message=f"the saved model, loaded again, differs on {differing} of {len(card.ids)} validation examples",
-            hint="the verdict is invalid: report this, with log.txt; the model in the folder is not the trained one",
+            hint="if the training was unstable (T201), mend that first; else report this, with log.txt",
         ),
     )

@@ -5,6 +5,7 @@ The pipeline's notebook. It knows no phase and decides nothing.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from sintonia.files import write_lines
 from sintonia.records import Event, Finding, Resources
-from sintonia.resources.meter import Meter, peak_memory_bytes
+from sintonia.resources.meter import Meter, disk_bytes, peak_memory_bytes
 from sintonia.runs import RunFolder
 
 
@@ -25,6 +26,7 @@ class Progress:
     event: Event | None = None
 
 
+_LOG = logging.getLogger("sintonia")
 Listener = Callable[[Progress], None]
 
 
@@ -44,7 +46,9 @@ class Walk:
         return (self._before.seconds if self._before else 0.0) + time.monotonic() - self._began
 
     def tell(self, stage: str, message: str, event: Event | None = None) -> None:
-        """Says something to the listener."""
+        """Says something to the listener, and to the log."""
+        if event is None:
+            _LOG.info("%s: %s", stage, message)
         self.listener(Progress(stage=stage, message=message, event=event))
 
     @contextmanager
@@ -55,11 +59,15 @@ class Walk:
             with self._meter.stage(name):
                 yield
         finally:
-            self.run.write("cache/spent.json", self.spent())
+            self.save()
+
+    def save(self) -> None:
+        """Keeps the bill so far, so that a kill loses little of it."""
+        self.run.write("cache/spent.json", self.spent())
 
     def spent(self) -> Resources:
         """The measured bill so far."""
-        disk = sum(path.stat().st_size for path in self.run.path.rglob("*") if path.is_file())
+        disk = disk_bytes(self.run.path)
         peak = max(self._before.peak_memory_bytes if self._before else 0, peak_memory_bytes())
         return Resources(
             basis="measured",

@@ -135,9 +135,9 @@ def _zero_shot(ground: Ground, setting: float, examples: Sequence[Example]) -> n
 def _neighbours(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
     """Votes of the nearest training examples, each weighted by its cosine."""
     train, targets, near = ground.features(ground.train), ground.train_targets(), min(int(setting), len(ground.train))
-    rows = []
+    features, rows = ground.features(examples), []
     for start in range(0, len(examples), 512):
-        cosines = ground.features(examples)[start : start + 512] @ train.T
+        cosines = features[start : start + 512] @ train.T
         nearest = np.argpartition(-cosines, near - 1, axis=1)[:, :near]
         votes = np.zeros((len(cosines), len(ground.labels)))
         for row, columns in enumerate(nearest):

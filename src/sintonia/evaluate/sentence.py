@@ -104,9 +104,12 @@ def _about_worth(told: Told) -> str:
         "equivalent": "A quick baseline does as well:",
         "inconclusive": "Whether it also beats the best quick baseline is not decided:",
     }[worth.outcome]
+    doubt = ""
+    if worth.outcome == "inconclusive" and (worth.difference.low > 0 or worth.difference.high < 0):
+        doubt = f"; p = {worth.p_value:.3f}, not below the {told.rule.level:.3f} that this opening needs"
     return (
         f"{start} `{worth.best_rung}` gets {_percent(told.rung_score)}{unit} "
-        f"(tuned minus this: {value} points, {_unsigned(low)} to {_unsigned(high)})."
+        f"(tuned minus this: {value} points, {_unsigned(low)} to {_unsigned(high)}{doubt})."
     )
 
 

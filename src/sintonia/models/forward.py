@@ -13,40 +13,30 @@ from sintonia.models.tokens import buckets, pad
 
 FORWARD_TOKENS = 4096
 
-Tick = Callable[[int, int], None]
 
-
-def _nothing(_done: int, _total: int) -> None:
-    """No one listens."""
-
-
-def compute_features(model: PooledEncoder, token_lists: Sequence[list[int]], tick: Tick = _nothing) -> np.ndarray:
+def compute_features(model: PooledEncoder, token_lists: Sequence[list[int]]) -> np.ndarray:
     """Unit features, float32 (texts, hidden)."""
-    return _each_bucket(model.features, model, token_lists, tick)
+    return _each_bucket(model.features, model, token_lists)
 
 
-def compute_logits(model: PooledEncoder, token_lists: Sequence[list[int]], tick: Tick = _nothing) -> np.ndarray:
+def compute_logits(model: PooledEncoder, token_lists: Sequence[list[int]]) -> np.ndarray:
     """Logits, float32 (texts, labels)."""
-    return _each_bucket(model, model, token_lists, tick)
+    return _each_bucket(model, model, token_lists)
 
 
 def _each_bucket(
     function: Callable[[Tensor, Tensor | None], Tensor],
     model: PooledEncoder,
     token_lists: Sequence[list[int]],
-    tick: Tick,
 ) -> np.ndarray:
     was_training = model.training
     model.eval()
     rows: list[np.ndarray | None] = [None] * len(token_lists)
-    done = 0
     with torch.inference_mode():
         for group in buckets([len(ids) for ids in token_lists], FORWARD_TOKENS):
             out = function(*pad([token_lists[position] for position in group])).float().cpu().numpy()
             for position, row in zip(group, out, strict=True):
                 rows[position] = row
-            done += len(group)
-            tick(done, len(token_lists))
     model.train(was_training)
     if not rows:
         return np.zeros((0, model.hidden_size), dtype=np.float32)

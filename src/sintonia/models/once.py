@@ -13,13 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from sintonia.files import write_atomic
-from sintonia.models.forward import Tick, _nothing, compute_features
+from sintonia.models.forward import compute_features
 from sintonia.models.open import OpenBase
 from sintonia.models.tokens import tokenize
 from sintonia.runs import RunFolder
 
 
-def frozen_features(run: RunFolder, base: OpenBase, texts: Sequence[str], tick: Tick = _nothing) -> np.ndarray:
+def frozen_features(run: RunFolder, base: OpenBase, texts: Sequence[str]) -> np.ndarray:
     """Features of the pristine base, float32 (texts, hidden); computed at the first call only."""
     digest = hashlib.sha256(f"features {base.record.revision} {base.max_tokens}".encode())
     for text in texts:
@@ -30,7 +30,7 @@ def frozen_features(run: RunFolder, base: OpenBase, texts: Sequence[str], tick: 
             return np.asarray(np.load(path, allow_pickle=False))
         except ValueError:
             path.unlink()
-    features = compute_features(base.model, tokenize(base.tokenizer, texts, base.max_tokens).ids, tick)
+    features = compute_features(base.model, tokenize(base.tokenizer, texts, base.max_tokens).ids)
     stream = io.BytesIO()
     np.save(stream, features, allow_pickle=False)
     write_atomic(path, stream.getvalue())

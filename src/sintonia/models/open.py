@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.errors import StorageError
+from sintonia.files import sha256_file
 from sintonia.models.catalog import find_entry
 from sintonia.models.pooled import PooledEncoder, load_encoder, load_tokenizer
 from sintonia.models.sources import fetch
@@ -35,8 +36,14 @@ class OpenCandidate:
 
 
 def open_base(base: Base, max_tokens: int) -> OpenBase:
-    """Loads a base from the cache of downloads (or its folder)."""
+    """Loads a base from the cache of downloads (or its folder).
+
+    Raises:
+        StorageError: its weights are not those that the run was begun with.
+    """
     folder = fetch(find_entry(base.reference))
+    if sha256_file(folder / "model.safetensors") != base.revision:
+        raise StorageError(f"the base `{base.reference}` was changed since this run began", hint="begin a new run")
     return OpenBase(record=base, model=load_encoder(folder), tokenizer=load_tokenizer(folder), max_tokens=max_tokens)
 
 

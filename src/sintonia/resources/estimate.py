@@ -47,4 +47,8 @@ def estimate_turn(recipe: Recipe, base: Base, sizes: SetSizes, seconds_per_examp
     peak = peak_memory_bytes(
         base.num_parameters, base.num_parameters if trains_encoder else 0, tokens * base.num_layers * base.hidden_size
     )
-    return Resources(basis="estimated", seconds=seconds, stages={"train": seconds}, peak_memory_bytes=peak)
+    features = sizes.num_train + sizes.num_validation
+    disk = 4 * base.num_parameters + 4 * base.hidden_size * features
+    return Resources(
+        basis="estimated", seconds=seconds, stages={"train": seconds}, peak_memory_bytes=peak, disk_bytes=disk
+    )

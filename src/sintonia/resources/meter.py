@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import resource
+import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 def peak_memory_bytes() -> int:
     """The most memory this process ever held, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def disk_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder; a file with two names counts once."""
+    sizes: dict[tuple[int, int], int] = {}
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                sizes[(status.st_dev, status.st_ino)] = status.st_size
+    return sum(sizes.values())
 
 
 class Meter:

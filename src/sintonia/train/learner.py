@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sintonia.methods import METHODS
+from sintonia.metrics import METRICS
 from sintonia.models.forward import compute_logits
 from sintonia.models.once import frozen_features
 from sintonia.models.open import OpenBase, open_base
@@ -38,7 +39,8 @@ class Learner:
         self.model = self.base.model
         self.model.add_head(*self._head_start())
         self.autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=training.precision == "bf16")
-        self.vocabulary: CompactVocabulary | None = None
+        self.kept = 1.0
+        """What weight decay has left of the word vectors that no text uses (see `vocabulary.py`)."""
         self.lengths: list[int] = [1] * len(job.train)
 
     def _head_start(self) -> tuple[Tensor, Tensor]:
@@ -49,9 +51,10 @@ class Learner:
             return torch.randn(len(job.labels), hidden, generator=generator) * 0.02, torch.zeros(len(job.labels))
         train = frozen_features(job.run, self.base, [one.input for one in job.train])
         validation = frozen_features(job.run, self.base, [one.input for one in job.validation])
-        goal = encode_targets([one.target for one in job.validation], job.labels)
+        metric, goal = METRICS[job.primary_metric].function, [one.target for one in job.validation]
         probes = [fit_probe(train, self.targets.numpy(), len(job.labels), strength) for strength in STRENGTHS]
-        probe = max(probes, key=lambda one: float((one.logits(validation).argmax(axis=1) == goal).mean()))
+        answers = [[job.labels[k] for k in one.logits(validation).argmax(axis=1)] for one in probes]
+        probe = max(zip(probes, answers, strict=True), key=lambda pair: metric(goal, pair[1]))[0]
         return torch.from_numpy(probe.weight), torch.from_numpy(probe.bias)
 
     @property
@@ -136,13 +139,11 @@ class EncoderLearner(Learner):
         return compute_logits(self.model, self.validation_rows)
 
     def stepped(self, learning_rate: float) -> None:
-        if self.vocabulary is not None:
-            self.vocabulary.decay(learning_rate, self.job.recipe.training.weight_decay)
+        self.kept *= 1.0 - learning_rate * self.job.recipe.training.weight_decay
 
     def whole_model(self) -> PooledEncoder:
-        if self.vocabulary is not None:
-            module = self.vocabulary.module
-            module.weight = nn.Parameter(self.vocabulary.expand(module.weight.detach()))
+        module = self.vocabulary.module
+        module.weight = nn.Parameter(self.vocabulary.expand(module.weight.detach(), self.kept))
         return self.model
 
 

@@ -6,6 +6,7 @@ Read `train` first. `Loop` holds what a checkpoint must hold, and nothing else d
 from __future__ import annotations
 
 import math
+import platform
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sintonia.errors import RunFailed
-from sintonia.files import from_json, read_lines, storage_errors, sync_folder, write_lines
+from sintonia.files import from_json, read_lines, storage_errors, sync_folder, sync_tree, write_lines
 from sintonia.metrics import METRICS
 from sintonia.models.forward import log_softmax
 from sintonia.models.pooled import save_encoder
@@ -27,6 +28,7 @@ from sintonia.train.batches import epoch_batches, num_batches
 from sintonia.train.checkpoint import Saved, load_checkpoint, save_checkpoint
 from sintonia.train.job import Job
 from sintonia.train.learner import Learner, make_learner
+from sintonia.train.optimizer import make_optimizer, relative_update
 from sintonia.train.schedule import evaluation_steps, learning_rate_factor
 from sintonia.train.stopping import best_evaluation, should_stop
 
@@ -71,7 +73,7 @@ class Loop:
         self.per_epoch = per_epoch
         self.evaluation_steps = evaluation_steps(self.total_steps, training.evaluations)
         self.num_trained = sum(value.numel() for value in learner.parameters.values())
-        self.optimizer = _make_optimizer(learner, training.weight_decay)
+        self.optimizer = make_optimizer(learner, training.weight_decay)
         self.validation_targets = encode_targets([one.target for one in job.validation], job.labels)
         picks = np.random.default_rng(job.seed("train probe")).permutation(len(job.train))
         self.probe = sorted(int(k) for k in picks[: min(len(job.validation), PROBE_EXAMPLES)])
@@ -79,6 +81,7 @@ class Loop:
         self.stop_reason: str | None = None
         self.evaluations: list[Evaluation] = []
         self.best: dict[str, Tensor] = {}
+        self.best_kept = 1.0
         self.norms: list[float] = []
         self.pace: list[tuple[float, int]] = []
         self._batches: tuple[int, list[list[int]]] = (-1, [])
@@ -99,12 +102,12 @@ class Loop:
         before = [value.detach().clone() for value in self.learner.parameters.values()] if due else []
         yield self._update(self.batch(self.step))
         if due:
-            yield self.evaluate(_relative_update(before, self.learner))
+            yield self.evaluate(relative_update(before, self.learner))
             training = self.job.recipe.training
             if training.early_stopping and should_stop(self.evaluations, training.patience):
                 self.stop_reason = "early stopping: the validation loss has risen and the metric is stale"
-        wants_pause = self._wants_pause()
-        if wants_pause or self.step % int(self.job.recipe.training.checkpoint_steps) == 0:
+        wants_pause, every = self._wants_pause(), self.job.recipe.training.checkpoint_steps
+        if wants_pause or (due if every == "validation" else self.step % int(every) == 0):
             path = save_checkpoint(self.job.run.file(self.job.file("checkpoints")), self.step, self._saved())
             yield self.event("checkpoint", path=path.name)
         if wants_pause:
@@ -150,7 +153,7 @@ class Loop:
             hint=f"lower `training.learning_rate` (now {self.job.recipe.training.learning_rate})",
         )
 
-    def evaluate(self, relative_update: float = 0.0) -> Event:
+    def evaluate(self, update: float = 0.0) -> Event:
         """Scores validation and the train probe; keeps the weights when they are the best so far."""
         job = self.job
         losses, correct, predicted = _losses(self.learner.validation_logits(), self.validation_targets)
@@ -169,7 +172,7 @@ class Loop:
                 validation_losses=losses,
                 validation_correct=correct,
                 metric=metric,
-                relative_update=relative_update,
+                relative_update=update,
                 max_gradient_norm=max(self.norms, default=0.0),
                 median_gradient_norm=float(np.median(self.norms)) if self.norms else 0.0,
             )
@@ -179,6 +182,7 @@ class Loop:
         best = best_evaluation(self.evaluations)
         if best.step == self.step:
             self.best = {name: value.detach().clone() for name, value in self.learner.parameters.items()}
+            self.best_kept = self.learner.kept
         return self.event(
             "validated",
             metric=metric,
@@ -192,6 +196,7 @@ class Loop:
         """Restores the best weights and saves the model, whole or not at all."""
         best = best_evaluation(self.evaluations)
         self.learner.load(self.best)
+        self.learner.kept = self.best_kept
         if best.step != self.step:
             self.stop_reason = self.stop_reason or f"the plan ended; the best weights are those of step {best.step}"
         base, target = self.learner.base, self.job.run.file(self.job.file("model"))
@@ -200,6 +205,7 @@ class Loop:
             "finished",
             best_step=best.step,
             last_step=self.step,
+            planned_steps=self.total_steps,
             num_trained=self.num_trained,
             stop_reason=self.stop_reason or "the plan ended",
         )
@@ -214,14 +220,17 @@ class Loop:
         moments: dict[str, Tensor] = {}
         for name, parameter in self.learner.parameters.items():
             moments |= {f"{name}|{key}": value for key, value in self.optimizer.state.get(parameter, {}).items()}
-        vocabulary = self.learner.vocabulary
         state = {
             "step": self.step,
             "num_evaluations": len(self.evaluations),
             "norms": self.norms,
             "stop_reason": self.stop_reason,
             "num_threads": torch.get_num_threads(),
-            "kept": (vocabulary.kept if vocabulary else 1.0).hex(),
+            "kept": self.learner.kept.hex(),
+            "best_kept": self.best_kept.hex(),
+            "seconds": time.monotonic() - self.started,
+            "torch": torch.__version__,
+            "machine": platform.machine(),
         }
         return Saved(
             {"weights": weights, "best": self.best, "optimizer": moments, "random": {"torch": torch.get_rng_state()}},
@@ -256,25 +265,14 @@ class Loop:
             }
             if found:
                 self.optimizer.state[parameter] = found
-        if self.learner.vocabulary is not None:
-            self.learner.vocabulary.kept = float.fromhex(state["kept"])
+        self.learner.kept, self.best_kept = float.fromhex(state["kept"]), float.fromhex(state["best_kept"])
+        self.started -= float(state["seconds"])
         torch.set_rng_state(saved.tensors["random"]["torch"])
+        if (state["torch"], state["machine"]) != (torch.__version__, platform.machine()):
+            yield self.event(
+                "message", text="another torch or processor than before: the end will not be bit-identical"
+            )
         yield self.event("resumed", total_steps=self.total_steps)
-
-
-def _make_optimizer(learner: Learner, weight_decay: float) -> torch.optim.AdamW:
-    """Fused AdamW; biases and norms (all vectors) do not decay."""
-    groups = [
-        {"params": [value for value in learner.parameters.values() if value.ndim > 1], "weight_decay": weight_decay},
-        {"params": [value for value in learner.parameters.values() if value.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=0.0, fused=True)
-
-
-def _relative_update(before: list[Tensor], learner: Learner) -> float:
-    pairs = list(zip(before, learner.parameters.values(), strict=True))
-    moved = math.sqrt(sum(float((new.detach() - old).square().sum()) for old, new in pairs))
-    return moved / max(math.sqrt(sum(float(old.square().sum()) for old, _ in pairs)), 1e-12)
 
 
 def _losses(logits: np.ndarray, targets: np.ndarray) -> tuple[tuple[float, ...], tuple[bool, ...], list[int]]:
@@ -291,5 +289,6 @@ def _save_whole(learner: Learner, target: Path, labels: tuple[str, ...], max_tok
         shutil.rmtree(work, ignore_errors=True)
         shutil.rmtree(target, ignore_errors=True)
         save_encoder(learner.whole_model(), tokenizer, work, labels=labels, max_tokens=max_tokens)
+        sync_tree(work)
         work.rename(target)
         sync_folder(target.parent)

@@ -7,38 +7,49 @@ a typical run: half the weights of a small encoder), and the other rows are mult
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sintonia.models.forward import compute_features
 from sintonia.models.pooled import PooledEncoder
+
+_TRIED = 8
 
 
 class CompactVocabulary:
-    """Swaps the word table of an encoder for the rows in use; `expand` gives the whole table back."""
+    """Swaps the word table of an encoder for the rows in use; `expand` gives the whole table back.
 
-    def __init__(self, model: PooledEncoder, token_lists: Iterable[Sequence[int]]) -> None:
+    Some encoders read more from a token id than its vector (RoBERTa: where padding is). The swap is therefore
+    tried on a few texts, and where features change the whole table trains.
+    """
+
+    def __init__(self, model: PooledEncoder, token_lists: Sequence[list[int]]) -> None:
         self.module: nn.Embedding = model.transformer.get_input_embeddings()  # type: ignore[operator]
-        self.whole = self.module.weight.detach().clone()
-        used = {0} | {token for ids in token_lists for token in ids}
-        self.used = torch.tensor(sorted(used), dtype=torch.long)
-        self._row = {token: row for row, token in enumerate(self.used.tolist())}
+        self.whole, self._padding = self.module.weight.detach().clone(), self.module.padding_idx
+        before = compute_features(model, token_lists[:_TRIED])
+        self._take(sorted({0} | {token for ids in token_lists for token in ids}))
+        if not np.allclose(before, compute_features(model, self.rows(token_lists[:_TRIED])), atol=1e-5):
+            self._take(list(range(len(self.whole))))
+
+    def _take(self, used: list[int]) -> None:
+        self.used = torch.tensor(used, dtype=torch.long)
+        self._row = {token: row for row, token in enumerate(used)}
+        is_whole = len(used) == len(self.whole)
         self.module.weight = nn.Parameter(self.whole[self.used].clone())
-        self.module.padding_idx = None
-        self.kept = 1.0
-        """Product of (1 - learning rate * weight decay) over the steps taken."""
+        self.module.padding_idx = self._padding if is_whole else None
 
     def rows(self, token_lists: Sequence[Sequence[int]]) -> list[list[int]]:
         """Token ids as rows of the compact table."""
         return [[self._row[token] for token in ids] for ids in token_lists]
 
-    def decay(self, learning_rate: float, weight_decay: float) -> None:
-        """Accounts for one optimizer step on the rows that are not in the table."""
-        self.kept *= 1.0 - learning_rate * weight_decay
+    def expand(self, compact: Tensor, kept: float) -> Tensor:
+        """The whole table: the trained rows in place, the others times `kept`.
 
-    def expand(self, compact: Tensor) -> Tensor:
-        """The whole table with the trained rows in place and the others decayed."""
-        table = self.whole * self.kept
+        `kept` is the product of (1 - learning rate * weight decay) over the steps behind these weights.
+        """
+        table = self.whole * kept
         table[self.used] = compact
         return table

@@ -101,6 +101,7 @@ def make_turn() -> Any:
         used: dict[str, Any] | None = None,
         best_step: int = 300,
         last_step: int = 300,
+        planned_steps: int | None = None,
         seconds: float = 120.0,
         recipe: Recipe | None = None,
     ) -> Turn:
@@ -131,7 +132,12 @@ def make_turn() -> Any:
             purpose="test",
             part="0",
             candidate=Candidate(
-                weights="turns/001/model", best_step=best_step, last_step=last_step, stop_reason="end", num_trained=100
+                weights="turns/001/model",
+                best_step=best_step,
+                last_step=last_step,
+                planned_steps=planned_steps or last_step,
+                stop_reason="end",
+                num_trained=100,
             ),
             validation_metric=metric,
             findings=tuple(Finding(code=code, severity="note", message="m 1", hint="h") for code in codes),

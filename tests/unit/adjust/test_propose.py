@@ -88,7 +88,7 @@ def test_overfitting_by_time_is_shortened_first(make_turn: Any) -> None:
 
 
 def test_early_stopping_counts_the_planned_steps(make_turn: Any) -> None:
-    turn = make_turn("T209", best_step=100, last_step=200, used={"training.total_steps": 300})
+    turn = make_turn("T209", best_step=100, last_step=200, planned_steps=300)
     assert first(turn) == ("training.epochs", "1")
 
 

@@ -227,6 +227,7 @@ def _turn(recipe: Recipe, resolved: tuple[Resolved, ...]) -> Turn:
             weights="turns/001/model",
             best_step=245,
             last_step=392,
+            planned_steps=392,
             num_trained=22_728_616,
             stop_reason="the validation loss has risen and accuracy no longer improves",
         ),

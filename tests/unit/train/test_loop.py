@@ -107,10 +107,15 @@ def losses_as_numbers(job) -> list[float]:
     return [event.values["loss"] for event in train(job) if event.kind == "step"]
 
 
+def whole_table(token_lists: list[list[int]]) -> list[list[int]]:
+    """Every token of the tiny base counts as used."""
+    return [list(range(35)), list(range(35, 69))]
+
+
 def test_compact_vocabulary_equals_training_the_whole_table(tmp_path: Path, tiny_base: Path, monkeypatch):
     compact = make_job(tmp_path / "compact", tiny_base, dropout=0.0, weight_decay=0.1)
     with_saving = losses_as_numbers(compact)
-    monkeypatch.setattr(EncoderLearner, "_used_tokens", staticmethod(lambda token_lists: [list(range(69))]))
+    monkeypatch.setattr(EncoderLearner, "_used_tokens", staticmethod(whole_table))
     whole = make_job(tmp_path / "whole", tiny_base, dropout=0.0, weight_decay=0.1)
     without_saving = losses_as_numbers(whole)
     assert with_saving == pytest.approx(without_saving, abs=1e-6)
@@ -172,7 +177,48 @@ def test_early_stopping_ends_a_run_whose_validation_loss_rises(tmp_path: Path, t
     )
     last = list(train(job))[-1]
     assert last.kind == "finished"
-    if last.values["last_step"] < 480:
-        assert "early stopping" in last.values["stop_reason"]
+    assert last.values["last_step"] < last.values["planned_steps"] == 480
+    assert "early stopping" in last.values["stop_reason"]
     never = make_job(tmp_path / "never", tiny_base, epochs=3.0, early_stopping=False)
     assert list(train(never))[-1].values["last_step"] == 36
+
+
+def test_the_saving_is_exact_also_when_the_best_step_is_not_the_last(tmp_path: Path, tiny_base: Path, monkeypatch):
+    settings = {"dropout": 0.0, "weight_decay": 1.0, "epochs": 12.0, "learning_rate": 5e-3}
+    settings |= {"early_stopping": False, "schedule": "constant", "clip_norm": 0.0}
+    jobs = []
+    for name in ("compact", "whole"):
+        if name == "whole":
+            monkeypatch.setattr(EncoderLearner, "_used_tokens", staticmethod(whole_table))
+        jobs.append(make_job(tmp_path / name, tiny_base, **settings))
+        last = list(train(jobs[-1]))[-1]
+        assert last.values["best_step"] < last.values["last_step"]
+    assert torch.allclose(*[table_of(job) for job in jobs], atol=1e-5)
+
+
+def test_a_base_that_reads_more_from_an_id_than_its_vector_trains_its_whole_table(tmp_path: Path, tiny_base: Path):
+    import shutil as files
+
+    from transformers import RobertaConfig, RobertaModel
+
+    folder = tmp_path / "roberta"
+    files.copytree(tiny_base, folder)
+    settings = RobertaConfig(
+        vocab_size=69,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        pad_token_id=1,
+    )
+    RobertaModel(settings).save_pretrained(folder)
+    job = make_job(tmp_path / "run", folder)
+    assert list(train(job))[-1].kind == "finished"
+    assert table_of(job).shape == (69, 32)
+    from sintonia.evaluate import score_candidate
+    from sintonia.train.stopping import best_evaluation
+
+    card = score_candidate(job.run.file(job.file("model")), job.validation, "validation")
+    live = best_evaluation(job.run.lines(job.file("evaluations.jsonl"), Evaluation))
+    assert card.losses == pytest.approx(live.validation_losses, abs=1e-4)

@@ -29,6 +29,10 @@ def check_label_signal(
 ) -> tuple[Finding, ...]:
     """A stop finding when p > .05. `features` (rows, hidden) of the frozen base, `targets` label positions."""
     accuracy, p_value = label_signal(features, targets, groups, num_labels, seed)
+    if np.isnan(p_value):
+        message = "the label signal could not be measured: all training rows are of one group"
+        hint = "take another `data.group`, or none: no split can be honest with one group"
+        return (Finding(code=CODE, severity="warning", message=message, hint=hint),)
     if p_value <= _LEVEL:
         return ()
     return (
@@ -59,6 +63,8 @@ def label_signal(
     fold_of_name = generator.permutation(len(names)) % _FOLDS
     folds = np.array([fold_of_name[names[groups[int(k)]]] for k in rows])
     smoothers = [_smoother(features, folds, fold) for fold in range(_FOLDS) if 0 < (folds == fold).sum() < len(rows)]
+    if not smoothers:
+        return float("nan"), float("nan")
 
     def balanced(labels: np.ndarray) -> float:
         hits, counts = np.zeros(num_labels), np.zeros(num_labels)

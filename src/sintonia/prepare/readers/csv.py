@@ -104,7 +104,7 @@ def _find_dialect(text: str) -> _Dialect:
     best, best_rank = _Dialect(",", '"'), (0.0, False)
     for delimiter, quote in itertools.product(DELIMITERS, _QUOTES):
         is_quoted = _begins_fields(text, delimiter, quote) > 2
-        if quote == "'" and (not is_quoted or _begins_fields(text, delimiter, '"')):
+        if quote == "'" and not (is_quoted and _is_quoted_by_apostrophes(text, delimiter)):
             continue
         widths = _widths(text, delimiter, quote)
         if not widths or widths[0] < 2:
@@ -113,6 +113,15 @@ def _find_dialect(text: str) -> _Dialect:
         if rank > best_rank:
             best, best_rank = _Dialect(delimiter, quote), rank
     return best
+
+
+def _is_quoted_by_apostrophes(text: str, delimiter: str) -> bool:
+    """Whether nearly every row has such a quote, or the rows make no sense without; 'tis not enough for a few."""
+    if _begins_fields(text, delimiter, '"'):
+        return False
+    plain = _widths(text, delimiter, '"')
+    is_steady = bool(plain) and plain[0] > 1 and all(width == plain[0] for width in plain)
+    return not is_steady or _begins_fields(text, delimiter, "'") >= 0.9 * (text.count("\n") - 1)
 
 
 def _begins_fields(text: str, delimiter: str, quote: str) -> int:
