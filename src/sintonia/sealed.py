@@ -139,15 +139,18 @@ def _count_opening(data: Path, sha256: str, candidate_id: str) -> int:
         known = _openings(data, sha256)
         if candidate_id not in known:
             known.append(candidate_id)
-            append_line(folder / _LEDGER, {"test": sha256, "candidate": candidate_id, "time": utc_now()})
-            with storage_errors(folder):
-                sync_folder(folder)
+            # The copy at home outlives a renamed or copied data file, and a deleted folder beside it.
+            for place in (folder, home_folder()):
+                append_line(place / _LEDGER, {"test": sha256, "candidate": candidate_id, "time": utc_now()})
+                with storage_errors(place):
+                    sync_folder(place)
     return known.index(candidate_id) + 1
 
 
 def _openings(data: Path, sha256: str) -> list[str]:
-    """The candidates that opened this test, in order, each once."""
-    lines = [line for folder in folders_of_data(data) for line in read_lines(folder / _LEDGER)]
+    """The candidates that opened this test, under this name of the data or another, in order, each once."""
+    places = (*folders_of_data(data), home_folder())
+    lines = [line for folder in places for line in read_lines(folder / _LEDGER)]
     lines.sort(key=lambda line: str(line.get("time")))
     return list(dict.fromkeys(str(line.get("candidate")) for line in lines if line.get("test") == sha256))
 

@@ -151,3 +151,14 @@ def test_no_place_to_count_means_no_opening(data: Path, tmp_path: Path, monkeypa
     monkeypatch.setenv("SINTONIA_HOME", str(tmp_path / "file" / "below"))
     with pytest.raises(StorageError, match=r"neither .* can be written"):
         open_test(test, run, "one")
+
+
+def test_a_renamed_data_file_or_a_lost_folder_does_not_reset_the_count(data: Path) -> None:
+    import shutil
+
+    first = _run(data, "a")
+    assert open_test(seal(first, EXAMPLES, data=data), first, "one")[1] == 1
+    shutil.rmtree(data.with_name("d.csv.sintonia"))
+    renamed = data.rename(data.with_name("other.csv"))
+    second = _run(renamed, "b")
+    assert open_test(seal(second, EXAMPLES, data=renamed), second, "two")[1] == 2

@@ -46,6 +46,17 @@ def test_apostrophes_are_not_taken_for_quotes(tmp_path: Path) -> None:
     assert [row.values["text"] for row in table.rows] == ["'twas late", "'tis odd", "it's ok", "'cause I say"]
 
 
+def test_texts_that_begin_with_an_apostrophe_lose_no_row(tmp_path: Path) -> None:
+    """A few of them looked like single quotes, and the rows between two were glued into one text."""
+    lines = [f"the song number {k},music" for k in range(80)]
+    for k, text in ((10, "'cause it rains"), (30, "'til the snow falls"), (50, "'tis the wind")):
+        lines[k] = f"{text},weather"
+    for k in (20, 40, 60):
+        lines[k] = "the concert of the dogs',music"
+    table = _read(tmp_path, ("text,label\n" + "\n".join(lines) + "\n").encode())
+    assert [",".join(row.values.values()) for row in table.rows] == lines
+
+
 def test_an_open_quote_is_not_hidden_by_apostrophes(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="never closes") as caught:
         _read(tmp_path, b"text,label\n" + b"'tis so,a\n" * 20 + b'"I say,b\n' + b"'twas so,a\n" * 20)
