@@ -24,9 +24,9 @@ class JudgeInput:
     tuned: Scorecard
     rungs: tuple[tuple[Rung, Scorecard], ...]
     base_name: str
-    """The best rung that needs no training, chosen on validation."""
+    """The best rung that needs no training, picked with hindsight: a choice that can only favour the rung."""
     best_rung_name: str
-    """The best of the fitted rungs, picked with hindsight: a choice that can only favour the rung."""
+    """The best of the fitted rungs, picked in the same way."""
     groups: tuple[str, ...]
     """The group of each test example."""
     evaluation: EvaluationSettings
