@@ -16,9 +16,9 @@ from sintonia.records import Verdict
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of `sintonia tune` on about 750 commands; their templates stay together."""
+    """A finished run of `sintonia tune` on a few hundred commands; their templates stay together."""
     folder = tmp_path_factory.mktemp("minilm")
-    write_smart_home(folder / "commands.jsonl", per_template=6)
+    write_smart_home(folder / "commands.jsonl", per_template=1)
     words = ["tune", "commands.jsonl", "--columns", "input=text,target=intent", "--out", "run", "--json"]
     words += ["data.group=template", "training.epochs=1"]
     with pytest.MonkeyPatch.context() as patch:
