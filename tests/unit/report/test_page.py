@@ -79,7 +79,7 @@ def test_the_verdict_is_the_first_heading(better: str) -> None:
         "+23.9 to +34.2",
         "p < 0.0001",
         "differences under 1.0 points",
-        "the smallest difference this test could reliably see is 6.6 points",
+        "the smallest difference this test could reliably see is 6.6 points against the base",
         "opened once",
         "0.0304",
         "2,185 rows read = 2,176 used + 9 set aside",
