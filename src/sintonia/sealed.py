@@ -139,12 +139,16 @@ def _count_opening(data: Path, sha256: str, candidate_id: str) -> int:
         known = _openings(data, sha256)
         if candidate_id not in known:
             known.append(candidate_id)
-            # The copy at home outlives a renamed or copied data file, and a deleted folder beside it.
-            for place in (folder, home_folder()):
-                append_line(place / _LEDGER, {"test": sha256, "candidate": candidate_id, "time": utc_now()})
-                with storage_errors(place):
-                    sync_folder(place)
+            _record_opening(folder, {"test": sha256, "candidate": candidate_id, "time": utc_now()})
     return known.index(candidate_id) + 1
+
+
+def _record_opening(beside: Path, line: dict[str, str]) -> None:
+    """Twice: the copy at home outlives a renamed data file, and a deleted folder beside it."""
+    for place in (beside, home_folder()):
+        append_line(place / _LEDGER, line)
+        with storage_errors(place):
+            sync_folder(place)
 
 
 def _openings(data: Path, sha256: str) -> list[str]:
