@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -107,8 +108,8 @@ def sync_tree(folder: Path) -> None:
         sync_folder(path)
 
 
-def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Writes a whole file or nothing: a reader never sees half of it.
+def write_atomic(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o600) -> None:
+    """Writes a whole file or nothing: a reader never sees half of it. The content may come in pieces.
 
     Raises:
         StorageError: the folder cannot be written or the disk is full.
@@ -119,7 +120,7 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
+                stream.writelines([content] if isinstance(content, bytes) else content)
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(path)
@@ -171,11 +172,11 @@ def append_line(path: Path, record: Any, *, sync: bool = True) -> None:
                 os.fsync(stream.fileno())
 
 
-def write_lines(path: Path, records: Iterator[Any] | tuple[Any, ...] | list[Any]) -> None:
-    """Writes a whole JSONL file atomically."""
-    lines = [json.dumps({"schema": SCHEMA})]
-    lines += [json.dumps(to_json(record), ensure_ascii=False, allow_nan=False) for record in records]
-    write_atomic(path, ("\n".join(lines) + "\n").encode())
+def write_lines(path: Path, records: Iterable[Any]) -> None:
+    """Writes a whole JSONL file atomically, line by line."""
+    first = {"schema": SCHEMA}
+    bodies = itertools.chain([first], (to_json(record) for record in records))
+    write_atomic(path, ((json.dumps(body, ensure_ascii=False, allow_nan=False) + "\n").encode() for body in bodies))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -12,16 +12,15 @@ import shutil
 import time
 from pathlib import Path
 
-from sintonia.corridor.walk import Listener, Progress, Walk
-from sintonia.errors import DataError, RunFailed, StopFindings, UsageError
-from sintonia.files import write_atomic
+from sintonia.corridor.walk import Listener, Progress, Walk, finished_turns
+from sintonia.errors import DataError, StopFindings, UsageError
 from sintonia.models.catalog import find_entry
 from sintonia.recipe import check_values
-from sintonia.records import Advice, Base, Change, Finding, Prepared, Resources, Turn, Verdict
+from sintonia.records import Advice, Base, Change, Checked, Finding, Prepared, Resources, Turn, Verdict
 from sintonia.runs import RunFolder
-from sintonia.settings import Recipe
+from sintonia.settings import DataSettings, Recipe
 
-__all__ = ["Listener", "Progress", "finished_turns", "improve", "propose", "request_pause", "start"]
+__all__ = ["Listener", "Progress", "check", "finished_turns", "improve", "propose", "request_pause", "start"]
 
 
 def start(recipe: Recipe, folder: Path | str) -> RunFolder:
@@ -35,8 +34,17 @@ def start(recipe: Recipe, folder: Path | str) -> RunFolder:
         raise UsageError(f"there is no file `{recipe.data.path}`", hint="check the path")
     scheme, _, place = find_entry(recipe.base).reference.partition(":")
     base = f"file:{Path(place).expanduser().absolute()}" if scheme == "file" else recipe.base
-    settings = dataclasses.replace(recipe.data, path=str(data.absolute()))
+    settings = _absolute(dataclasses.replace(recipe.data, path=str(data.absolute())))
     return RunFolder.create(folder, check_values(dataclasses.replace(recipe, data=settings, base=base)))
+
+
+def _absolute(data: DataSettings) -> DataSettings:
+    """With whole paths, so that a run can be resumed from anywhere."""
+    test, validation, production = (
+        str(Path(path).expanduser().absolute()) if path else None
+        for path in (data.test, data.validation, data.production)
+    )
+    return dataclasses.replace(data, test=test, validation=validation, production=production)
 
 
 def improve(run: RunFolder, listener: Listener = lambda _: None, change: Change | None = None) -> Verdict:
@@ -58,17 +66,23 @@ def improve(run: RunFolder, listener: Listener = lambda _: None, change: Change 
         return verdict
 
 
+def check(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool = True) -> Checked:
+    """Audits the data of a recipe and leaves nothing behind; without the base only what needs no model.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint.
+    """
+    from sintonia.corridor.checking import look
+
+    return look(recipe, listener, has_base=has_base)
+
+
 def propose(run: RunFolder) -> tuple[Change, ...]:
     """The changes worth trying next, best first; nothing is trained."""
-    from sintonia.adjust import next_changes
+    from sintonia.corridor.rounds import changes_worth_trying
 
-    return next_changes(finished_turns(run))
-
-
-def finished_turns(run: RunFolder) -> tuple[Turn, ...]:
-    """The turns of a run that have ended, oldest first."""
-    found = [run.read(f"turns/{path.name}/turn.json", Turn) for path in sorted(run.path.glob("turns/*"))]
-    return tuple(turn for turn in found if turn is not None)
+    prepared = run.read("prepared.json", Prepared)
+    return changes_worth_trying(finished_turns(run), prepared.parts if prepared else ())
 
 
 def request_pause(run: RunFolder) -> None:
@@ -115,6 +129,7 @@ def _choose(walk: Walk) -> Base:
 def _examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Finding, ...]:
     """Audit what needs the base, estimate the bill, and stop where going on is pointless."""
     from sintonia.resolve import resolve
+    from sintonia.resources.estimate import in_words
 
     run, recipe = walk.run, walk.run.recipe()
     filled, resolved = resolve(recipe, base, prepared)
@@ -137,11 +152,7 @@ def _examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Finding, ...]:
             hint="; ".join(one.hint for one in stops),
         )
     run.write("cache/estimate.json", examined.estimate)
-    walk.tell(
-        "estimate",
-        f"training takes about {examined.estimate.seconds:.0f} s a turn and "
-        f"{examined.estimate.peak_memory_bytes / 2**30:.1f} GiB of memory",
-    )
+    walk.tell("estimate", in_words(examined.estimate, len(prepared.parts)))
     return findings
 
 
@@ -156,7 +167,7 @@ def _look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Reci
     from sintonia.corridor.turns import read_sets
     from sintonia.models.open import open_base
     from sintonia.prepare.examine import examine
-    from sintonia.resources.estimate import SetSizes, estimate_turn
+    from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn
 
     train, validation = read_sets(run, prepared.parts[0])
     opened = open_base(base, int(filled.training.max_tokens))
@@ -164,72 +175,62 @@ def _look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Reci
     findings, longest = examine(run, opened, train, validation, prepared.labels)
     pace = (time.monotonic() - began) / len(train)
     sizes = SetSizes(num_train=len(train), num_validation=len(validation), longest_tokens=longest)
-    return _Examined(findings=findings, estimate=estimate_turn(filled, base, sizes, pace))
+    estimate = estimate_parts(estimate_turn(filled, base, sizes, pace), len(prepared.parts))
+    return _Examined(findings=findings, estimate=estimate)
 
 
 def _train_and_adjust(walk: Walk, base: Base, prepared: Prepared, change: Change | None) -> tuple[Turn, ...]:
     """Turns of train, validate, diagnose; with a budget, while a change is worth trying and time is left."""
-    from sintonia.adjust import next_changes
-    from sintonia.corridor.turns import take_turn, unfinished_change
+    from sintonia.corridor.rounds import turns_to_take
+    from sintonia.corridor.turns import take_turn
 
-    recipe, turns = walk.run.recipe(), finished_turns(walk.run)
-    pending = unfinished_change(walk.run, len(turns) + 1)
-    if pending and change and pending != change:
-        walk.tell(
-            "adjust", f"first the turn that was interrupted: {pending.setting} {pending.before} -> {pending.after}"
-        )
-    pending = pending or change
-    if not turns or pending:
-        turns = (*turns, take_turn(walk, base, prepared, turns, pending if turns else None))
-    budget, ended = recipe.budget_seconds, walk.run.file("cache/adjusting-ended")
-    while budget is not None and not ended.exists() and len(turns) < recipe.adjusting.turns:
-        changes = next_changes(turns)
-        if not changes or walk.seconds + turns[-1].resources.seconds > budget:
-            break
-        turns = (*turns, take_turn(walk, base, prepared, turns, changes[0]))
-    write_atomic(ended, b"")  # the clock decided; a resumed run must not decide again
-    return turns
+    for part, next_change in turns_to_take(walk, prepared.parts, change):
+        take_turn(walk, base, prepared, part, next_change)
+    return finished_turns(walk.run)
 
 
 def _evaluate(
     walk: Walk, base: Base, prepared: Prepared, turns: tuple[Turn, ...], findings: tuple[Finding, ...]
 ) -> Verdict:
-    """Open the sealed test for the best turn, score it and the ladder, judge. A judged turn is not judged again."""
-    from sintonia.corridor.judging import Bench, publish
-    from sintonia.corridor.turns import best_turn, candidate_id, is_broken
-    from sintonia.sealed import open_test
+    """Open the sealed test for the best turn of each part, score it and the ladder, judge; what is judged stays so."""
+    from sintonia.corridor.judging import Circumstances, judge_all, make_benches, publish
+    from sintonia.corridor.shipping import decide_on_all, shipped_turn, train_on_all
+    from sintonia.corridor.turns import best_turns, candidate_id, findings_of, refuse_broken, stays_in_words
+    from sintonia.sealed import open_tests
 
-    run, best = walk.run, best_turn(turns)
+    run, best = walk.run, best_turns(turns, prepared.parts)
+    shipped, found = shipped_turn(run, best), (*findings, *findings_of(best))
     verdicts = [run.read(f"verdicts/{path.name}", Verdict) for path in sorted(run.path.glob("verdicts/*.json"))]
-    verdict = next((one for one in verdicts if one is not None and one.turn == best.number), None)
-    findings = (*findings, *best.findings)
-    if verdict is None:
-        if is_broken(best):
-            raise RunFailed(next(one.message for one in best.findings if one.code == "E310"), hint="see log.txt")
+    verdict = next((one for one in verdicts if one and shipped and one.turn == shipped.number), None)
+    advice = _advice(turns, prepared)
+    if verdict is None or shipped is None:
+        refuse_broken(best)
         with walk.stage("evaluate", "fitting the honest baselines"):
-            bench = Bench(run, base, prepared, best)
+            benches = make_benches(run, base, prepared, best)
         with walk.stage("evaluate", "opening the sealed test"):
-            examples, openings = open_test(prepared.parts[0].test, run, candidate_id(run, best))
-            walk.tell("evaluate", f"the sealed test of {len(examples)} examples is open (opening {openings})")
-            causes = tuple(one for one in findings if one.severity != "note" or one in best.findings)
-            stops = {one.code for one in findings if one.severity == "stop"}
-            bench.accepted = tuple(sorted(stops & set(run.recipe().accept)))
-            verdict = bench.judge(examples, openings, causes, _advice(turns))
-        run.write(f"verdicts/{len(verdicts) + 1:03d}.json", verdict)
-    elif best != turns[-1]:
-        walk.tell(
-            "adjust",
-            f"turn {turns[-1].number} gave {turns[-1].validation_metric:.3f} on validation, turn "
-            f"{best.number} {best.validation_metric:.3f}: turn {best.number} stays, no new opening",
+            opened, openings = open_tests(prepared.parts, run, candidate_id(run, best))
+            num_tested = len({one.id for examples in opened for one in examples})
+            walk.tell("evaluate", f"the sealed test of {num_tested} examples is open (opening {openings})")
+        if shipped is None:
+            decided = decide_on_all(run, best, tuple(bench.probe_strength for bench in benches))
+            shipped = train_on_all(walk, base, prepared, decided, opened)
+        refuse_broken((shipped,))
+        known = Circumstances(
+            openings=openings, advice=advice, shipped=shipped, findings=findings, shown=findings_of(best)
         )
-        verdict = dataclasses.replace(verdict, advice=_advice(turns))
-    walk.write_findings((*findings, *(one for one in verdict.causes if one not in findings)))
-    publish(run, verdict, best)
+        with walk.stage("evaluate", "scoring and judging"):
+            verdict = judge_all(benches, prepared, opened, known)
+        run.write(f"verdicts/{len(verdicts) + 1:03d}.json", verdict)
+    elif shipped != turns[-1]:
+        walk.tell("adjust", stays_in_words(turns[-1], shipped))
+        verdict = dataclasses.replace(verdict, advice=advice)
+    walk.write_findings((*found, *(one for one in verdict.causes if one not in found)))
+    publish(run, verdict, shipped)
     return verdict
 
 
-def _advice(turns: tuple[Turn, ...]) -> tuple[Advice, ...]:
-    from sintonia.adjust import next_changes
+def _advice(turns: tuple[Turn, ...], prepared: Prepared) -> tuple[Advice, ...]:
+    from sintonia.corridor.rounds import changes_worth_trying
 
     return tuple(
         Advice(
@@ -238,7 +239,7 @@ def _advice(turns: tuple[Turn, ...]) -> tuple[Advice, ...]:
             expected=one.expected,
             cost=one.cost,
         )
-        for one in next_changes(turns)
+        for one in changes_worth_trying(turns, prepared.parts)
     )
 
 

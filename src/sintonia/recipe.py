@@ -17,7 +17,7 @@ from sintonia.errors import UsageError, nearest
 from sintonia.files import SCHEMA, storage_errors, to_json
 from sintonia.settings import Recipe
 
-STOPPING = ("D103", "D110")
+STOPPING = ("D103", "D110", "D113", "D130")
 """Codes of the findings that can stop a run, and be accepted."""
 
 
@@ -141,7 +141,8 @@ def recipe_id(recipe: Recipe) -> str:
     """16 hex digits of the content of the recipe, without the budget and the paths."""
     body = to_json(recipe)
     body.pop("budget_seconds")
-    body["data"].pop("path")
+    for path in ("path", "test", "validation", "production"):
+        body["data"].pop(path)
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 

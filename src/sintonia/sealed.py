@@ -1,7 +1,8 @@
 """Seals the test set, opens it, and counts the openings beside the data.
 
-Nobody else reads the sealed file: a SealedTest is a length and a hash. Only `pipeline` calls `open_test`.
-The count is kept by the content of the test, beside the data, so a new run folder does not reset it.
+Nobody else reads a sealed file: a SealedTest is a length and a hash. Only `pipeline` calls `open_tests`.
+The count is kept by the content of the test, beside the data, so a new run folder does not reset it; and tests that
+share examples share their count, so neither do rows that are added.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -29,12 +31,15 @@ from sintonia.files import (
     write_json,
     write_lines,
 )
-from sintonia.records import Example, SealedTest
+from sintonia.records import Example, Part, SealedTest
 from sintonia.runs import RunFolder
 
 SEALED_FILE = "data/sealed_test.jsonl"
-_SEAL = "data/seal.json"
+ONE_PART = "whole"
+"""The name of the part when there is only one: its files lie in `data/` itself."""
 _LEDGER = "openings.jsonl"
+OVERLAP_FRACTION = 0.1
+"""Share of a test's inputs that were opened before, under another test, from which that opening counts."""
 _LOCK_SECONDS = 60.0
 
 
@@ -95,71 +100,145 @@ def writing_beside(data: Path) -> Iterator[Path]:
         lock.release()
 
 
+def folder_of_part(part: str) -> str:
+    """The folder of a part's sets, relative to the run: `data` for the only part, else `data/NAME`."""
+    return "data" if part == ONE_PART else f"data/{part}"
+
+
 def seal(run: RunFolder, examples: tuple[Example, ...], *, data: Path) -> SealedTest:
-    """Writes the test set where only `open_test` reads it; `data` is the file it came from."""
-    write_lines(run.file(SEALED_FILE), examples)
-    sealed = SealedTest(count=len(examples), sha256=_content_sha256(examples))
-    write_json(
-        run.file(_SEAL),
-        {"data": str(data.resolve()), "sha256": sealed.sha256, "file_sha256": sha256_file(run.file(SEALED_FILE))},
-    )
+    """Writes the test set where only the opening reads it; `data` is the file it came from."""
+    return seal_parts(run, {ONE_PART: examples}, data=data)[ONE_PART]
+
+
+def seal_parts(run: RunFolder, tests: dict[str, tuple[Example, ...]], *, data: Path) -> dict[str, SealedTest]:
+    """Seals the tests of all parts, by name of part. They open as one test, known by all their rows together."""
+    together = _content_sha256(one for examples in tests.values() for one in examples)
+    sealed: dict[str, SealedTest] = {}
+    for part, examples in tests.items():
+        path = run.file(f"{folder_of_part(part)}/sealed_test.jsonl")
+        write_lines(path, examples)
+        sealed[part] = SealedTest(count=len(examples), sha256=_content_sha256(examples))
+        record = {
+            "data": str(data.resolve()),
+            "sha256": sealed[part].sha256,
+            "file_sha256": sha256_file(path),
+            "inputs": sorted({_input_key(one.input) for one in examples}),
+        }
+        write_json(path.with_name("seal.json"), record | ({"together": together} if len(tests) > 1 else {}))
     return sealed
 
 
 def open_test(sealed: SealedTest, run: RunFolder, candidate_id: str) -> tuple[tuple[Example, ...], int]:
-    """The test examples, and which opening of this test this is (1 is the first).
+    """The test of a run with one part, as `open_tests` opens it."""
+    examples, opening = _open(run, {ONE_PART: sealed}, candidate_id)
+    return examples[0], opening
 
-    The opening is on disk before the first example is read. The same candidate again, after a crash for
-    instance, is the same opening.
+
+def open_tests(
+    parts: tuple[Part, ...], run: RunFolder, candidate_id: str
+) -> tuple[tuple[tuple[Example, ...], ...], int]:
+    """The test examples of each part, and which opening of this test this is (1 is the first).
+
+    However many parts there are, it is one opening. It is on disk before the first example is read. The same
+    candidate again, after a crash for instance, is the same opening.
 
     Raises:
-        StorageError: the sealed file is not the one that was sealed, or the ledger cannot be written.
+        StorageError: a sealed file is not the one that was sealed, or the ledger cannot be written.
     """
-    record = read_json(run.file(_SEAL))
-    if record is None or record.get("sha256") != sealed.sha256:
+    return _open(run, {part.name: part.test for part in parts}, candidate_id)
+
+
+def _open(
+    run: RunFolder, sealed: dict[str, SealedTest], candidate_id: str
+) -> tuple[tuple[tuple[Example, ...], ...], int]:
+    records = {part: _read_seal(run, part, test) for part, test in sealed.items()}
+    known_by = {str(record.get("together", record["sha256"])) for record in records.values()}
+    if len(known_by) != 1:
         raise StorageError(
-            f"`{run.file(_SEAL)}` is missing or belongs to another test",
+            f"the seals below `{run.file('data')}` belong to several tests",
             hint="prepare the data again in a new run folder",
         )
-    opening = _count_opening(Path(record["data"]), sealed.sha256, candidate_id)
-    with storage_errors(run.file(SEALED_FILE)):
-        is_whole = sha256_file(run.file(SEALED_FILE)) == record["file_sha256"]
-    examples = tuple(from_json(Example, body) for body in read_lines(run.file(SEALED_FILE))) if is_whole else ()
+    together, data = known_by.pop(), Path(next(iter(records.values()))["data"])
+    inputs = sorted({key for record in records.values() for key in record["inputs"]})
+    opening = _count_opening(data, together, candidate_id, inputs)
+    opened = tuple(_read_sealed(run, part, sealed[part], record["file_sha256"]) for part, record in records.items())
+    if _content_sha256(one for examples in opened for one in examples) != together:
+        raise StorageError(f"a test below `{run.file('data')}` is missing", hint="prepare the data again")
+    return opened, opening
+
+
+def _read_seal(run: RunFolder, part: str, sealed: SealedTest) -> dict[str, Any]:
+    path = run.file(f"{folder_of_part(part)}/seal.json")
+    record = read_json(path)
+    if record is None or record.get("sha256") != sealed.sha256:
+        raise StorageError(
+            f"`{path}` is missing or belongs to another test",
+            hint="prepare the data again in a new run folder",
+        )
+    return record
+
+
+def _read_sealed(run: RunFolder, part: str, sealed: SealedTest, file_sha256: str) -> tuple[Example, ...]:
+    path = run.file(f"{folder_of_part(part)}/sealed_test.jsonl")
+    with storage_errors(path):
+        is_whole = sha256_file(path) == file_sha256
+    examples = tuple(from_json(Example, body) for body in read_lines(path)) if is_whole else ()
     if not is_whole or _content_sha256(examples) != sealed.sha256:
         raise StorageError(
-            f"`{run.file(SEALED_FILE)}` was changed after it was sealed",
+            f"`{path}` was changed after it was sealed",
             expected="the test set as it was sealed",
             hint="prepare the data again in a new run folder",
         )
-    return examples, opening
+    return examples
 
 
-def _count_opening(data: Path, sha256: str, candidate_id: str) -> int:
+def _count_opening(data: Path, sha256: str, candidate_id: str, inputs: list[str]) -> int:
     with writing_beside(data) as folder:
-        known = _openings(data, sha256)
-        if candidate_id not in known:
-            known.append(candidate_id)
-            _record_opening(folder, {"test": sha256, "candidate": candidate_id, "time": utc_now()})
-    return known.index(candidate_id) + 1
+        known = _openings(data, sha256, frozenset(inputs))
+        if (sha256, candidate_id) not in known:
+            known.append((sha256, candidate_id))
+            _record_opening(folder, {"test": sha256, "candidate": candidate_id, "time": utc_now()}, inputs)
+    return known.index((sha256, candidate_id)) + 1
 
 
-def _record_opening(beside: Path, line: dict[str, str]) -> None:
+def _record_opening(beside: Path, line: dict[str, str], inputs: list[str]) -> None:
     """Twice: the copy at home outlives a renamed data file, and a deleted folder beside it."""
     for place in (beside, home_folder()):
+        write_json(_inputs_file(place, line["test"]), {"inputs": inputs})
         append_line(place / _LEDGER, line)
         with storage_errors(place):
             sync_folder(place)
 
 
-def _openings(data: Path, sha256: str) -> list[str]:
-    """The candidates that opened this test, under this name of the data or another, in order, each once."""
+def _openings(data: Path, sha256: str, inputs: frozenset[str]) -> list[tuple[str, str]]:
+    """Test and candidate of each opening of this test, or of one that shares examples with it, oldest first."""
     places = (*folders_of_data(data), home_folder())
     lines = [line for folder in places for line in read_lines(folder / _LEDGER)]
     lines.sort(key=lambda line: str(line.get("time")))
-    return list(dict.fromkeys(str(line.get("candidate")) for line in lines if line.get("test") == sha256))
+    opened = dict.fromkeys((str(line.get("test")), str(line.get("candidate"))) for line in lines)
+    alike = {test: test == sha256 or _is_overlapping(places, test, inputs) for test, _ in opened}
+    return [one for one in opened if alike[one[0]]]
 
 
-def _content_sha256(examples: tuple[Example, ...]) -> str:
-    """Hash of what is tested, whatever the order of the rows, their places and their groups."""
-    rows = sorted(json.dumps([one.id, one.input, one.target], ensure_ascii=False) for one in examples)
+def _is_overlapping(places: tuple[Path, ...], test: str, inputs: frozenset[str]) -> bool:
+    """Whether enough of these inputs were in an earlier test for its opening to count for this one."""
+    for place in places:
+        body = read_json(_inputs_file(place, test))
+        if body is not None:
+            return len(inputs.intersection(body.get("inputs", ()))) >= OVERLAP_FRACTION * len(inputs)
+    return False
+
+
+def _inputs_file(place: Path, test: str) -> Path:
+    return place / "tests" / f"{test[:32]}.json"
+
+
+def _input_key(text: str) -> str:
+    """Stands for an input, whatever its target: a corrected target does not make another example of it."""
+    return hashlib.sha256(" ".join(text.casefold().split()).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _content_sha256(examples: Iterable[Example]) -> str:
+    """Hash of what is tested, each row once, whatever the order of the rows, their places and their groups."""
+    rows = sorted({json.dumps([one.id, one.input, one.target], ensure_ascii=False) for one in examples})
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()

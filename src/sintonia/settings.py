@@ -19,11 +19,21 @@ class DataSettings:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     path: str
-    """The file with the labelled examples (CSV or JSONL)."""
+    """The file with the labelled examples, or a folder with one sub-folder a label."""
     columns: dict[str, str] = field(default_factory=dict)
     """Which column plays which role, for example `{input: text, target: label}`; found by itself when empty."""
     group: str | None = None
     """A column whose equal values must stay in one set (a person, a document, a template)."""
+    time: str | None = None
+    """A column with dates or numbers: the latest rows become the test, those before them validation."""
+    test: str | None = None
+    """A file with your own test set: used as it is, sealed, and checked for rows that are also trained on."""
+    validation: str | None = None
+    """A file with your own validation set: used as it is."""
+    language: str | None = None
+    """The language the texts should be in (`en`, `it`, ...); rows in another one are then a finding."""
+    production: str | None = None
+    """A file with texts as they come in real use: a finding says when the examples differ from them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +108,8 @@ class Recipe:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     data: DataSettings
-    task: Literal["auto", "classify"] = "auto"
-    """What is learned; `auto` finds it from the columns."""
+    task: Literal["auto", "classify", "chat", "prefer", "tag", "regress", "embed"] = "auto"
+    """What is learned; `auto` finds it from the columns. `check` audits all of them, `tune` learns `classify`."""
     base: str = "minilm"
     """The pre-trained model to start from: a catalog name, `file:FOLDER` or `pypi:PACKAGE==VERSION`."""
     method: Literal["full", "head"] = "full"

@@ -41,7 +41,7 @@ def source_files() -> tuple[SourceFile, ...]:
 def imported_modules(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Each imported module of ours, in dots below `sintonia`, with its line; imports inside functions too.
 
-    `from sintonia.prepare import split` gives `prepare.split` when that is a module, else `prepare`.
+    `from sintonia.prepare import split` gives `prepare.sets.split` when that is a module, else `prepare`.
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -12,15 +12,14 @@ from tests.architecture.source_tree import ROOT, SourceFile, functions, source_f
 FILE_LINES, TEST_FILE_LINES = 300, 500
 FUNCTION_LINES = 40  # without the docstring: explaining is not punished
 PARAMETERS = 5
-FLAGS = 12
+FLAGS = 13  # the options that commands share (there are twelve), and `--json`
 NESTING = 3
 FOLDER_FILES = 12
-DRAWERS = {"cli", "metrics", "prepare/checks", "prepare/readers"}
+DRAWERS = {"cli", "metrics", "prepare/checks", "prepare/forms", "prepare/readers"}
 """Folders of many files of one kind."""
 
 OVER = {
     "adjust/propose.py": 334,
-    "records.py": 345,
     "report/figures.py:curves_figure lines": 43,
 }
 """`path` or `path:function` -> the most it may measure. Never raise a number and never add a line."""

@@ -136,7 +136,7 @@ def test_shuffled_targets_stop_the_run_and_accepting_it_never_gives_better(tmp_p
 def test_a_budget_carries_out_changes_on_validation_only(tmp_path: Path, tiny_base: Path, rows_file: Path):
     recipe = recipe_for(rows_file, tiny_base, budget_seconds=600.0)
     recipe = dataclasses.replace(
-        recipe, training=dataclasses.replace(recipe.training, learning_rate=1e-6, head_start="random", epochs=1.0)
+        recipe, training=dataclasses.replace(recipe.training, learning_rate=5e-4, head_start="random", epochs=1.0)
     )
     run = start(recipe, tmp_path / "run")
     verdict = improve(run)
@@ -150,7 +150,7 @@ def test_a_budget_carries_out_changes_on_validation_only(tmp_path: Path, tiny_ba
 def test_a_change_after_the_verdict_is_a_second_counted_opening(tmp_path: Path, tiny_base: Path, rows_file: Path):
     recipe = recipe_for(rows_file, tiny_base)
     recipe = dataclasses.replace(
-        recipe, training=dataclasses.replace(recipe.training, learning_rate=1e-6, head_start="random", epochs=1.0)
+        recipe, training=dataclasses.replace(recipe.training, learning_rate=5e-4, head_start="random", epochs=1.0)
     )
     run = start(recipe, tmp_path / "run")
     first = improve(run)

@@ -31,6 +31,7 @@ def prepared(num_train: int) -> Prepared:
     return Prepared(
         data_id="0",
         task="classify",
+        form="text and label",
         labels=("a", "b"),
         columns={"input": "t", "target": "l"},
         primary_metric="macro_f1",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,8 @@ def test_another_run_folder_does_not_reset_the_count_and_another_test_does(data:
     assert open_test(seal(first, EXAMPLES, data=data), first, "one")[1] == 1
     assert open_test(seal(second, moved, data=data), second, "two")[1] == 2
     third = _run(data, "c")
-    assert open_test(seal(third, EXAMPLES[1:], data=data), third, "three")[1] == 1
+    others = tuple(dataclasses.replace(one, id=f"o{one.id}", input=f"other {one.input}") for one in EXAMPLES)
+    assert open_test(seal(third, others, data=data), third, "three")[1] == 1
 
 
 def test_a_sealed_test_is_a_length_and_a_hash_only(data: Path) -> None:
@@ -162,3 +165,28 @@ def test_a_renamed_data_file_or_a_lost_folder_does_not_reset_the_count(data: Pat
     renamed = data.rename(data.with_name("other.csv"))
     second = _run(renamed, "b")
     assert open_test(seal(second, EXAMPLES, data=renamed), second, "two")[1] == 2
+
+
+def test_rows_that_are_added_do_not_reset_the_count(data: Path) -> None:
+    first, second, third = _run(data, "a"), _run(data, "b"), _run(data, "c")
+    many = tuple(
+        Example(id=f"n{k}", input=f"new {k}", target="a", group=f"n{k}", place=Place(file="d.csv", line=9))
+        for k in range(60)
+    )
+    assert open_test(seal(first, EXAMPLES, data=data), first, "one")[1] == 1
+    assert open_test(seal(second, (*EXAMPLES, *many[:40]), data=data), second, "two")[1] == 2
+    assert open_test(seal(third, (*EXAMPLES[:2], *many[40:]), data=data), third, "three")[1] == 1  # 2 of 22 are shared
+
+
+def test_a_corrected_target_does_not_make_another_test(data: Path) -> None:
+    first, second = _run(data, "a"), _run(data, "b")
+    assert open_test(seal(first, EXAMPLES, data=data), first, "one")[1] == 1
+    corrected = tuple(dataclasses.replace(one, target="c", id=f"c{one.id}") for one in EXAMPLES)
+    assert open_test(seal(second, corrected, data=data), second, "two")[1] == 2
+
+
+def test_the_count_of_shared_examples_outlives_a_deleted_folder(data: Path) -> None:
+    first, second = _run(data, "a"), _run(data, "b")
+    assert open_test(seal(first, EXAMPLES, data=data), first, "one")[1] == 1
+    shutil.rmtree(f"{data}.sintonia")
+    assert open_test(seal(second, EXAMPLES[:4], data=data), second, "two")[1] == 2

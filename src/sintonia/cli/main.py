@@ -17,6 +17,8 @@ from sintonia.errors import SintoniaError, StopFindings, StorageError, UsageErro
 COMMANDS = {
     "quickstart": "See the whole process on smart-home commands, in a few minutes.",
     "tune": "Fine-tune a model on your labelled examples, with proof that it is better.",
+    "check": "Audit a data file row by row: what is wrong with it, why it matters, what to do.",
+    "redact": "Replace e-mails, phones, cards and other personal numbers in a copy of a file.",
     "resume": "Go on with a run that was interrupted.",
     "adjust": "Propose the next change to a run, and with --apply carry it out.",
     "report": "Write report.html and card.md of a run again, and show its verdict.",

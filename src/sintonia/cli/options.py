@@ -25,13 +25,20 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 @cache
 def setting_help(setting: str) -> str:
-    """The documentation of a setting of the recipe."""
-    text: str = recipe_schema()["properties"][setting].get("description", "")
+    """The documentation of a setting of the recipe, by its dotted name."""
+    schema = recipe_schema()
+    block, _, name = setting.rpartition(".")
+    properties = schema["$defs"][f"{block.capitalize()}Settings"] if block else schema
+    text: str = properties["properties"][name].get("description", "")
     return text.replace("\n", " ")
 
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
+TestOption = Annotated[str | None, typer.Option("--test", metavar="FILE", help=setting_help("data.test"))]
+ValidationOption = Annotated[
+    str | None, typer.Option("--validation", metavar="FILE", help=setting_help("data.validation"))
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="The run folder to make; by default runs/NAME-NNN."),
@@ -83,7 +90,7 @@ def build_recipe(file: Path | None, settings: Mapping[str, Any], words: Sequence
     if not isinstance(body.get("data"), dict) or not body["data"].get("path"):
         raise UsageError(
             "no data were given",
-            expected="a CSV or JSONL file",
+            expected="a data file, or a folder with one sub-folder a label",
             hint="for example `sintonia tune examples.csv`",
         )
     return check_values(make_recipe(body))

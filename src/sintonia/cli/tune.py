@@ -11,6 +11,8 @@ from sintonia.cli.carrying_out import carry_out
 from sintonia.cli.options import (
     JsonOption,
     OutOption,
+    TestOption,
+    ValidationOption,
     build_recipe,
     columns_of,
     data_and_overrides,
@@ -22,7 +24,7 @@ from sintonia.pipeline import start
 
 
 def tune(
-    data: Annotated[str | None, typer.Argument(metavar="DATA", help="The CSV or JSONL file.")] = None,
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help="The data file, or a folder.")] = None,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="SETTING=VALUE", help="For example training.epochs=2.")
     ] = None,
@@ -33,6 +35,8 @@ def tune(
     out: OutOption = None,
     budget: Annotated[str | None, typer.Option(metavar="TIME", help=setting_help("budget_seconds"))] = None,
     seed: Annotated[int | None, typer.Option(help=setting_help("seed"))] = None,
+    test: TestOption = None,
+    validation: ValidationOption = None,
     columns: Annotated[
         str | None, typer.Option(metavar="ROLE=COLUMN,...", help="For example input=text,target=label.")
     ] = None,
@@ -47,6 +51,8 @@ def tune(
         {
             "data.path": path,
             "data.columns": columns_of(columns) if columns else None,
+            "data.test": test,
+            "data.validation": validation,
             "task": task,
             "base": base,
             "method": method,

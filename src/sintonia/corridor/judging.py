@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sintonia.corridor.turns import read_sets
-from sintonia.evaluate import JudgeInput, choose_baselines, judge, score_baselines, score_candidate
+from sintonia.evaluate import (
+    JudgeInput,
+    choose_baselines,
+    invalid_reasons,
+    judge,
+    pool_cards,
+    pool_rungs,
+    score_baselines,
+    score_candidate,
+)
 from sintonia.evaluate.baselines import Ground
+from sintonia.evaluate.pooled import Rungs
 from sintonia.files import storage_errors, sync_folder, write_lines
-from sintonia.models.open import open_base
+from sintonia.models.open import OpenBase, open_base
 from sintonia.records import Advice, Base, Baseline, Example, Finding, Prepared, Rung, Scorecard, Turn, Verdict
 from sintonia.runs import RunFolder
 
 
-def pick(rungs: tuple[tuple[Rung, Scorecard], ...], *, needs_training: bool) -> Rung:
+def pick(rungs: Rungs, *, needs_training: bool) -> Rung:
     """The rung of its kind to beat: the one that does best on the test.
 
     The hindsight can only favour the rung: who beats it beats them all. Chosen on validation it could be one that
@@ -28,76 +39,133 @@ def pick(rungs: tuple[tuple[Rung, Scorecard], ...], *, needs_training: bool) -> 
     return max((rung for rung, _ in rungs if rung.needs_training == needs_training), key=lambda rung: rung.score)
 
 
-class Bench:
-    """The saved candidate and the ladder, ready to be scored on the same opened examples."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What the verdict must know besides the scorecards."""
 
-    def __init__(self, run: RunFolder, base: Base, prepared: Prepared, best: Turn) -> None:
-        self.run, self.prepared, self.best = run, prepared, best
-        train, self.validation = read_sets(run, prepared.parts[0])
-        limit = next(int(one.value) for one in best.resolved if one.setting == "training.max_tokens")
+    openings: int
+    findings: tuple[Finding, ...]
+    """About the data."""
+    shown: tuple[Finding, ...]
+    """What the trainings showed."""
+    advice: tuple[Advice, ...]
+    shipped: Turn
+    """The turn whose model is shipped; with several parts it is none of those that were scored."""
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Codes of the stop findings that were met and accepted."""
+        stops = {one.code for one in (*self.findings, *self.shown) if one.severity == "stop"}
+        return tuple(sorted(stops & set(self.shipped.recipe.accept)))
+
+    @property
+    def causes(self) -> tuple[Finding, ...]:
+        """What may explain the verdict: notes about the data are left out."""
+        return (*(one for one in self.findings if one.severity != "note"), *self.shown)
+
+
+class Bench:
+    """The saved candidate of one part and its ladder, ready to be scored on the same opened examples."""
+
+    def __init__(self, run: RunFolder, base: OpenBase, prepared: Prepared, best: Turn) -> None:
+        self.run, self.best = run, best
+        part = next(one for one in prepared.parts if one.name == best.part)
+        train, self.validation = read_sets(run, part)
         self.ground = Ground(
             run=run,
-            base=open_base(base, limit),
+            base=base,
             labels=prepared.labels,
             train=train,
             primary_metric=prepared.primary_metric,
         )
-        self.baselines = self._choose()
-        self.accepted: tuple[str, ...] = ()
-        """Codes of the stop findings that were met and accepted."""
+        is_alone = len(prepared.parts) == 1
+        self.baselines = self._choose("baselines.jsonl" if is_alone else f"data/{part.name}/baselines.jsonl")
 
-    def _choose(self) -> tuple[Baseline, ...]:
+    def _choose(self, relative: str) -> tuple[Baseline, ...]:
         """The settings of the rungs, chosen on validation; kept, so that a resumed run has the same."""
-        kept = self.run.lines("baselines.jsonl", Baseline)
+        kept = self.run.lines(relative, Baseline)
         if not kept:
             kept = list(choose_baselines(self.ground, self.validation))
-            write_lines(self.run.file("baselines.jsonl"), kept)
+            write_lines(self.run.file(relative), kept)
         return tuple(kept)
 
-    def judge(
-        self, examples: tuple[Example, ...], openings: int, causes: tuple[Finding, ...], advice: tuple[Advice, ...]
-    ) -> Verdict:
-        """Scores candidate and rungs on the opened examples, keeps the predictions, and judges."""
-        tuned = score_candidate(self.run.file(self.best.candidate.weights), examples, "test")
-        rungs = score_baselines(self.ground, self.baselines, examples, "test")
-        base, rung = pick(rungs, needs_training=False), pick(rungs, needs_training=True)
-        self._keep(tuned, rungs, base.name, examples)
-        return judge(
-            JudgeInput(
-                tuned=tuned,
-                rungs=rungs,
-                base_name=base.name,
-                best_rung_name=rung.name,
-                groups=tuple(one.group for one in examples),
-                evaluation=self.best.recipe.evaluation,
-                labels=self.prepared.labels,
-                primary_metric=self.prepared.primary_metric,
-                openings=openings,
-                accepted=self.accepted,
-                causes=causes,
-                advice=advice,
-                turn=self.best.number,
-            )
-        )
+    @property
+    def probe_strength(self) -> float:
+        """The strength of the linear probe that did best on validation."""
+        return next(one.setting for one in self.baselines if one.name == "linear probe")
 
-    def _keep(self, tuned: Scorecard, rungs: Any, base_name: str, examples: tuple[Example, ...]) -> None:
-        folder = self.run.turn(self.best.number)
-        self.run.write(f"{folder}/scorecards/test-tuned.json", tuned)
-        for rung, card in rungs:
-            self.run.write(f"{folder}/scorecards/test-{rung.name.replace(' ', '-')}.json", card)
-        base = next(card for rung, card in rungs if rung.name == base_name)
-        rows = [
-            {
-                "id": one.id,
-                "input": one.input,
-                "target": one.target,
-                "base": base.predictions[k],
-                "tuned": tuned.predictions[k],
-                "loss": tuned.losses[k],
-            }
-            for k, one in enumerate(examples)
-        ]
-        write_lines(self.run.file(f"{folder}/predictions/test.jsonl"), rows)
+    def score(self, examples: tuple[Example, ...]) -> tuple[Scorecard, Rungs]:
+        """The candidate and the rungs of this part on its own opened examples."""
+        tuned = score_candidate(self.run.file(self.best.candidate.weights), examples, "test")
+        return tuned, score_baselines(self.ground, self.baselines, examples, "test")
+
+
+def make_benches(run: RunFolder, base: Base, prepared: Prepared, best: tuple[Turn, ...]) -> tuple[Bench, ...]:
+    """A bench for each part, in their order."""
+    limits = [next(int(one.value) for one in turn.resolved if one.setting == "training.max_tokens") for turn in best]
+    opened = {limit: open_base(base, limit) for limit in set(limits)}
+    return tuple(Bench(run, opened[limit], prepared, turn) for limit, turn in zip(limits, best, strict=True))
+
+
+def judge_all(
+    benches: tuple[Bench, ...], prepared: Prepared, opened: tuple[tuple[Example, ...], ...], known: Circumstances
+) -> Verdict:
+    """Scores candidates and rungs on the opened examples of their parts, keeps the predictions, and judges.
+
+    What the parts say is pooled: each answer comes from a model that had not seen the example.
+    """
+    examples = tuple(one for of_part in opened for one in of_part)
+    scored = [bench.score(of_part) for bench, of_part in zip(benches, opened, strict=True)]
+    tuned = pool_cards([card for card, _ in scored], examples)
+    rungs = pool_rungs([ladder for _, ladder in scored], examples, prepared.primary_metric)
+    base, rung = pick(rungs, needs_training=False), pick(rungs, needs_training=True)
+    names = [bench.best.part for bench, of_part in zip(benches, opened, strict=True) for _ in of_part]
+    run, folder = benches[0].run, benches[0].run.turn(known.shipped.number)
+    run.write(f"{folder}/scorecards/test-tuned.json", tuned)
+    for one, card in rungs:
+        run.write(f"{folder}/scorecards/test-{one.name.replace(' ', '-')}.json", card)
+    base_card = next(card for one, card in rungs if one.name == base.name)
+    rows = _rows(examples, base_card, tuned, names if len(benches) > 1 else None)
+    write_lines(run.file(f"{folder}/predictions/test.jsonl"), rows)
+    return judge(
+        JudgeInput(
+            tuned=tuned,
+            rungs=rungs,
+            base_name=base.name,
+            best_rung_name=rung.name,
+            groups=tuple(one.group for one in examples),
+            evaluation=known.shipped.recipe.evaluation,
+            labels=prepared.labels,
+            primary_metric=prepared.primary_metric,
+            openings=known.openings,
+            invalid_reasons=invalid_reasons(tuned, prepared.leaked, _validation(benches)),
+            accepted=known.accepted,
+            causes=known.causes,
+            advice=known.advice,
+            turn=known.shipped.number,
+            models=len(benches),
+        )
+    )
+
+
+def _validation(benches: tuple[Bench, ...]) -> Scorecard | None:
+    """How the candidate did on validation; of ten parts none, for their sets come from the same rows."""
+    best = benches[0].best
+    path = f"{benches[0].run.turn(best.number)}/scorecards/validation.json"
+    return benches[0].run.read(path, Scorecard) if len(benches) == 1 else None
+
+
+def _rows(
+    examples: tuple[Example, ...], base: Scorecard, tuned: Scorecard, parts: list[str] | None
+) -> list[dict[str, Any]]:
+    """Each answer to a test example; with several parts, also which part's model gave it."""
+    rows: list[dict[str, Any]] = []
+    for k, one in enumerate(examples):
+        row = {"id": one.id, "input": one.input, "target": one.target, "base": base.predictions[k]}
+        rows.append(row | {"tuned": tuned.predictions[k], "loss": tuned.losses[k]})
+        if parts:
+            rows[-1]["part"] = parts[k]
+    return rows
 
 
 def publish(run: RunFolder, verdict: Verdict, best: Turn) -> None:

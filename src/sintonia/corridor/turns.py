@@ -8,15 +8,18 @@ What to do: the verdict is invalid; report it with log.txt.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from sintonia.adjust import Prior, diagnose
-from sintonia.corridor.walk import Walk
-from sintonia.errors import Interrupted, StorageError
+from sintonia.corridor.walk import Walk, finished_turns
+from sintonia.errors import Interrupted, RunFailed, StorageError
 from sintonia.evaluate import score_candidate
 from sintonia.files import sha256_file
 from sintonia.recipe import recipe_id
@@ -25,6 +28,7 @@ from sintonia.records import (
     Candidate,
     Change,
     Evaluation,
+    Event,
     Example,
     Finding,
     Part,
@@ -45,10 +49,59 @@ RELOAD_TOLERANCE = 1e-4
 """Largest difference of a loss between the model in training and the one loaded from its folder."""
 
 
+ON_ALL = "on_all.json"
+"""In the folder of a turn that trains on all rows: what it was decided from (`shipping.py`)."""
+_SETS = {"train": "training examples", "validation": "validation examples"}
+
+
 def best_turn(turns: tuple[Turn, ...]) -> Turn:
     """The turn with the best primary metric on validation, the earlier one of equals; a broken one only if alone."""
     whole = [turn for turn in turns if not is_broken(turn)]
     return max(whole or turns, key=lambda turn: (turn.validation_metric, -turn.number))
+
+
+def best_turns(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tuple[Turn, ...]:
+    """The best turn of each part, in the order of the parts."""
+    return tuple(best_turn(turns_of(turns, part.name)) for part in parts)
+
+
+def refuse_broken(turns: tuple[Turn, ...]) -> None:
+    """Stops before a model that nobody will have is judged.
+
+    Raises:
+        RunFailed: a saved model is not the one that was trained.
+    """
+    for turn in turns:
+        if is_broken(turn):
+            raise RunFailed(next(one.message for one in turn.findings if one.code == "E310"), hint="see log.txt")
+
+
+def findings_of(turns: tuple[Turn, ...]) -> tuple[Finding, ...]:
+    """What the trainings showed; of several, each code once, in the words of the first that has it."""
+    if len(turns) == 1:
+        return turns[0].findings
+    by_code: dict[str, list[Finding]] = defaultdict(list)
+    for finding in (one for turn in turns for one in turn.findings):
+        by_code[finding.code].append(finding)
+    return tuple(
+        dataclasses.replace(same[0], message=f"{same[0].message} (in {len(same)} of {len(turns)} parts)")
+        for same in by_code.values()
+    )
+
+
+def stays_in_words(newest: Turn, judged: Turn) -> str:
+    """Why nothing is opened after one more turn."""
+    if newest.part != judged.part:
+        return "no part does better on validation with the change: the verdict stays, no new opening"
+    return (
+        f"turn {newest.number} gave {newest.validation_metric:.3f} on validation, turn {judged.number} "
+        f"{judged.validation_metric:.3f}: turn {judged.number} stays, no new opening"
+    )
+
+
+def turns_of(turns: tuple[Turn, ...], part: str) -> tuple[Turn, ...]:
+    """The turns of one part, oldest first."""
+    return tuple(turn for turn in turns if turn.part == part)
 
 
 def is_broken(turn: Turn) -> bool:
@@ -56,9 +109,16 @@ def is_broken(turn: Turn) -> bool:
     return any(finding.code == "E310" for finding in turn.findings)
 
 
-def candidate_id(run: RunFolder, turn: Turn) -> str:
-    """A hash of all weights of the candidate and of its labels: what the ledger of openings knows it by."""
-    folder = run.file(turn.candidate.weights)
+def candidate_id(run: RunFolder, turns: tuple[Turn, ...]) -> str:
+    """What the ledger of openings knows a candidate by: a hash of all its weights and of its labels.
+
+    Of several parts it is a hash of the hashes of their candidates, in the order of the parts.
+    """
+    found = [_weights_id(run.file(turn.candidate.weights)) for turn in turns]
+    return found[0] if len(found) == 1 else hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def _weights_id(folder: Path) -> str:
     files = [*sorted(folder.rglob("*.safetensors")), folder / "sintonia.json"]
     names = "".join(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n" for path in files)
     return hashlib.sha256(names.encode()).hexdigest()
@@ -82,23 +142,27 @@ def read_sets(run: RunFolder, part: Part) -> tuple[tuple[Example, ...], tuple[Ex
     return tuple(run.lines(part.train.path, Example)), tuple(run.lines(part.validation.path, Example))
 
 
-def take_turn(walk: Walk, base: Base, prepared: Prepared, before: tuple[Turn, ...], change: Change | None) -> Turn:
-    """Trains the recipe of the run, or of a change, and looks back at it.
+def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Change | None) -> Turn:
+    """Trains the recipe of the run, or of a change, on one part, and looks back at it.
 
     Raises:
         Interrupted: somebody asked for a pause; a checkpoint is saved.
         RunFailed: the training broke.
     """
-    run, number = walk.run, len(before) + 1
+    run, turns = walk.run, finished_turns(walk.run)
+    number, before = len(turns) + 1, turns_of(turns, part.name)
     recipe = change.recipe if change else run.recipe()
+    forget_unfinished_training_on_all(run, number)
     if change:
         run.write(f"{run.turn(number)}/change.json", change)
-    job, resolved = _job(run, recipe, base, prepared, number)
-    walk.tell("train", f"turn {number}: " + (change.reason if change else f"method {recipe.method}"))
+    job, resolved = _job(walk, recipe, base, prepared, part)
+    where = f" of part {part.name}" if len(prepared.parts) > 1 else ""
+    walk.tell("train", f"turn {number}{where}: " + (change.reason if change else f"method {recipe.method}"))
     if job.recipe.training.head_start == "probe":
         walk.tell("train", "the head starts from a linear probe of the base: step 0 already knows the task a little")
     with walk.stage("train", f"turn {number}"):
-        candidate, seconds = _train(walk, job)
+        ended = run_training(walk, job)
+    candidate = candidate_of(job, ended)
     with walk.stage("evaluate", "scoring validation from the saved model"):
         metric, findings = _look_back(job, candidate, resolved)
     turn = Turn(
@@ -112,27 +176,36 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, before: tuple[Turn, ..
         purpose=change.reason if change else "first turn",
         candidate=candidate,
         validation_metric=metric,
-        resources=Resources(basis="measured", seconds=seconds, peak_memory_bytes=peak_memory_bytes()),
+        resources=Resources(basis="measured", seconds=ended.seconds, peak_memory_bytes=peak_memory_bytes()),
     )
-    run.write(f"{run.turn(number)}/turn.json", turn)
-    shutil.rmtree(run.file(job.file("checkpoints")), ignore_errors=True)
-    for finding in findings:
-        walk.tell("diagnose", f"{finding.code} {finding.message}")
+    end_turn(walk, turn)
     return turn
 
 
-def _job(
-    run: RunFolder, recipe: Recipe, base: Base, prepared: Prepared, number: int
-) -> tuple[Job, tuple[Resolved, ...]]:
-    part = prepared.parts[0]
+def end_turn(walk: Walk, turn: Turn) -> None:
+    """Writes the record of a turn, its last file, and removes what only a resumed training needs."""
+    folder = walk.run.turn(turn.number)
+    walk.run.write(f"{folder}/turn.json", turn)
+    shutil.rmtree(walk.run.file(f"{folder}/checkpoints"), ignore_errors=True)
+    for finding in turn.findings:
+        walk.tell("diagnose", f"{finding.code} {finding.message}")
+
+
+def forget_unfinished_training_on_all(run: RunFolder, number: int) -> None:
+    """Clears the folder of a turn that was begun on all rows and whose number another turn takes now."""
+    if run.file(f"{run.turn(number)}/{ON_ALL}").exists():
+        shutil.rmtree(run.file(run.turn(number)))
+
+
+def _job(walk: Walk, recipe: Recipe, base: Base, prepared: Prepared, part: Part) -> tuple[Job, tuple[Resolved, ...]]:
     filled, resolved = resolve(recipe, base, prepared)
-    train_set, validation = read_sets(run, part)
+    train_set, validation = read_sets(walk.run, part)
     return Job(
-        run=run,
+        run=walk.run,
         recipe=filled,
         base=base,
         labels=prepared.labels,
-        turn=number,
+        turn=len(finished_turns(walk.run)) + 1,
         part=part.name,
         primary_metric=prepared.primary_metric,
         train=train_set,
@@ -140,8 +213,12 @@ def _job(
     ), resolved
 
 
-def _train(walk: Walk, job: Job) -> tuple[Candidate, float]:
-    """The candidate, and the seconds of training in all its stretches."""
+def run_training(walk: Walk, job: Job) -> Event:
+    """The event that ends the training; its seconds are those of all its stretches.
+
+    Raises:
+        Interrupted: somebody asked for a pause; a checkpoint is saved.
+    """
     run = walk.run
     run.file(job.file("stop")).unlink(missing_ok=True)
     for event in train(job):
@@ -158,8 +235,13 @@ def _train(walk: Walk, job: Job) -> tuple[Candidate, float]:
                 signal_number=2,
                 hint=f"`sintonia resume {run.path}` continues",
             )
-    values = event.values
-    candidate = Candidate(
+    return event
+
+
+def candidate_of(job: Job, ended: Event) -> Candidate:
+    """What a finished training left behind."""
+    values = ended.values
+    return Candidate(
         weights=job.file("model"),
         best_step=values["best_step"],
         last_step=values["last_step"],
@@ -167,7 +249,6 @@ def _train(walk: Walk, job: Job) -> tuple[Candidate, float]:
         stop_reason=values["stop_reason"],
         num_trained=values["num_trained"],
     )
-    return candidate, event.seconds
 
 
 def _look_back(job: Job, candidate: Candidate, resolved: tuple[Resolved, ...]) -> tuple[float, tuple[Finding, ...]]:
@@ -197,7 +278,12 @@ def _prior(job: Job) -> Prior:
 
 def _reload(evaluations: tuple[Evaluation, ...], candidate: Candidate, card: Scorecard) -> tuple[Finding, ...]:
     live = next(one for one in evaluations if one.step == candidate.best_step)
-    differing = int((np.abs(np.array(live.validation_losses) - np.array(card.losses)) > RELOAD_TOLERANCE).sum())
+    return compare_reloaded(live.validation_losses, card)
+
+
+def compare_reloaded(live: Sequence[float], card: Scorecard) -> tuple[Finding, ...]:
+    """E310 when the saved model, loaded again, has other losses than the live one had; otherwise nothing."""
+    differing = int((np.abs(np.array(live) - np.array(card.losses)) > RELOAD_TOLERANCE).sum())
     if differing == 0:
         return ()
     return (
@@ -205,7 +291,7 @@ def _reload(evaluations: tuple[Evaluation, ...], candidate: Candidate, card: Sco
             code="E310",
             severity="stop",
             count=differing,
-            message=f"the saved model, loaded again, differs on {differing} of {len(card.ids)} validation examples",
+            message=f"the saved model, loaded again, differs on {differing} of {len(card.ids)} {_SETS[card.split]}",
             hint="if the training was unstable (T201), mend that first; else report this, with log.txt",
         ),
     )

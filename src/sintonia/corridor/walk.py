@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sintonia.files import write_lines
-from sintonia.records import Event, Finding, Resources
+from sintonia.records import Event, Finding, Resources, Turn
 from sintonia.resources.meter import Meter, disk_bytes, peak_memory_bytes
 from sintonia.runs import RunFolder
 
@@ -28,6 +28,12 @@ class Progress:
 
 _LOG = logging.getLogger("sintonia")
 Listener = Callable[[Progress], None]
+
+
+def finished_turns(run: RunFolder) -> tuple[Turn, ...]:
+    """The turns of a run that have ended, oldest first."""
+    found = [run.read(f"turns/{path.name}/turn.json", Turn) for path in sorted(run.path.glob("turns/*"))]
+    return tuple(turn for turn in found if turn is not None)
 
 
 class Walk:

@@ -2,6 +2,18 @@
 
 from sintonia.evaluate.baselines import choose_baselines, score_baselines
 from sintonia.evaluate.judge import JudgeInput, judge
+from sintonia.evaluate.pooled import pool_cards, pool_rungs
 from sintonia.evaluate.predict import predict_texts, score_candidate
+from sintonia.evaluate.validity import invalid_reasons
 
-__all__ = ["JudgeInput", "choose_baselines", "judge", "predict_texts", "score_baselines", "score_candidate"]
+__all__ = [
+    "JudgeInput",
+    "choose_baselines",
+    "invalid_reasons",
+    "judge",
+    "pool_cards",
+    "pool_rungs",
+    "predict_texts",
+    "score_baselines",
+    "score_candidate",
+]

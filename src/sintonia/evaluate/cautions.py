@@ -20,6 +20,7 @@ CODES = {
     "E303": "labels without a test example",
     "E304": "the test has been opened more than 3 times",
     "E305": "the test examples come from fewer than 20 groups",
+    "E306": "the verdict is on the recipe; the model saved is none of the models that were scored",
 }
 
 
@@ -53,6 +54,18 @@ def cautions(
         message = f"the test has only {num_groups} independent groups behind its {len(targets)} examples"
         found.append(_caution("E305", message, "add rows from other groups (persons, documents, templates)"))
     return tuple(found)
+
+
+def recipe_note(num_models: int, num_examples: int) -> Finding:
+    """What a verdict from cross-validation is about: the recipe, not the model in the folder."""
+    return Finding(
+        code="E306",
+        severity="note",
+        count=num_models,
+        message=f"the verdict is on the recipe: {num_models} models were scored, each on examples it had not seen; the "
+        f"model saved is none of them, it was trained afterwards on all {num_examples} examples",
+        hint="label 300 rows or more, and the model saved is itself tested",
+    )
 
 
 def _caution(code: str, message: str, hint: str, count: int = 1) -> Finding:

@@ -58,11 +58,22 @@ class Answers:
     base: tuple[str, ...]
     tuned: tuple[str, ...]
     groups: tuple[str, ...]
+    repeats: int = 1
+    """How often each example was tested, by another model each time, always in the same group.
+
+    A group is the unit of every test and interval, so the repeats of an example never count as examples: they
+    are averaged (out-of-fold answers as independent draws: Bayle et al. 2020, NeurIPS, for the means over folds).
+    """
 
     def __post_init__(self) -> None:
         lengths = {len(self.targets), len(self.base), len(self.tuned), len(self.groups)}
-        if len(lengths) != 1 or not self.targets:
+        if len(lengths) != 1 or not self.targets or len(self.targets) % self.repeats:
             raise ValueError(f"targets, predictions and groups must be as many: {sorted(lengths)}")
+
+    @property
+    def num_examples(self) -> int:
+        """Examples, however often each was tested."""
+        return len(self.targets) // self.repeats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +100,7 @@ class Compared:
 
 def compare(metric: Metric, answers: Answers, rule: Rule) -> Compared:
     """Compare tuned with base on one metric and decide: better, worse, equivalent or inconclusive."""
-    num_examples, num_groups = len(answers.targets), len(set(answers.groups))
+    num_examples, num_groups = answers.num_examples, len(set(answers.groups))
     resampled = _resample(metric, answers, rule.draws)
     num_differing = _num_differing_groups(metric, answers)
 
@@ -145,9 +156,10 @@ def decide(evidence: Evidence, rule: Rule) -> Outcome:
 
 
 def count_changes(answers: Answers) -> tuple[int, int]:
-    """How many answers the tuned model fixes, and how many it breaks."""
+    """How many answers the tuned model fixes, and how many it breaks; over repeats, the mean, rounded up from .5."""
     net = _net_correct(answers)
-    return int((net > 0).sum()), int((net < 0).sum())
+    fixed, broken = ((net > 0).sum() / answers.repeats, (net < 0).sum() / answers.repeats)
+    return int(fixed + 0.5), int(broken + 0.5)
 
 
 def score(
@@ -158,14 +170,18 @@ def score(
     rule: Rule,
 ) -> Score:
     """One subject's score with its interval (Wilson for shares, else the bootstrap), groups respected."""
-    answers = Answers(targets=targets, base=predictions, tuned=predictions, groups=groups)
-    interval = _score_interval(metric, answers, predictions, rule)
+    return score_alone(metric, Answers(targets=targets, base=predictions, tuned=predictions, groups=groups), rule)
+
+
+def score_alone(metric: Metric, answers: Answers, rule: Rule) -> Score:
+    """The score of the tuned side of some answers, as `score` gives it."""
+    interval = _score_interval(metric, answers, answers.tuned, rule)
     return Score(
         metric=metric.name,
         value=interval.value,
         low=interval.low,
         high=interval.high,
-        num_examples=len(targets),
+        num_examples=answers.num_examples,
     )
 
 
@@ -206,7 +222,7 @@ def _score_interval(metric: Metric, answers: Answers, predictions: tuple[str, ..
     counts = metric.counts(answers.targets, predictions)
     value = metric.function(answers.targets, predictions)
     if metric.is_mean_of_correct:
-        right, size = sum_by_group(counts, answers.groups).toarray().T
+        right, size = sum_by_group(counts, answers.groups).toarray().T / answers.repeats
         low, high = clustered_wilson(right, size, rule.confidence)
         return Interval(value=value, low=min(low, value), high=max(high, value))
     resampled = cluster_bootstrap(counts, answers.groups, metric.from_counts, rule.draws)

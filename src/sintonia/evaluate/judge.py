@@ -1,5 +1,7 @@
 """The verdict: is the tuned model better than the base, by how much, and how sure are we.
 
+With several models (few rows, ten parts) the verdict is on the recipe that made them: their out-of-fold answers
+are pooled, each example counts once, and the model that is saved is none of them (science.md 3.6).
 Pure: scorecards in, a record out, the same input always the same verdict. It never opens the test, never
 computes a prediction and never chooses a baseline (that was done on validation).
 """
@@ -8,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sintonia.evaluate.cautions import cautions
+from sintonia.evaluate.cautions import cautions, recipe_note
 from sintonia.evaluate.compare import Answers, Compared, Rule, compare
+from sintonia.evaluate.pooled import count_repeats
 from sintonia.evaluate.sentence import Told, verdict_sentence
 from sintonia.metrics import METRICS
 from sintonia.records import Advice, Finding, Outcome, Rung, Scorecard, Verdict, WorthTuning
@@ -38,6 +41,8 @@ class JudgeInput:
     causes: tuple[Finding, ...] = ()
     advice: tuple[Advice, ...] = ()
     turn: int = 0
+    models: int = 1
+    """Models behind the answers. With several, each example was tested once a repeat; the verdict is on the recipe."""
     draws: int = 10_000
 
 
@@ -65,6 +70,7 @@ def judge(given: JudgeInput) -> Verdict:
         opening=given.openings,
         invalid_reasons=given.invalid_reasons,
         accepted=given.accepted,
+        models=given.models,
     )
     return Verdict(
         outcome=outcome,
@@ -103,7 +109,10 @@ def _worth_tuning(given: JudgeInput, compared: Compared) -> WorthTuning:
 
 
 def _cautions(given: JudgeInput) -> tuple[Finding, ...]:
-    return cautions(given.tuned.targets, given.groups, given.labels, given.primary_metric, given.openings)
+    rows = dict(zip(given.tuned.ids, zip(given.tuned.targets, given.groups, strict=True), strict=True))
+    targets, groups = (tuple(column) for column in zip(*rows.values(), strict=True))
+    found = cautions(targets, groups, given.labels, given.primary_metric, given.openings)
+    return found if given.models == 1 else (*found, recipe_note(given.models, len(rows)))
 
 
 def _outcome(given: JudgeInput, compared: Compared) -> Outcome:
@@ -117,6 +126,7 @@ def _compare(given: JudgeInput, rung_name: str, metric_name: str, rule: Rule) ->
         base=card.predictions,
         tuned=given.tuned.predictions,
         groups=given.groups,
+        repeats=count_repeats(given.tuned.ids),
     )
     return compare(METRICS[metric_name], answers, rule)
 
@@ -130,7 +140,7 @@ def _check(given: JudgeInput) -> None:
             raise ValueError(f"no rung is called {name}: {names}")
     if given.primary_metric not in METRICS:
         raise ValueError(f"unknown metric {given.primary_metric}")
-    if len(set(given.tuned.ids)) != len(given.tuned.ids):
+    if count_repeats(given.tuned.ids) > 1 and given.models == 1:
         raise ValueError("an example is scored twice")
     if len(given.groups) != len(given.tuned.ids):
         raise ValueError(f"{len(given.groups)} groups for {len(given.tuned.ids)} examples")

@@ -12,7 +12,7 @@ from sintonia.records import Example, Score, Scorecard, Split
 from sintonia.tasks import classify
 
 _SMALLEST = 1e-12
-_RULE = Rule(level=0.05, margin=0.0, draws=2_000)
+RULE = Rule(level=0.05, margin=0.0, draws=2_000)
 """Only its confidence (95 %) and number of draws matter here: nothing is decided."""
 
 
@@ -55,4 +55,4 @@ def plain_scorecard(subject: str, split: Split, examples: Sequence[Example], pre
 def score_all(examples: Sequence[Example], predictions: Sequence[str]) -> tuple[Score, ...]:
     """Each metric with its 95 % interval, groups of examples resampled together."""
     targets, groups = tuple(one.target for one in examples), tuple(one.group for one in examples)
-    return tuple(score(METRICS[name], targets, tuple(predictions), groups, _RULE) for name in classify.METRICS)
+    return tuple(score(METRICS[name], targets, tuple(predictions), groups, RULE) for name in classify.METRICS)

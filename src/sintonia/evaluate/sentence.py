@@ -23,6 +23,8 @@ class Told:
     opening: int
     invalid_reasons: tuple[str, ...]
     accepted: tuple[str, ...]
+    models: int = 1
+    """With several, the verdict is on the recipe that made them."""
 
 
 def verdict_sentence(told: Told) -> str:
@@ -30,6 +32,12 @@ def verdict_sentence(told: Told) -> str:
     parts = [f"{_opening_words(told)}: {_numbers(told)}{_ending(told)}."]
     if told.outcome not in ("invalid", "worse"):
         parts.append(_about_worth(told))
+    if told.models > 1:
+        parts.append(
+            f"This is a verdict on the recipe: {told.models} models trained by it were each tested on examples they "
+            f"had not seen. The model saved is none of those: it was trained afterwards on all "
+            f"{told.primary.examples:,} examples, and itself it was not tested."
+        )
     if told.opening > 1:
         parts.append(
             f"This was opening {told.opening} of the same test, so it was judged more strictly "
@@ -56,20 +64,23 @@ def _opening_words(told: Told) -> str:
 
 def _numbers(told: Told) -> str:
     primary, difference = told.primary, told.primary.difference
+    is_one = told.models == 1
     if METRICS[primary.metric].is_mean_of_correct:
         scores = (
-            f"the tuned model gets {_percent(primary.tuned.value)} % of {primary.examples:,} unseen examples "
-            f"right, the base (`{told.base}`) {_percent(primary.base.value)} %"
+            f"the tuned {'model gets' if is_one else 'models get'} {_percent(primary.tuned.value)} % of "
+            f"{primary.examples:,} unseen examples right, the base (`{told.base}`) {_percent(primary.base.value)} %"
         )
     else:
         scores = (
-            f"on {primary.examples:,} unseen examples the tuned model has a {METRICS[primary.metric].title} "
+            f"on {primary.examples:,} unseen examples the tuned {'model has' if is_one else 'models have'} a "
+            f"{METRICS[primary.metric].title} "
             f"(every class counts the same) of {_percent(primary.tuned.value)} out of 100, "
             f"the base (`{told.base}`) {_percent(primary.base.value)}"
         )
     value, low, high = _points(difference.value, difference.low, difference.high)
     interval = f"{100 * told.rule.confidence:.10g} % interval {_unsigned(low)} to {_unsigned(high)}"
-    changes = f"it fixes {_answers(primary.fixed)} and breaks {primary.broken}"
+    verbs = ("it fixes", "breaks") if is_one else ("they fix", "break")
+    changes = f"{verbs[0]} {_answers(primary.fixed)} and {verbs[1]} {primary.broken}"
     return f"{scores}: {value} points ({interval}); {changes}"
 
 

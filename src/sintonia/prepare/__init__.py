@@ -5,167 +5,164 @@ It holds no model and embeds nothing. After the sealing no test row is read agai
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Sequence
+import dataclasses
 from pathlib import Path
 
-from sintonia.errors import DataError
-from sintonia.files import sha256_file, write_lines
-from sintonia.prepare.audit import Audit
+import numpy as np
+
+from sintonia.errors import UsageError
+from sintonia.prepare.audit import SETS, Audit
 from sintonia.prepare.checks import run_checks
 from sintonia.prepare.checks.d104_imbalance import is_imbalanced
-from sintonia.prepare.columns import choose_columns
-from sintonia.prepare.examples import (
-    Dropped,
-    Labelled,
-    check_enough,
-    check_targets,
-    check_usable,
-    drop_repeats,
-    label_rows,
-)
-from sintonia.prepare.readers import read_table
-from sintonia.prepare.recorded import read_recorded, write_recorded
+from sintonia.prepare.gather import Gathered, gather
+from sintonia.prepare.mending.decisions import ACTIONS, read_decisions, write_decision
+from sintonia.prepare.mending.fix import Fixed, fix
+from sintonia.prepare.mending.suspects import SUSPECTS_FILE
+from sintonia.prepare.production import read_production
+from sintonia.prepare.sets.folds import FEWER_ROWS, Fold, make_folds
+from sintonia.prepare.sets.place import Placed, place
+from sintonia.prepare.sets.write import data_id, write_and_seal, write_set_aside
 from sintonia.prepare.smart_home import write_smart_home
-from sintonia.prepare.split import SplitRows, split_rows
-from sintonia.prepare.table import Table, shown
-from sintonia.records import Example, ExampleSet, Part, Place, Prepared, SetAside, Split
+from sintonia.prepare.table import shown
+from sintonia.records import Prepared, Split
 from sintonia.runs import RunFolder
-from sintonia.sealed import seal, writing_beside
-from sintonia.settings import Recipe
+from sintonia.settings import DataSettings, Recipe
+from sintonia.statistics import level_of_opening
+from sintonia.statistics.power import PLANNED_DISAGREEMENT, minimum_detectable_effect
 from sintonia.tasks import TASKS
 
-__all__ = ["prepare", "write_smart_home"]
+__all__ = [
+    "ACTIONS",
+    "SUSPECTS_FILE",
+    "Fixed",
+    "fix",
+    "prepare",
+    "read_decisions",
+    "write_decision",
+    "write_smart_home",
+]
 
 _NAMES: dict[Split, str] = {"train": "training", "validation": "validation", "test": "sealed test"}
 
 
-def prepare(recipe: Recipe, run: RunFolder) -> Prepared:
+def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepared:
     """Reads, audits, splits and seals the data of a recipe; the sets are written into the run folder.
 
-    The split is decided by hashes and by what is recorded beside the data, never by the seed.
+    The split is decided by hashes and by what is recorded beside the data, never by the seed. A check looks at the
+    data of any task and leaves no record beside them.
 
     Raises:
         DataError: the data cannot be used, with the file and line.
         UsageError: the recipe names a column or a role that does not exist.
         StorageError: a file cannot be read or written.
     """
-    data = Path(recipe.data.path)
-    task = "classify" if recipe.task == "auto" else recipe.task
-    table = read_table(data)
-    columns, column_notes = choose_columns(table, TASKS[task]().COLUMNS, recipe.data)
-    kept, lost = _usable_rows(table, columns, recipe)
-    placed, split_note = _split_and_record(data, recipe.data.group, kept)
-    _check_sets(table, placed)
-    audit = _audit(table, recipe, kept, lost, placed)
-    counts = audit.counts("train")
+    run.file("cache").mkdir(mode=0o700, exist_ok=True)
+    gathered = gather(recipe, folder=str(run.file("cache")))
+    if not is_check:
+        _refuse_untaught(recipe, gathered)
+    is_folded = _is_folded(recipe.data, gathered)
+    placed = place(recipe.data, gathered, is_recorded=not is_check, is_folded=is_folded)
+    folds = _folds(recipe.data.path, placed) if is_folded else ()
+    audit = _audit(recipe, gathered, placed, folds)
+    write_set_aside(run.file("data/set_aside.jsonl"), audit.dropped)
+    counts = audit.counts() if folds else audit.counts("train")
+    parts = write_and_seal(run, Path(recipe.data.test or recipe.data.path), audit, folds)
     return Prepared(
-        data_id=_data_id(columns, audit),
-        task=task,
+        data_id=data_id(gathered.columns, audit),
+        task=gathered.form.task,
+        form=gathered.form.name,
         labels=tuple(sorted(counts)),
-        columns=columns,
+        columns=gathered.columns,
         primary_metric=audit.primary_metric,
         findings=run_checks(audit),
-        parts=(_write_and_seal(run, data, audit),),
-        notes=(*table.notes, *column_notes, *_task_notes(recipe, columns, audit), _sizes(recipe, audit), split_note),
+        parts=parts,
+        notes=(*gathered.notes, *_task_notes(recipe, audit), *_sizes(recipe.data, audit), placed.note),
         rows_in=audit.rows_in,
         rows_used=len(audit.rows),
         rows_set_aside=len(audit.dropped),
         label_counts={label: counts[label] for label in sorted(counts)},
+        leaked=tuple(audit.rows.row(int(position)).id for position in audit.leaks.tested),
     )
 
 
-def _usable_rows(table: Table, columns: dict[str, str], recipe: Recipe) -> tuple[list[Labelled], list[Dropped]]:
-    """Rows to learn from, and rows set aside; data that are no use at all are refused here."""
-    labelled, unusable = label_rows(table, columns, recipe.data.group)
-    check_usable(table, labelled, unusable)
-    check_targets(table, columns["target"], labelled, is_task_asked=recipe.task != "auto")
-    kept, repeated = drop_repeats(labelled)
-    check_enough(table, kept, [*unusable, *repeated])
-    return kept, [*unusable, *repeated]
+def _is_folded(asked: DataSettings, gathered: Gathered) -> bool:
+    """Whether the rows are so few that ten parts tell more than one, and no file and no time gives a set."""
+    is_given = asked.test or asked.validation or asked.time
+    return len(gathered.rows) < FEWER_ROWS and gathered.form.task in TASKS and not is_given
 
 
-def _split_and_record(data: Path, group: str | None, rows: Sequence[Labelled]) -> tuple[SplitRows, str]:
-    """The split, recorded beside the data before anything uses it."""
-    with writing_beside(data) as folder:
-        recorded, path = read_recorded(data, group)
-        placed = split_rows(rows, recorded)
-        if path is None or placed.record != recorded:
-            path = write_recorded(folder, group, placed.record)
-    verb = "taken from" if recorded and placed.record.fractions == recorded.fractions else "recorded in"
-    return placed, f"split: {verb} `{path}`; rows added later move no row of it"
+def _folds(where: str, placed: Placed) -> tuple[Fold, ...]:
+    rows = placed.rows
+    keys = [f"{key:016x}" for key in rows.text_keys.tolist()]
+    return make_folds(keys, placed.groups.tolist(), [rows.classes[code] for code in rows.codes.tolist()], where=where)
 
 
-def _check_sets(table: Table, placed: SplitRows) -> None:
-    counts = Counter(placed.sets)
-    empty = [name for split, name in _NAMES.items() if not counts[split]]
-    if empty:
-        raise DataError(
-            f"the rows fall into {len(set(placed.groups))} groups, too few for three sets: no row for "
-            f"{' and '.join(empty)}",
-            expected="many small groups",
-            where=str(table.path),
-            hint="choose another group column, or none",
-        )
-
-
-def _audit(table: Table, recipe: Recipe, kept: list[Labelled], lost: list[Dropped], placed: SplitRows) -> Audit:
-    unplaced = [
-        Dropped(line=kept[position].line, kind=kind, reason=reason)
-        for kind, reasons in (("bridging", placed.bridging), ("orphaned", placed.orphaned))
-        for position, reason in reasons.items()
-    ]
-    used = [one for one in zip(kept, placed.sets, placed.groups, strict=True) if one[1]]
-    automatic = "macro_f1" if is_imbalanced(Counter(row.target for row, _, _ in used)) else "accuracy"
-    asked = recipe.evaluation.primary_metric
-    return Audit(
-        file=table.path.name,
-        rows_in=len(table.rows),
-        rows=tuple(row for row, _, _ in used),
-        sets=tuple(split for _, split, _ in used if split),
-        groups=tuple(group for _, _, group in used),
-        dropped=tuple(sorted([*lost, *unplaced], key=lambda one: one.line)),
-        primary_metric=automatic if asked == "auto" else asked,
+def _refuse_untaught(recipe: Recipe, gathered: Gathered) -> None:
+    """Data of a task that can be checked but not yet learned."""
+    if gathered.form.task in TASKS:
+        return
+    known = " and ".join(f"`{name}`" for name in TASKS)
+    raise UsageError(
+        f"these are examples of the task `{gathered.form.task}` ({gathered.form.name}), which cannot be tuned yet",
+        expected=f"examples of the task {known}",
+        hint=f"`sintonia check {Path(recipe.data.path).name}` audits them all the same",
+        where=recipe.data.path,
     )
 
 
-def _task_notes(recipe: Recipe, columns: dict[str, str], audit: Audit) -> tuple[str, ...]:
+def _audit(recipe: Recipe, gathered: Gathered, placed: Placed, folds: tuple[Fold, ...]) -> Audit:
+    """What the checks look at; of ten parts the sets of the first."""
+    sets = np.array([SETS.index(one) for one in folds[0].sets], dtype=np.int8) if folds else placed.sets
+    audit = Audit(
+        file=Path(recipe.data.path).name,
+        task=gathered.form.task,
+        rows_in=gathered.rows_in,
+        rows=placed.rows,
+        sets=sets,
+        num_parts=max(len(folds), 1),
+        groups=placed.groups,
+        dropped=tuple(sorted([*gathered.dropped, *placed.dropped], key=lambda one: (one.file, one.line))),
+        primary_metric=recipe.evaluation.primary_metric,
+        near=placed.near,
+        leaks=placed.leaks,
+        table=gathered.table,
+        columns=gathered.columns,
+        group_column=recipe.data.group,
+        language=recipe.data.language,
+        production=read_production(recipe.data, gathered),
+    )
+    if audit.primary_metric != "auto":
+        return audit
+    counts = audit.counts()
+    rare = bool(counts) and is_imbalanced(counts)
+    return dataclasses.replace(audit, primary_metric="macro_f1" if rare else "accuracy")
+
+
+def _task_notes(recipe: Recipe, audit: Audit) -> tuple[str, ...]:
+    if not audit.rows.classes:
+        return ()
     classes = len(audit.counts())
-    why = "as asked" if recipe.task != "auto" else f"`{shown(columns['target'])}` holds {classes} repeated values"
+    target = shown(audit.columns.get("target", "label"))
+    why = "as asked" if recipe.task != "auto" else f"`{target}` holds {classes} repeated values"
     metric = "as asked"
     if recipe.evaluation.primary_metric == "auto":
         metric = "a class is rare" if audit.primary_metric == "macro_f1" else "no class is rare"
     return (f"task: classify, {why}", f"primary metric: {audit.primary_metric}, {metric}")
 
 
-def _sizes(recipe: Recipe, audit: Audit) -> str:
-    sizes = ", ".join(f"{audit.sets.count(split):,} {name}" for split, name in _NAMES.items())
-    by = f"the column `{shown(recipe.data.group)}`" if recipe.data.group else "text"
-    return f"split: {sizes}; equal by {by} stays together"
-
-
-def _write_and_seal(run: RunFolder, data: Path, audit: Audit) -> Part:
-    """Writes the sets, the test last; from here on nobody reads it until it is opened."""
-    sets: dict[Split, list[Example]] = {"train": [], "validation": [], "test": []}
-    for row, split, group in zip(audit.rows, audit.sets, audit.groups, strict=True):
-        place = Place(file=audit.file, line=row.line)
-        sets[split].append(Example(id=row.id, input=row.input, target=row.target, group=group, place=place))
-    aside = [SetAside(place=Place(file=audit.file, line=one.line), reason=one.reason) for one in audit.dropped]
-    write_lines(run.file("data/set_aside.jsonl"), aside)
-    train, validation = (_write_set(run, split, sets[split]) for split in ("train", "validation"))
-    return Part(name="whole", train=train, validation=validation, test=seal(run, tuple(sets["test"]), data=data))
-
-
-def _write_set(run: RunFolder, split: str, examples: list[Example]) -> ExampleSet:
-    relative = f"data/{split}.jsonl"
-    write_lines(run.file(relative), examples)
-    return ExampleSet(path=relative, count=len(examples), sha256=sha256_file(run.file(relative)))
-
-
-def _data_id(columns: dict[str, str], audit: Audit) -> str:
-    """Stands for what is learned from: the rows of each set and the columns, not their order or their file."""
-    digest = hashlib.sha256(repr(sorted(columns.items())).encode())
-    used = zip(audit.rows, audit.sets, audit.groups, strict=True)
-    digest.update("\n".join(sorted(f"{split} {row.id} {group}" for row, split, group in used)).encode())
-    return digest.hexdigest()[:16]
+def _sizes(asked: DataSettings, audit: Audit) -> tuple[str, ...]:
+    """How many examples each set has, and what the test can show: said before anything is trained."""
+    together = "equal or nearly equal texts"
+    if asked.group:
+        together = f"equal texts and equal values of `{shown(asked.group)}`"
+    num_tested = len(audit.rows) if audit.num_parts > 1 else len(audit.in_set("test"))
+    sizes = ", ".join(f"{len(audit.in_set(split)):,} {_NAMES[split]}" for split in SETS)
+    how = f"; the latest by `{shown(asked.time)}` are the test" if asked.time else ""
+    if audit.num_parts > 1:
+        sizes, how = f"{audit.num_parts} parts (5 folds, twice), each row tested in two of them", ""
+    effect = minimum_detectable_effect(PLANNED_DISAGREEMENT, num_tested, level_of_opening(1))
+    return (
+        f"split: {sizes}; {together} stay together{how}",
+        f"this test set can show a difference of {100 * effect:.1f} points or more "
+        f"(if base and tuned disagree on {PLANNED_DISAGREEMENT:.0%} of it, at the first opening)",
+    )

@@ -6,40 +6,95 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sintonia.prepare.examples import Dropped, Labelled
-from sintonia.prepare.table import shown
+import numpy as np
+
+from sintonia.prepare.near import NearPairs
+from sintonia.prepare.rows import NO_CLASS, Rows
+from sintonia.prepare.sets.leaks import Leaks
+from sintonia.prepare.table import Table, shown
 from sintonia.records import Place, Split
 
 MAX_PLACES = 20
+SETS: tuple[Split, ...] = ("train", "validation", "test")
+"""The sets in the order of their numbers in `Audit.sets`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A row that is not used: its line, the kind of reason (the finding that counts it), the reason in words."""
+
+    line: int
+    kind: str
+    reason: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a check of single rows has met: the first of them, how many in all, and how many rows it looked at."""
+
+    positions: tuple[int, ...]
+    count: int
+    looked_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """The rows of one file: the used ones with their sets and groups, in order, and the dropped ones."""
+    """The rows of a data set: the used ones with their sets and groups, in order, and the dropped ones."""
 
     file: str
+    task: str
     rows_in: int
-    rows: tuple[Labelled, ...]
-    sets: tuple[Split, ...]
-    groups: tuple[str, ...]
+    rows: Rows
+    sets: np.ndarray
+    """Set of each used row, int8: its position in SETS."""
+    groups: np.ndarray
+    """Group of each used row, int64: equal numbers stay together."""
     dropped: tuple[Dropped, ...]
     primary_metric: str
+    num_parts: int = 1
+    """Ten below 300 rows; `sets` are then those of the first part."""
+    near: NearPairs
+    """Pairs of near-duplicates among the used rows, by position."""
+    leaks: Leaks
+    table: Table
+    """The file as its columns show it."""
+    columns: dict[str, str]
+    """Column of each role."""
+    group_column: str | None = None
+    """The column that says what belongs together."""
+    language: str | None = None
+    """The language that was asked for."""
+    production: tuple[str, ...] = ()
+    """Texts as they come in real use, when there is a file of them."""
+
+    def in_set(self, split: Split) -> np.ndarray:
+        """Positions of the rows of one set."""
+        return np.flatnonzero(self.sets == SETS.index(split))
 
     def counts(self, split: Split | None = None) -> Counter[str]:
-        """Rows of each target, in one set or in all."""
-        return Counter(row.target for row, held in zip(self.rows, self.sets, strict=True) if split in (None, held))
+        """Rows of each class, in one set or in all; empty where the task has no classes."""
+        codes = self.rows.codes if split is None else self.rows.codes[self.in_set(split)]
+        found, numbers = np.unique(codes, return_counts=True)
+        classes = self.rows.classes
+        return Counter({classes[c]: int(n) for c, n in zip(found, numbers, strict=True) if c != NO_CLASS})
 
-    def groups_in(self, split: Split) -> list[str]:
+    def groups_in(self, split: Split) -> np.ndarray:
         """The group of each row of one set."""
-        return [group for group, held in zip(self.groups, self.sets, strict=True) if held == split]
+        return self.groups[self.in_set(split)]
 
-    def dropped_as(self, kind: str) -> tuple[Dropped, ...]:
-        """The dropped rows of one kind."""
-        return tuple(one for one in self.dropped if one.kind == kind)
+    def dropped_as(self, *kinds: str) -> tuple[Dropped, ...]:
+        """The dropped rows of some kinds."""
+        return tuple(one for one in self.dropped if one.kind in kinds)
 
-    def places(self, lines: Iterable[int]) -> tuple[Place, ...]:
-        """The first places of a finding."""
-        return tuple(Place(file=self.file, line=line) for line in sorted(lines)[:MAX_PLACES])
+    def places(self, positions: Iterable[int]) -> tuple[Place, ...]:
+        """The first places of a finding about used rows."""
+        first = sorted(int(position) for position in positions)[:MAX_PLACES]
+        return tuple(Place(file=self.rows.file_of(one), line=int(self.rows.lines[one])) for one in first)
+
+    def places_of(self, dropped: Iterable[Dropped]) -> tuple[Place, ...]:
+        """The first places of a finding about dropped rows."""
+        return tuple(Place(file=one.file, line=one.line) for one in list(dropped)[:MAX_PLACES])
 
 
 def percent(part: int, whole: int) -> str:

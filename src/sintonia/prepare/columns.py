@@ -5,8 +5,9 @@ Two columns that fit are never chosen between: the error lists them and what to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sintonia.errors import DataError, UsageError, nearest
 from sintonia.prepare.table import Table, shown
@@ -19,6 +20,8 @@ MAX_CLASS_SHARE = 0.3
 MAX_NUMERIC_CLASSES = 50
 _MIN_TEXT_LENGTH = 12.0
 _MAX_CLASS_LENGTH = 60.0
+_MAX_CELLS = 500_000
+"""Cells looked at for the shapes of all columns: of a wide table every second, third, ... row is enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Shape:
     """Share of the filled values with a space inside."""
     numeric_fraction: float
     is_plain: bool
-    """No value is a list or an object."""
+    """At most half of the values are lists or objects."""
     is_code: bool
     """Whole numbers from 0 up without a gap, as class codes are."""
 
@@ -60,49 +63,91 @@ class Shape:
         return self.numeric_fraction > 0.95 and many and not self.is_code
 
 
+class Undecided(DataError):
+    """The columns do not settle the roles: two fit, or none. `confidence`: how surely it would be this form."""
+
+    def __init__(self, what: str, *, confidence: float, **parts: str) -> None:
+        super().__init__(what, **parts)
+        self.confidence = confidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The column of each role, why each, and whether the names alone said it."""
+
+    columns: dict[str, str]
+    why: tuple[str, ...]
+    by_shape: tuple[str, ...]
+    """Roles that no name settled."""
+    shapes: dict[str, Shape]
+    """Of the chosen columns."""
+
+
 def as_text(value: object) -> str | None:
     """A value of a row as text: empty when there is none, None when it is a list or an object."""
-    if value is None:
-        return ""
     if isinstance(value, str):
         return value.strip()
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else None
+    if not isinstance(value, int | float):
+        return None
+    try:
+        return str(value)
+    except ValueError:  # an integer of more than 4,300 digits
+        return None
 
 
-def choose_columns(table: Table, roles: Roles, asked: DataSettings) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The column of each role, and the notes that say why.
+def single(value: Any) -> Any:
+    """What a list of one holds (doccano writes one label so); anything else as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def choose_columns(table: Table, roles: Roles, asked: Mapping[str, str]) -> Chosen:
+    """The column of each role, taken from what was asked, from the names, or from the shapes.
 
     Raises:
-        UsageError: a role or a column that does not exist was asked for.
-        DataError: no column fits a role, or more than one does.
+        Undecided: no column fits a role, or more than one does, or the first line is data, not names.
     """
-    _check_asked(table, roles, asked)
-    chosen = dict(asked.columns)
+    chosen = dict(asked)
     notes = [f"columns: `{shown(column)}` is the {role}, as asked" for role, column in chosen.items()]
     open_roles = [role for role in roles if role not in chosen]
-    if not open_roles:
-        return chosen, tuple(notes)
-    shapes = {name: shape_of(table, name) for name in table.columns if name != asked.group}
+    shapes = {name: shape_of(table, name) for name in (table.columns if open_roles else chosen.values())}
     fits = {role: _fitting(role, roles[role], shapes, set(chosen.values())) for role in open_roles}
-    _refuse_headless(table, shapes, any(how == "name" for _, how in fits.values()))
-    unclear = [role for role in open_roles if len(fits[role][0]) != 1]
-    if unclear:
-        raise _unclear(table, roles, chosen, {role: fits[role][0] for role in open_roles})
+    if open_roles:
+        _refuse_headless(table, shapes, any(how == "name" for _, how in fits.values()))
+    if any(len(columns) != 1 for columns, _ in fits.values()):
+        raise _unclear(table, roles, chosen, {role: columns for role, (columns, _) in fits.items()})
     for role in open_roles:
         (column,), how = fits[role]
         chosen[role] = column
         notes.append(f"columns: `{shown(column)}` is the {role}, {_why(role, how)}")
     if len(set(chosen.values())) < len(chosen):
-        raise _unclear(table, roles, dict(asked.columns), {role: fits[role][0] for role in open_roles})
-    notes.append(f"to say otherwise: `--columns {_typed(chosen)}`")
-    return {role: chosen[role] for role in roles}, tuple(notes)
+        raise _unclear(table, roles, dict(asked), {role: columns for role, (columns, _) in fits.items()})
+    rivals = [
+        name
+        for name, shape in shapes.items()
+        if "target" in fits and name not in chosen.values() and shape.may_be_class
+    ]
+    if rivals:
+        notes.append(f"columns: {listed(rivals)} could be the target too, by what {_holds(rivals)}")
+    return Chosen(
+        columns={role: chosen[role] for role in roles},
+        why=tuple(notes),
+        by_shape=tuple(role for role in open_roles if fits[role][1] == "shape"),
+        shapes={name: shapes[name] for name in chosen.values()},
+    )
+
+
+def _holds(names: list[str]) -> str:
+    return "it holds" if len(names) == 1 else "they hold"
 
 
 def shape_of(table: Table, name: str) -> Shape:
-    """Looks at all values of a column."""
-    texts = [as_text(row.values.get(name)) for row in table.rows]
+    """Looks at the values of a column; of a wide table, at those of some of its rows."""
+    rows = table.rows[:: max(1, len(table.rows) * len(table.columns) // _MAX_CELLS)]
+    texts = [as_text(single(row.values.get(name))) for row in rows]
     filled = [text for text in texts if text]
     distinct = set(filled)
     count = max(len(filled), 1)
@@ -114,13 +159,15 @@ def shape_of(table: Table, name: str) -> Shape:
         mean_length=sum(map(len, filled)) / count,
         spaced_fraction=sum(" " in text for text in filled) / count,
         numeric_fraction=sum(numbers[text] for text in filled) / count,
-        is_plain=all(text is not None for text in texts),
+        is_plain=sum(text is None for text in texts) * 2 <= len(texts),
         is_code=distinct == {str(number) for number in range(len(distinct))} and len(filled) >= 5 * len(distinct),
     )
 
 
 def is_number(text: str) -> bool:
     """Whether a text is a number, with a decimal point or comma."""
+    if text[:1].isalpha() and text[:1] not in "iInN":  # `inf` and `nan` are numbers; an exception is dear
+        return False
     try:
         float(text.replace(",", ".", 1))
     except ValueError:
@@ -128,12 +175,17 @@ def is_number(text: str) -> bool:
     return True
 
 
-def _check_asked(table: Table, roles: Roles, asked: DataSettings) -> None:
+def check_asked(table: Table, roles: Roles, asked: DataSettings) -> None:
+    """Refuses a role or a column that does not exist, with the nearest.
+
+    Raises:
+        UsageError: a role or a column that does not exist was asked for, or one column for two roles.
+    """
     for role in asked.columns:
         if role not in roles:
             raise UsageError(
                 f"there is no role `{shown(role)}`",
-                expected=" and ".join(f"`{one}`" for one in roles),
+                expected=" and ".join(f"`{one}`" for one in roles) if len(roles) < 4 else "a role of a form",
                 hint=f"did you mean {nearest(role, roles)}?",
                 where="data.columns",
             )
@@ -142,7 +194,7 @@ def _check_asked(table: Table, roles: Roles, asked: DataSettings) -> None:
     if missing:
         raise UsageError(
             f"there is no column {', '.join(f'`{shown(name)}`' for name in missing)}",
-            expected=f"columns of the file: {_listed(table.columns)}",
+            expected=f"columns of the file: {listed(table.columns)}",
             hint=f"did you mean {nearest(missing[0], map(shown, table.columns))}?",
             where=str(table.path),
         )
@@ -150,7 +202,7 @@ def _check_asked(table: Table, roles: Roles, asked: DataSettings) -> None:
         raise UsageError(
             "one column cannot play two roles",
             expected="a different column for each role and the group",
-            hint=f"columns of the file: {_listed(table.columns)}",
+            hint=f"columns of the file: {listed(table.columns)}",
             where=str(table.path),
         )
 
@@ -176,35 +228,37 @@ def _why(role: str, how: str) -> str:
 
 def _refuse_headless(table: Table, shapes: dict[str, Shape], is_named: bool) -> None:
     """A first line that is data, taken as names, would lose a row without a word."""
-    if is_named or not table.rows or table.path.suffix.lower() not in (".csv", ".tsv"):
+    if is_named or not table.rows or table.container != "csv":
         return
     classes = [shape.name for shape in shapes.values() if shape.may_be_class]
     repeats = any(as_text(row.values[name]) == name for name in classes for row in table.rows)
     if repeats or any(is_number(name) or len(name) > 60 for name in table.columns):
-        raise DataError(
+        raise Undecided(
             "the first line looks like data, not like names of columns",
             where=f"{table.path}:1",
             expected="a header such as `text,label`",
             hint="add a first line that names the columns",
+            confidence=0.8,
         )
 
 
-def _unclear(table: Table, roles: Roles, given: dict[str, str], fits: dict[str, list[str]]) -> DataError:
+def _unclear(table: Table, roles: Roles, given: dict[str, str], fits: dict[str, list[str]]) -> Undecided:
     """The error that says which role is open, what the columns are, and what to type."""
     parts = []
     for role, columns in fits.items():
         if len(columns) > 1:
-            parts.append(f"{len(columns)} columns may be the {role}: {_listed(tuple(columns))}")
+            parts.append(f"{len(columns)} columns may be the {role}: {listed(tuple(columns))}")
         elif not columns:
             parts.append(f"no column looks like the {role}")
-    what = "; ".join(parts) or f"one column, {_listed(tuple(fits[next(iter(fits))]))}, fits both roles"
+    what = "; ".join(parts) or f"one column, {listed(tuple(fits[next(iter(fits))]))}, fits both roles"
     options = _options(roles, given, fits)
     known = " and ".join(f"`{role}` ({', '.join(roles[role][:4])}, ...)" for role in fits if len(fits[role]) != 1)
-    return DataError(
-        f"{what}; columns of the file: {_listed(table.columns)}",
+    return Undecided(
+        f"{what}; columns of the file: {listed(table.columns)}",
         where=f"{table.path}:1",
         expected=f"one column for {known}" if known else "one column for each role",
         hint="say which: " + " or ".join(f"`--columns {option}`" for option in options),
+        confidence=0.7 if all(fits.values()) else 0.0,
     )
 
 
@@ -219,14 +273,16 @@ def _options(roles: Roles, given: dict[str, str], fits: dict[str, list[str]]) ->
             for column in columns
             if column == "NAME" or column not in option.values()
         ]
-    return [_typed(option) for option in options[:4]] or [_typed(dict.fromkeys(roles, "NAME"))]
+    return [typed(option) for option in options[:4]] or [typed(dict.fromkeys(roles, "NAME"))]
 
 
-def _typed(columns: Mapping[str, str]) -> str:
+def typed(columns: Mapping[str, str]) -> str:
+    """What to type after `--columns`."""
     text = ",".join(f"{role}={column}" for role, column in columns.items())
     return f"'{shown(text, 200)}'" if any(c in text for c in " ;|&'\"$") else text
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """At most twelve names, quoted, and how many more there are."""
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     return ", ".join(f"`{shown(name)}`" for name in names[:12]) + more

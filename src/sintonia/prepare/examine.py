@@ -4,26 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sintonia.files import write_lines
 from sintonia.models.once import frozen_features
 from sintonia.models.open import OpenBase
-from sintonia.models.tokens import tokenize
+from sintonia.models.tokens import Tokens, tokenize
 from sintonia.prepare.checks.d110_label_signal import check_label_signal
 from sintonia.prepare.checks.d111_truncation import check_truncation
-from sintonia.records import Example, Finding
+from sintonia.prepare.checks.d127_label_errors import Suspects, check_label_errors
+from sintonia.prepare.checks.d128_unknown_language import check_fertility, count_words
+from sintonia.prepare.mending.suspects import SUSPECTS_FILE, with_conflicts
+from sintonia.records import Example, Finding, Suspect
 from sintonia.runs import RunFolder
 from sintonia.tasks.classify import encode_targets
+
+_MOST_TEXTS_COUNTED = 5_000
 
 
 def examine(
     run: RunFolder, base: OpenBase, train: Sequence[Example], validation: Sequence[Example], labels: Sequence[str]
 ) -> tuple[tuple[Finding, ...], int]:
-    """Findings about label signal and truncation, and the tokens of the longest text as the model reads it."""
+    """Findings about labels, truncation and language, and the tokens of the longest text as the model reads it.
+
+    The training rows whose label a person should look at are kept in `data/suspects.jsonl`.
+    """
     texts = [one.input for one in (*train, *validation)]
     tokens = tokenize(base.tokenizer, texts, base.max_tokens)
     features = frozen_features(run, base, [one.input for one in train])
-    targets = encode_targets([one.target for one in train], labels)
+    targets, groups = encode_targets([one.target for one in train], labels), [one.group for one in train]
+    wrong, suspects = check_label_errors(features, targets, groups, [one.place for one in train])
+    write_lines(run.file(SUSPECTS_FILE), with_conflicts(train, _in_words(suspects, train, labels)))
     findings = (
         *check_truncation(tokens.num_truncated, len(texts), base.max_tokens),
-        *check_label_signal(features, targets, [one.group for one in train], len(labels)),
+        *_check_language(base, tokens, texts),
+        *check_label_signal(features, targets, groups, len(labels)),
+        *wrong,
     )
     return findings, max(len(ids) for ids in tokens.ids)
+
+
+def _check_language(base: OpenBase, tokens: Tokens, texts: list[str]) -> tuple[Finding, ...]:
+    """Tokens and words of the first texts that are not cut, without the marks that every text gets."""
+    few = [k for k in range(min(len(texts), _MOST_TEXTS_COUNTED)) if len(tokens.ids[k]) < base.max_tokens]
+    special = len(base.tokenizer.backend_tokenizer.encode("").ids)
+    unknown = base.tokenizer.unk_token_id
+    return check_fertility(
+        num_tokens=sum(len(tokens.ids[k]) - special for k in few),
+        num_words=sum(count_words(texts[k]) for k in few),
+        num_unknown=sum(tokens.ids[k].count(unknown) for k in few),
+        num_texts=len(few),
+    )
+
+
+def _in_words(found: Suspects | None, train: Sequence[Example], labels: Sequence[str]) -> list[Suspect]:
+    if found is None:
+        return []
+    together = zip(found.positions.tolist(), found.suggested.tolist(), found.confidence.tolist(), strict=True)
+    return [
+        Suspect(
+            row=train[position].id,
+            place=train[position].place,
+            input=train[position].input,
+            target=train[position].target,
+            suggested=labels[suggested],
+            confidence=confidence,
+        )
+        for position, suggested, confidence in together
+    ]

@@ -1,11 +1,13 @@
 """Reads everything a report tells from the run folder. It writes nothing and changes no number.
 
 Each part is optional: what is missing is left out, what is damaged is named in `problems`, so that a report
-can always be written, also of a run that is not finished.
+can always be written, also of a run that is not finished. Where every example was tested twice, by models of
+several parts, single answers are those of the first time; scores are of all answers.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,15 +153,32 @@ def _test_scorecards(reader: _Reader, folder: str) -> dict[str, Scorecard]:
     for path in sorted(reader.run.file(f"{folder}/scorecards").glob("test-*.json")):
         card = reader.record(f"{folder}/scorecards/{path.name}", Scorecard)
         if card is not None:
+            card = _first_answers(card)
             cards[path.stem.removeprefix("test-")] = card
             cards.setdefault(card.subject, card)
     return cards
 
 
+def _first_answers(card: Scorecard) -> Scorecard:
+    """The card with each example once; its scores stay those of all its answers."""
+    first = sorted({one: position for position, one in reversed(list(enumerate(card.ids)))}.values())
+    if len(first) == len(card.ids):
+        return card
+    return dataclasses.replace(
+        card,
+        ids=tuple(card.ids[k] for k in first),
+        targets=tuple(card.targets[k] for k in first),
+        predictions=tuple(card.predictions[k] for k in first),
+        losses=tuple(card.losses[k] for k in first if card.losses),
+        confidences=tuple(card.confidences[k] for k in first if card.confidences),
+    )
+
+
 def _answers(run: RunFolder, folder: str) -> tuple[Answer, ...]:
     if not folder:
         return ()
-    return tuple(from_json(Answer, body) for body in read_lines(run.file(f"{folder}/predictions/test.jsonl")))
+    answers = [from_json(Answer, body) for body in read_lines(run.file(f"{folder}/predictions/test.jsonl"))]
+    return tuple({one.id: one for one in reversed(answers)}.values())[::-1]
 
 
 def _findings(

@@ -23,6 +23,10 @@ class Job:
     validation: tuple[Example, ...]
     turn: int
     part: str
+    until: int | None = None
+    """Take exactly so many steps of the plan, without validation, and keep the last weights."""
+    head_strength: float | None = None
+    """Strength of the probe that the head starts from, where no validation set can choose it."""
 
     def file(self, name: str) -> str:
         """The path of a file of this turn, relative to the run."""

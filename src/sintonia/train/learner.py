@@ -50,6 +50,9 @@ class Learner:
             generator = torch.Generator().manual_seed(job.seed("head"))
             return torch.randn(len(job.labels), hidden, generator=generator) * 0.02, torch.zeros(len(job.labels))
         train = frozen_features(job.run, self.base, [one.input for one in job.train])
+        if job.head_strength is not None:
+            given = fit_probe(train, self.targets.numpy(), len(job.labels), job.head_strength)
+            return torch.from_numpy(given.weight), torch.from_numpy(given.bias)
         validation = frozen_features(job.run, self.base, [one.input for one in job.validation])
         metric, goal = METRICS[job.primary_metric].function, [one.target for one in job.validation]
         probes = [fit_probe(train, self.targets.numpy(), len(job.labels), strength) for strength in STRENGTHS]

@@ -52,8 +52,9 @@ def train(job: Job) -> Iterator[Event]:
         yield loop.event(
             "started", total_steps=loop.total_steps, train_examples=len(job.train), num_trained=loop.num_trained
         )
-        yield loop.evaluate()
-    while loop.step < loop.total_steps and loop.stop_reason is None:
+        if loop.is_watched:
+            yield loop.evaluate()
+    while loop.step < loop.last_step and loop.stop_reason is None:
         for event in loop.advance():
             yield event
             if event.kind == "paused":
@@ -70,6 +71,8 @@ class Loop:
         self.batch_examples = int(training.batch_examples)
         per_epoch = num_batches(len(job.train), self.batch_examples)
         self.total_steps = max(1, math.ceil(float(training.epochs) * per_epoch))
+        self.last_step = self.total_steps if job.until is None else min(job.until, self.total_steps)
+        self.is_watched = job.until is None
         self.per_epoch = per_epoch
         self.evaluation_steps = evaluation_steps(self.total_steps, training.evaluations)
         self.num_trained = sum(value.numel() for value in learner.parameters.values())
@@ -101,7 +104,7 @@ class Loop:
         due = self.step + 1 in self.evaluation_steps
         before = [value.detach().clone() for value in self.learner.parameters.values()] if due else []
         yield self._update(self.batch(self.step))
-        if due:
+        if due and self.is_watched:
             yield self.evaluate(relative_update(before, self.learner))
             training = self.job.recipe.training
             if training.early_stopping and should_stop(self.evaluations, training.patience):
@@ -194,20 +197,26 @@ class Loop:
 
     def finish(self) -> Event:
         """Restores the best weights and saves the model, whole or not at all."""
-        best = best_evaluation(self.evaluations)
-        self.learner.load(self.best)
-        self.learner.kept = self.best_kept
-        if best.step != self.step:
-            self.stop_reason = self.stop_reason or f"the plan ended; the best weights are those of step {best.step}"
-        base, target = self.learner.base, self.job.run.file(self.job.file("model"))
-        _save_whole(self.learner, target, self.job.labels, base.max_tokens, base.tokenizer)
+        losses: tuple[float, ...] = ()
+        learner, best_step = self.learner, self.step
+        if self.is_watched:
+            best_step = best_evaluation(self.evaluations).step
+            learner.load(self.best)
+            learner.kept = self.best_kept
+        else:
+            losses, _, _ = _losses(learner.train_logits(range(len(self.job.train))), learner.targets.numpy())
+        if best_step != self.step:
+            self.stop_reason = self.stop_reason or f"the plan ended; the best weights are those of step {best_step}"
+        base, target = learner.base, self.job.run.file(self.job.file("model"))
+        _save_whole(learner, target, self.job.labels, base.max_tokens, base.tokenizer)
         return self.event(
             "finished",
-            best_step=best.step,
+            best_step=best_step,
             last_step=self.step,
             planned_steps=self.total_steps,
             num_trained=self.num_trained,
             stop_reason=self.stop_reason or "the plan ended",
+            **({} if self.is_watched else {"train_losses": losses}),
         )
 
     def _wants_pause(self) -> bool:
@@ -239,10 +248,7 @@ class Loop:
 
     def resume(self) -> Iterator[Event]:
         """Goes back to the newest whole checkpoint of this turn, if there is one."""
-        folder, path = (
-            self.job.run.file(self.job.file("checkpoints")),
-            self.job.run.file(self.job.file("evaluations.jsonl")),
-        )
+        folder, path = (self.job.run.file(self.job.file(name)) for name in ("checkpoints", "evaluations.jsonl"))
         saved, problems = load_checkpoint(folder)
         for problem in problems:
             yield self.event("message", text=problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,29 @@ from sintonia.records import Example, Prepared, SetAside
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
 
-SUBJECTS = ("the card", "my account", "this transfer", "the app", "a refund", "our invoice", "the phone", "my order")
-VERBS = ("is late", "was declined", "does not work", "looks fine", "arrived today", "costs too much", "is lost")
-PLACES = ("in London", "at home", "on Monday", "since yesterday", "for the third time", "again", "in the shop")
+_WORDS = """
+account amber anchor apple arrow autumn badge bakery balloon barrel basket beacon blanket border bottle branch bridge
+bucket butter cabin candle canvas carpet castle cellar chapel cherry circle clever cloud cobalt coffee copper corner
+cottage cotton cradle crystal dagger desert dinner dolphin donkey dragon drawer eagle echo elbow engine evening fabric
+falcon feather fiddle finger forest fountain galaxy garden gentle ginger glacier glove golden granite hammer harbour
+harvest hazel helmet hollow honey hunter island ivory jacket jasmine journey jungle kettle kitten ladder lantern lemon
+letter lizard lobster magnet maple marble meadow melon mirror monkey mountain needle noble ocean olive orange orchard
+oyster paddle palace panther parcel pebble pepper pilot planet pocket pottery prairie puzzle quarry rabbit ribbon river
+rocket saddle salmon sapphire season shadow shelter silver simple spider spring statue summer sunset temple thunder
+ticket timber tunnel turtle umbrella valley velvet violin walnut whisper willow window winter wizard yellow zebra
+""".split()  # noqa: SIM905
+
+
+def distinct_text(number: int) -> str:
+    """A text that has little in common with that of any other number."""
+    draw = random.Random(number)
+    return " ".join(draw.sample(_WORDS, draw.randint(7, 11)))
 
 
 def many_rows(count: int, labels: Iterable[str] = ("good", "bad", "other")) -> list[dict[str, Any]]:
     """Rows whose texts all differ, with the labels in turn."""
     names = list(labels)
-    return [
-        {
-            "text": f"{SUBJECTS[i % 8]} {VERBS[i // 8 % 7]} {PLACES[i // 56 % 7]}, case {i}",
-            "label": names[i % len(names)],
-        }
-        for i in range(count)
-    ]
+    return [{"text": distinct_text(i), "label": names[i % len(names)]} for i in range(count)]
 
 
 class Bench:
@@ -43,7 +52,10 @@ class Bench:
         return path
 
     def prepare(self, path: Path, *, seed: int = 0, group: str | None = None, **columns: str) -> Prepared:
-        recipe = Recipe(data=DataSettings(path=str(path), columns=columns, group=group), seed=seed)
+        return self.prepare_data(DataSettings(path=str(path), columns=columns, group=group), seed=seed)
+
+    def prepare_data(self, data: DataSettings, *, seed: int = 0) -> Prepared:
+        recipe = Recipe(data=data, seed=seed)
         self.runs += 1
         self.run = RunFolder.create(self.folder / f"run-{self.runs}", recipe)
         return prepare(recipe, self.run)

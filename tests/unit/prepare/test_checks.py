@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sintonia.prepare import checks
-from sintonia.prepare.checks import CHECKS
+from sintonia.prepare.checks import ROW_CHECKS, TABLE_CHECKS
 from sintonia.records import Finding
+from sintonia.settings import DataSettings
 from tests.unit.prepare.bench import Bench, many_rows
 
 
@@ -96,9 +97,55 @@ def test_d109_labels_that_differ_in_spelling(bench: Bench) -> None:
     assert finding.count == 6
 
 
+def test_d112_near_copies_are_counted_and_stay_together(bench: Bench) -> None:
+    rows = many_rows(300)
+    rows += [{**row, "text": f"hello, {row['text']} thanks"} for row in rows[:40]]
+    finding = _finding(bench, rows, "D112")
+    assert finding
+    assert (finding.count, finding.severity) == (80, "note")
+    where = bench.where()
+    assert all(where[row["text"]] == where[f"hello, {row['text']} thanks"] for row in rows[:40])
+
+
+def test_d112_with_a_group_column_it_decides_what_stays_together(bench: Bench) -> None:
+    rows = [{**row, "who": f"person {number}"} for number, row in enumerate(many_rows(300))]
+    rows += [{**row, "text": f"hello, {row['text']} thanks", "who": f"other {row['who']}"} for row in rows[:200]]
+    prepared = bench.prepare(bench.write(rows), group="who")
+    where = bench.where()
+    assert any(where[row["text"]] != where[f"hello, {row['text']} thanks"] for row in rows[:200])
+    assert {"D112", "D114"} <= {finding.code for finding in prepared.findings}
+
+
+def test_d114_near_copies_of_ones_own_test(bench: Bench) -> None:
+    rows = many_rows(600)
+    test = bench.write(rows[:200], "test.jsonl")
+    copies = [{**row, "text": f"hello, {row['text']} thanks"} for row in rows[:30]]
+    data = DataSettings(path=str(bench.write([*rows[200:], *copies])), test=str(test))
+    (finding,) = [one for one in bench.prepare_data(data).findings if one.code == "D114"]
+    assert (finding.count, finding.severity) == (30, "warning")
+    assert {place.file for place in finding.places} == {"test.jsonl"}
+
+
+def test_d130_a_set_of_one_class_stops(bench: Bench) -> None:
+    rows = many_rows(400)
+    test = bench.write([{**row, "label": "good"} for row in rows[:60]], "test.jsonl")
+    data = DataSettings(path=str(bench.write(rows[60:])), test=str(test))
+    (finding,) = [one for one in bench.prepare_data(data).findings if one.code == "D130"]
+    assert finding.severity == "stop"
+    assert "the test holds one class only: `good`" in finding.message
+
+
+def test_d131_a_column_that_says_the_target(bench: Bench) -> None:
+    rows = [{**row, "team": f"team {row['label']}", "day": number % 7} for number, row in enumerate(many_rows(300))]
+    finding = _finding(bench, rows, "D131")
+    assert finding
+    assert "`team`" in finding.message
+    assert "`day`" not in finding.message
+
+
 def test_every_check_is_documented_under_its_code() -> None:
     folder = Path(checks.__file__).parent
-    for code in CHECKS:
+    for code in {**TABLE_CHECKS, **ROW_CHECKS}:
         (path,) = folder.glob(f"{code.lower()}_*.py")
         text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         assert text.startswith(f"{code}: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -9,23 +10,23 @@ from typing import Any
 import pytest
 
 from sintonia.errors import DataError, UsageError
-from sintonia.prepare.columns import as_text, choose_columns
+from sintonia.prepare.columns import as_text
+from sintonia.prepare.forms import find_form
 from sintonia.prepare.table import Row, Table
 from sintonia.settings import DataSettings
-from sintonia.tasks import TASKS
 
-ROLES = TASKS["classify"]().COLUMNS
 TEXTS = [f"a rather long sentence number {i} about something" for i in range(60)]
 CLASSES = [("red", "green", "blue")[i % 3] for i in range(60)]
 
 
 def _table(**columns: list[Any]) -> Table:
     rows = tuple(Row(i + 1, {name: values[i] for name, values in columns.items()}) for i in range(60))
-    return Table(path=Path("rows.jsonl"), columns=tuple(columns), rows=rows, notes=())
+    return Table(path=Path("rows.jsonl"), container="jsonl", columns=tuple(columns), rows=rows, num_rows=60)
 
 
 def _choose(table: Table, group: str | None = None, **asked: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    return choose_columns(table, ROLES, DataSettings(path="x", columns=asked, group=group))
+    _, match = find_form(table, DataSettings(path="x", columns=asked, group=group), "classify")
+    return match.columns, match.why
 
 
 @pytest.mark.parametrize(
@@ -105,17 +106,31 @@ def test_what_does_not_exist_is_a_usage_error_with_the_nearest(asked: dict[str, 
 def test_a_file_without_header_is_not_read_as_if_it_had_one() -> None:
     rows = tuple(Row(i + 2, {TEXTS[0]: TEXTS[i], "red": CLASSES[i]}) for i in range(60))
     with pytest.raises(DataError, match="looks like data"):
-        _choose(Table(path=Path("rows.csv"), columns=(TEXTS[0], "red"), rows=rows, notes=()))
+        _choose(Table(path=Path("rows.csv"), container="csv", columns=(TEXTS[0], "red"), rows=rows, num_rows=60))
+
+
+def test_another_column_that_could_be_the_target_is_named() -> None:
+    columns, notes = _choose(_table(text=TEXTS, label=CLASSES, fine_label=CLASSES))
+    assert columns["target"] == "label"
+    assert any("`fine_label` could be the target too" in note for note in notes)
+    assert not any("could be" in note for note in _choose(_table(text=TEXTS, label=CLASSES))[1])
+
+
+def test_one_row_with_a_list_does_not_unmake_a_column() -> None:
+    columns, _ = _choose(_table(words=[*TEXTS[:59], ["a", "b"]], colour=CLASSES))
+    assert columns == {"input": "words", "target": "colour"}
 
 
 def test_values_become_text() -> None:
-    assert [as_text(value) for value in (None, " a ", 3, True, False, 1.5, [1], {})] == [
+    assert [as_text(value) for value in (None, math.nan, " a ", 3, True, False, 1.5, [1], {}, 10**5000)] == [
+        "",
         "",
         "a",
         "3",
         "true",
         "false",
         "1.5",
+        None,
         None,
         None,
     ]

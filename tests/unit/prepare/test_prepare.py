@@ -8,21 +8,24 @@ from pathlib import Path
 import pytest
 
 from sintonia.errors import DataError, UsageError
+from sintonia.prepare import prepare
 from sintonia.prepare.normalise import normalised
+from sintonia.runs import RunFolder
+from sintonia.settings import DataSettings, Recipe
 from tests.unit.prepare.bench import Bench, many_rows
 
 
 def test_every_row_is_used_or_set_aside_with_its_reason(bench: Bench) -> None:
-    rows = many_rows(120)
+    rows = many_rows(320)
     rows[3]["text"], rows[7]["label"], rows[9] = "", None, {"other": 1}
     rows.append({"text": rows[0]["text"].upper() + "!!", "label": rows[0]["label"]})
     prepared = bench.prepare(bench.write(rows))
-    assert (prepared.rows_in, prepared.rows_used, prepared.rows_set_aside) == (121, 117, 4)
+    assert (prepared.rows_in, prepared.rows_used, prepared.rows_set_aside) == (321, 317, 4)
     assert [(one.place.line, one.reason) for one in bench.set_aside()] == [
         (4, "`text` is empty"),
         (8, "`label` is empty"),
         (10, "`text` and `label` are empty"),
-        (121, "same text and target as line 1"),
+        (321, "same input and target as line 1"),
     ]
     assert {finding.code: finding.count for finding in prepared.findings if finding.code < "D103"} == {
         "D101": 3,
@@ -40,7 +43,7 @@ def test_the_sets_are_what_the_record_says(bench: Bench) -> None:
 
 
 def test_the_record_holds_no_way_to_the_test(bench: Bench) -> None:
-    prepared = bench.prepare(bench.write(many_rows(100)))
+    prepared = bench.prepare(bench.write(many_rows(320)))
     test = prepared.parts[0].test
     assert not hasattr(test, "path")
     assert not hasattr(test, "__iter__")
@@ -49,7 +52,7 @@ def test_the_record_holds_no_way_to_the_test(bench: Bench) -> None:
 
 
 def test_files_that_hold_data_are_for_their_owner_only(bench: Bench) -> None:
-    path = bench.write(many_rows(100))
+    path = bench.write(many_rows(320))
     bench.prepare(path)
     files = [*(bench.run.path / "data").iterdir(), *Path(f"{path}.sintonia").glob("*.jsonl")]
     assert len(files) == 6
@@ -57,7 +60,7 @@ def test_files_that_hold_data_are_for_their_owner_only(bench: Bench) -> None:
 
 
 def test_the_seed_never_moves_the_split(bench: Bench) -> None:
-    rows, places, identities = many_rows(200), [], set()
+    rows, places, identities = many_rows(320), [], set()
     for seed in (0, 1, 99):
         prepared = bench.prepare(bench.write(rows, f"rows-{seed}.jsonl"), seed=seed)
         places.append(bench.where())
@@ -80,7 +83,7 @@ def test_added_rows_move_no_old_row(bench: Bench) -> None:
 def test_the_record_goes_home_when_the_folder_is_write_protected(bench: Bench, tmp_path: Path) -> None:
     folder = tmp_path / "protected"
     folder.mkdir()
-    path = bench.write(many_rows(100), "protected/rows.jsonl")
+    path = bench.write(many_rows(320), "protected/rows.jsonl")
     folder.chmod(0o555)
     bench.prepare(path)
     before = bench.where()
@@ -104,21 +107,21 @@ def test_a_group_column_keeps_its_rows_together_and_its_record_apart(bench: Benc
 
 
 def test_a_row_that_ties_two_sets_is_set_aside_and_said(bench: Bench) -> None:
-    rows = [{**row, "who": f"p{number}"} for number, row in enumerate(many_rows(200))]
+    rows = [{**row, "who": f"p{number}"} for number, row in enumerate(many_rows(320))]
     bench.prepare(bench.write(rows), group="who")
     where = bench.where()
     trained = next(row for row in rows if where[row["text"]] == "train")
     tested = next(row for row in rows if where[row["text"]] == "test")
     bridge = {"text": trained["text"], "who": tested["who"], "label": "good" if trained["label"] != "good" else "bad"}
     prepared = bench.prepare(bench.write([*rows, bridge]), group="who")
-    assert (prepared.rows_used, prepared.rows_set_aside) == (200, 1)
+    assert (prepared.rows_used, prepared.rows_set_aside) == (320, 1)
     assert bench.where() == where
     finding = next(one for one in prepared.findings if one.code == "D106")
-    assert (finding.count, finding.places[0].line) == (1, 201)
+    assert (finding.count, finding.places[0].line) == (1, 321)
 
 
 def test_one_group_for_all_is_refused(bench: Bench) -> None:
-    path = bench.write([{**row, "who": "me"} for row in many_rows(100)])
+    path = bench.write([{**row, "who": "me"} for row in many_rows(320)])
     with pytest.raises(DataError, match="too few for three sets"):
         bench.prepare(path, group="who")
 
@@ -132,17 +135,17 @@ def test_codes_of_many_classes_are_classes_and_a_quantity_is_not(bench: Bench) -
     codes = [{"text": row["text"], "label": number % 77} for number, row in enumerate(many_rows(385 * 2))]
     assert len(bench.prepare(bench.write(codes)).labels) == 77
     quantity = [{"text": row["text"], "label": 18 + number % 60} for number, row in enumerate(many_rows(400))]
-    with pytest.raises(DataError, match="a quantity, not a class"):
+    with pytest.raises(UsageError, match="task `regress`"):
         bench.prepare(bench.write(quantity, "quantity.jsonl"))
 
 
 def test_a_column_that_does_not_exist_is_a_usage_error(bench: Bench) -> None:
     with pytest.raises(UsageError, match="no column `sentence`"):
-        bench.prepare(bench.write(many_rows(100)), input="sentence")
+        bench.prepare(bench.write(many_rows(320)), input="sentence")
 
 
 def test_equal_content_has_one_data_id_whatever_the_order(bench: Bench) -> None:
-    rows = many_rows(150)
+    rows = many_rows(320)
     first = bench.prepare(bench.write(rows, "a.jsonl")).data_id
     assert bench.prepare(bench.write(rows[::-1], "b.jsonl")).data_id == first
     assert bench.prepare(bench.write(rows[1:], "c.jsonl")).data_id != first
@@ -165,7 +168,69 @@ def test_the_normal_form_keeps_what_may_matter() -> None:
 
 
 def test_a_relative_path_is_recorded_beside_the_file(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = bench.write(many_rows(100))
+    path = bench.write(many_rows(320))
     monkeypatch.chdir(path.parent)
     bench.prepare(Path(path.name))
     assert Path(f"{path}.sintonia", "split.jsonl").is_file()
+
+
+def _data(bench: Bench, rows: list[dict[str, object]], **settings: str) -> DataSettings:
+    return DataSettings(path=str(bench.write(rows)), **settings)
+
+
+def test_files_of_ones_own_are_the_test_and_the_validation_set(bench: Bench) -> None:
+    rows = many_rows(700)
+    own = {
+        name: str(bench.write(part, f"{name}.jsonl"))
+        for name, part in (("test", rows[:80]), ("validation", rows[80:150]))
+    }
+    prepared = bench.prepare_data(_data(bench, rows[150:], **own))
+    sets = bench.sets()
+    assert [len(sets[name]) for name in ("train", "validation", "test")] == [550, 70, 80]
+    assert {one.place.file for one in sets["test"]} == {"test.jsonl"}
+    assert (prepared.rows_in, prepared.rows_used) == (700, 700)
+    assert prepared.leaked == ()
+    only_test = bench.prepare_data(_data(bench, rows[150:], test=own["test"]))
+    sets = bench.sets()
+    assert len(sets["test"]) == 80
+    assert 30 < len(sets["validation"]) < 140
+    assert only_test.rows_in == 630
+
+
+def test_few_leaks_are_taken_out_of_training_and_many_stop(bench: Bench) -> None:
+    rows = many_rows(800)
+    test = str(bench.write(rows[:200], "test.jsonl"))
+    few = bench.prepare_data(_data(bench, [*rows[200:], {**rows[0], "text": rows[0]["text"].upper()}], test=test))
+    (finding,) = [one for one in few.findings if one.code == "D113"]
+    assert (finding.severity, finding.count, few.rows_set_aside, few.leaked) == ("warning", 1, 1, ())
+    assert len(bench.sets()["test"]) == 200
+    many = bench.prepare_data(_data(bench, [*rows[200:], *rows[:10]], test=test))
+    (finding,) = [one for one in many.findings if one.code == "D113"]
+    assert (finding.severity, finding.count, many.rows_set_aside) == ("stop", 10, 0)
+    assert len(many.leaked) == 10
+    assert {one.file for one in finding.places} == {"test.jsonl"}
+
+
+def test_by_time_the_latest_rows_are_the_test(bench: Bench) -> None:
+    rows = [{**row, "day": f"2024-{1 + k % 12:02d}-{1 + k % 28:02d}"} for k, row in enumerate(many_rows(400))]
+    rows[7]["day"] = "yesterday"
+    prepared = bench.prepare_data(_data(bench, rows, time="day"))
+    assert [(one.place.line, one.reason) for one in bench.set_aside()] == [(8, "`day` holds no date and no number")]
+    day = {row["text"]: row["day"] for row in rows}
+    sets = {name: [day[one.input] for one in examples] for name, examples in bench.sets().items()}
+    assert max(sets["train"]) < min(sets["validation"]) <= max(sets["validation"]) < min(sets["test"])
+    assert prepared.rows_used == 399
+
+
+def test_a_check_leaves_nothing_beside_the_data(bench: Bench) -> None:
+    path = bench.write(many_rows(300))
+    recipe = Recipe(data=DataSettings(path=str(path)))
+    prepared = prepare(recipe, RunFolder.create(bench.folder / "checked", recipe), is_check=True)
+    assert not path.with_name(path.name + ".sintonia").exists()
+    assert prepared.parts == bench.prepare(path).parts  # tune decides it the same way
+
+
+def test_the_test_says_beforehand_what_it_can_show(bench: Bench) -> None:
+    notes = bench.prepare(bench.write(many_rows(1200))).notes
+    (said,) = [note for note in notes if "can show a difference" in note]
+    assert "this test set can show a difference of 9." in said

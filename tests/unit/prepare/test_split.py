@@ -1,51 +1,83 @@
-"""The split: by groups, by hash, by record; never by seed, never moved by rows that come later."""
+"""The split: by groups, by near-copies, by hash, by record or by time; never by seed, never moved by later rows."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections import defaultdict
+from collections.abc import Sequence
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.prepare.examples import Labelled
-from sintonia.prepare.split import Fractions, Recorded, fractions_for, keys_of, split_rows
+from sintonia.prepare.audit import SETS
+from sintonia.prepare.rows import Labelled, Rows
+from sintonia.prepare.sets.recorded import Fractions, KeySets, Recorded
+from sintonia.prepare.sets.split import SplitRows, Wish, fractions_for, split_rows
 
 
-def _row(text: int, target: str, group: int | None = None, line: int = 1) -> Labelled:
+def _row(text: int, target: str, group: int | None = None, time: float = math.nan) -> Labelled:
     return Labelled(
-        line=line,
+        line=1,
+        file="rows.csv",
         input=f"text {text}",
         target=target,
-        text_key=f"{text:016x}",
-        group_key=None if group is None else f"{group:016x}",
+        text=f"text {text}",
+        answer=target,
+        text_key=f"{text + 1:016x}",
+        group_key=None if group is None else f"{group + 1:016x}",
+        time=time,
     )
 
 
 _ROW = st.builds(_row, st.integers(0, 400), st.sampled_from("abcde"), st.none() | st.integers(0, 40))
 _ROWS = st.lists(_ROW, min_size=1, max_size=150, unique_by=lambda row: (row.text_key, row.target))
+_FEW = Fractions(validation=0.1, test=0.2)
+
+
+def _split(
+    rows: Sequence[Labelled], record: Recorded | None = None, clusters: Sequence[int] | None = None, **wish: bool
+) -> SplitRows:
+    kept = Rows.keep(rows, has_classes=True)
+    alone = np.arange(len(rows)) if clusters is None else np.array(clusters)
+    return split_rows(kept, Wish(clusters=alone, recorded=record, **wish))
+
+
+def _names(placed: SplitRows) -> list[str | None]:
+    return [None if number < 0 else SETS[number] for number in placed.sets]
 
 
 def _by_id(rows: list[Labelled], record: Recorded | None = None) -> dict[str, str | None]:
-    placed = split_rows(rows, record)
-    return {row.id: split for row, split in zip(rows, placed.sets, strict=True)}
+    return {row.id: split for row, split in zip(rows, _names(_split(rows, record)), strict=True)}
+
+
+def _keys_of(row: Labelled) -> tuple[str, ...]:
+    return (f"t{row.text_key}",) if row.group_key is None else (f"t{row.text_key}", f"g{row.group_key}")
+
+
+def _known(**sets: str) -> KeySets:
+    """`_known(_3="train")`: text or group 3 is in the training set."""
+    keys = np.array([int(name[1:]) + 1 for name in sets], dtype=np.uint64)
+    return KeySets.of(keys, np.array([SETS.index(split) for split in sets.values()]))
 
 
 @given(rows=_ROWS)
 def test_no_text_and_no_group_is_in_two_sets(rows: list[Labelled]) -> None:
-    placed = split_rows(rows, None)
+    placed = _split(rows)
     sets_of: dict[str, set[str]] = defaultdict(set)
-    for row, split, group in zip(rows, placed.sets, placed.groups, strict=True):
-        for key in (*keys_of(row), group):
+    for row, split, group in zip(rows, _names(placed), placed.groups, strict=True):
+        for key in (*_keys_of(row), f"n{group}"):
             sets_of[key].add(str(split))
     assert [key for key, sets in sets_of.items() if len(sets) > 1] == []
 
 
 @given(rows=_ROWS)
 def test_a_first_split_places_every_row_and_trains_every_class(rows: list[Labelled]) -> None:
-    placed = split_rows(rows, None)
+    placed = _split(rows)
     assert placed.bridging == placed.orphaned == {}
-    assert None not in placed.sets
-    trained = {row.target for row, split in zip(rows, placed.sets, strict=True) if split == "train"}
+    assert None not in _names(placed)
+    trained = {row.target for row, split in zip(rows, _names(placed), strict=True) if split == "train"}
     assert trained == {row.target for row in rows}
 
 
@@ -59,7 +91,7 @@ def test_the_order_of_the_rows_does_not_matter(rows: list[Labelled], order) -> N
 @settings(max_examples=200)
 @given(rows=_ROWS, later=_ROWS, is_before=st.booleans())
 def test_added_rows_move_no_old_row(rows: list[Labelled], later: list[Labelled], is_before: bool) -> None:
-    first = split_rows(rows, None)
+    first = _split(rows)
     known = {row.id for row in rows}
     new = [row for row in later if row.id not in known]
     both = [*new, *rows] if is_before else [*rows, *new]
@@ -69,48 +101,89 @@ def test_added_rows_move_no_old_row(rows: list[Labelled], later: list[Labelled],
 
 @given(rows=_ROWS, later=_ROWS)
 def test_with_a_record_nothing_leaks_and_nothing_is_lost(rows: list[Labelled], later: list[Labelled]) -> None:
-    placed = split_rows(later, split_rows(rows, None).record)
+    placed = _split(later, _split(rows).record)
     sets_of: dict[str, set[str]] = defaultdict(set)
-    for position, (row, split) in enumerate(zip(later, placed.sets, strict=True)):
+    for position, (row, split) in enumerate(zip(later, _names(placed), strict=True)):
         assert (split is None) == (position in placed.bridging or position in placed.orphaned)
-        for key in keys_of(row) if split else ():
+        for key in _keys_of(row) if split else ():
             sets_of[key].add(str(split))
     assert [key for key, sets in sets_of.items() if len(sets) > 1] == []
 
 
 def test_a_row_between_two_sets_is_left_out() -> None:
-    record = Recorded(
-        fractions=Fractions(validation=0.1, test=0.2),
-        sets={f"t:{1:016x}": "train", f"g:{2:016x}": "test", f"t:{3:016x}": "train"},
-    )
-    placed = split_rows([_row(3, "a"), _row(1, "a", 2), _row(9, "a", 2)], record)
+    record = Recorded(fractions=_FEW, texts=_known(_1="train", _3="train"), groups=_known(_2="test"))
+    placed = _split([_row(3, "a"), _row(1, "a", 2), _row(9, "a", 2)], record)
     assert list(placed.bridging) == [1]
     assert "test and train" in placed.bridging[1]
-    assert placed.sets == ("train", None, "test")
+    assert _names(placed) == ["train", None, "test"]
     assert placed.orphaned == {}
 
 
 def test_a_class_that_is_only_in_the_recorded_test_is_left_out() -> None:
-    record = Recorded(
-        fractions=Fractions(validation=0.1, test=0.2), sets={f"t:{1:016x}": "test", f"t:{2:016x}": "train"}
-    )
-    placed = split_rows([_row(1, "rare"), _row(2, "common")], record)
-    assert placed.sets == (None, "train")
+    record = Recorded(fractions=_FEW, texts=_known(_1="test", _2="train"))
+    placed = _split([_row(1, "rare"), _row(2, "common")], record)
+    assert _names(placed) == [None, "train"]
     assert list(placed.orphaned) == [0]
+
+
+@given(rows=_ROWS, size=st.integers(2, 6))
+def test_near_copies_stay_together(rows: list[Labelled], size: int) -> None:
+    placed = _split(rows, clusters=[position // size for position in range(len(rows))])
+    sets_of: dict[int, set[str | None]] = defaultdict(set)
+    for position, split in enumerate(_names(placed)):
+        sets_of[position // size].add(split)
+    assert all(len(sets) == 1 for sets in sets_of.values())
+
+
+def test_a_near_copy_follows_the_recorded_row_and_one_of_two_sets_is_left_out() -> None:
+    record = Recorded(fractions=_FEW, texts=_known(_1="test", _2="train", _3="train"))
+    rows = [_row(1, "a"), _row(2, "a"), _row(3, "a"), _row(4, "a"), _row(5, "a")]
+    follows = _split(rows, record, clusters=[0, 1, 2, 0, 1])
+    assert _names(follows) == ["test", "train", "train", "test", "train"]
+    torn = _split(rows, record, clusters=[0, 0, 2, 0, 2])
+    assert _names(torn) == ["test", "train", "train", None, "train"]
+    assert list(torn.bridging) == [3]
+
+
+def test_new_rows_that_follow_two_sets_and_are_near_each_other_are_left_out() -> None:
+    record = Recorded(fractions=_FEW, texts=_known(_1="test", _2="train"), groups=_known(_7="test", _8="train"))
+    rows = [_row(1, "a"), _row(2, "a"), _row(3, "a", 7), _row(4, "a", 8)]
+    placed = _split(rows, record, clusters=[0, 1, 2, 2])
+    assert _names(placed) == ["test", "train", None, None]
+
+
+def test_by_time_the_latest_rows_are_the_test_and_later_ones_join_it() -> None:
+    rows = [_row(number, "ab"[number % 2], time=float(number * 37 % 1000)) for number in range(1000)]
+    placed = _split(rows, is_by_time=True)
+    times: dict[str | None, list[float]] = defaultdict(list)
+    for row, split in zip(rows, _names(placed), strict=True):
+        times[split].append(row.time)
+    assert max(times["train"]) < min(times["validation"]) <= max(times["validation"]) < min(times["test"])
+    assert abs(len(times["test"]) - 250) < 3
+    later = [_row(5000 + number, "ab"[number % 2], time=2000.0 + number) for number in range(50)]
+    again = _split([*rows, *later], placed.record, is_by_time=True)
+    assert _names(again)[:1000] == _names(placed)
+    assert set(_names(again)[1000:]) == {"test"}
+
+
+def test_a_group_goes_where_its_latest_row_goes() -> None:
+    rows = [_row(number, "ab"[number % 2], time=float(number)) for number in range(1000)]
+    rows[5] = dataclasses.replace(rows[5], group_key=f"{1:016x}")
+    rows[990] = dataclasses.replace(rows[990], group_key=f"{1:016x}")
+    assert _names(_split(rows, is_by_time=True))[5] == "test"
 
 
 def test_a_class_of_few_groups_serves_training_then_test_then_validation() -> None:
     rows = [_row(number, "big") for number in range(200)]
     for count, expected in ((1, {"train"}), (2, {"train", "test"}), (3, {"train", "test", "validation"})):
         few = [_row(1000 + number, "few") for number in range(count)]
-        placed = split_rows([*rows, *few], None)
-        assert set(placed.sets[200:]) == expected
+        assert set(_names(_split([*rows, *few]))[200:]) == expected
 
 
 def test_sizes_follow_the_fractions() -> None:
-    placed = split_rows([_row(number, "ab"[number % 2]) for number in range(10_000)], None)
-    assert abs(placed.sets.count("test") - 1500) < 110
-    assert abs(placed.sets.count("validation") - 1000) < 90
+    names = _names(_split([_row(number * 7919, "ab"[number % 2]) for number in range(10_000)]))
+    assert abs(names.count("test") - 1500) < 110
+    assert abs(names.count("validation") - 1000) < 90
 
 
 def test_fractions_have_no_steps_and_follow_the_table() -> None:
@@ -128,4 +201,4 @@ def test_a_group_larger_than_the_test_goes_to_training() -> None:
     for number in range(20):
         rows = [_row(text, "ab"[text % 2], number) for text in range(500)]
         rows += [_row(1000 + text, "ab"[text % 2]) for text in range(500)]
-        assert set(split_rows(rows, None).sets[:500]) == {"train"}
+        assert set(_names(_split(rows))[:500]) == {"train"}

@@ -151,6 +151,7 @@ def _prepared(stop: bool) -> Prepared:
     return Prepared(
         data_id="8c1f0a6be2d94417",
         task="classify",
+        form="text and label",
         labels=LABELS,
         columns={"input": "text", "target": "intent"},
         primary_metric="accuracy",

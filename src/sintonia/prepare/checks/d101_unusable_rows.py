@@ -1,11 +1,14 @@
-"""D101: rows without a text or a target.
+"""D101: rows that cannot be used.
 
-What: rows whose text or target is empty; they are set aside and never used.
+What: rows whose input or target is empty, or not what their form asks for (a message without a role, say); they
+are set aside with the reason and never used. So are the rows that were dropped in a review.
 Why it matters: an export that lost values often lost them for one kind of row, which tilts what is learned.
-What to do: look at the listed lines; fill in the missing values, or remove the rows.
+What to do: look at the listed lines; correct them, or remove the rows.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from sintonia.prepare.audit import Audit, percent, rows_in_words
 from sintonia.records import Finding
@@ -15,15 +18,25 @@ CODE = "D101"
 
 def check(audit: Audit) -> Finding | None:
     """One finding for all rows set aside as unusable."""
-    unusable = audit.dropped_as("unusable")
-    if not unusable:
+    unusable, reviewed = audit.dropped_as("unusable"), audit.dropped_as("reviewed")
+    if not unusable and not reviewed:
         return None
     share = percent(len(unusable), audit.rows_in)
     return Finding(
         code=CODE,
         severity="warning" if len(unusable) * 20 > audit.rows_in else "note",
-        count=len(unusable),
-        message=f"{rows_in_words(len(unusable))} of {audit.rows_in:,} ({share}) have no text or no target: set aside",
-        hint="fill in the missing values, or remove the rows; `data/set_aside.jsonl` lists them",
-        places=audit.places(one.line for one in unusable),
+        count=len(unusable) + len(reviewed),
+        message=f"{rows_in_words(len(unusable))} of {audit.rows_in:,} ({share}) cannot be used: set aside{_why(audit)}",
+        hint="correct or remove them; a run lists each one with its reason in `data/set_aside.jsonl`",
+        places=audit.places_of([*unusable, *reviewed]),
     )
+
+
+def _why(audit: Audit) -> str:
+    """The commonest reasons, and what a person dropped."""
+    reasons = Counter(one.reason for one in audit.dropped_as("unusable"))
+    told = [f"{count:,} x {reason}" for reason, count in reasons.most_common(3)]
+    told += [f"and {len(reasons) - 3} more reasons"] if len(reasons) > 3 else []
+    if reviewed := audit.dropped_as("reviewed"):
+        told.append(f"and {rows_in_words(len(reviewed))} dropped in a review")
+    return f" ({'; '.join(told)})"

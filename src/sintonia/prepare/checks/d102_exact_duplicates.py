@@ -29,5 +29,5 @@ def check(audit: Audit) -> Finding | None:
             "target: set aside"
         ),
         hint="nothing to do; when they are many, ask how the file was put together",
-        places=audit.places(one.line for one in repeated),
+        places=audit.places_of(repeated),
     )

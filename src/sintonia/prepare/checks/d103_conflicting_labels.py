@@ -9,7 +9,7 @@ What to do: correct the targets, or give the model what decides between them.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import numpy as np
 
 from sintonia.prepare.audit import Audit, percent, rows_in_words
 from sintonia.records import Finding
@@ -20,22 +20,24 @@ STOP_FRACTION = 0.05
 
 def check(audit: Audit) -> Finding | None:
     """One finding for all conflicting rows."""
-    targets: dict[str, set[str]] = defaultdict(set)
-    for row in audit.rows:
-        targets[row.text_key].add(row.target)
-    lines = [row.line for row in audit.rows if len(targets[row.text_key]) > 1]
-    if not lines:
+    if not audit.rows.classes:
         return None
-    texts = sum(len(held) > 1 for held in targets.values())
-    share = percent(len(lines), len(audit.rows))
+    keys, inverse = np.unique(audit.rows.text_keys, return_inverse=True)
+    pairs = np.unique(inverse * len(audit.rows.classes) + audit.rows.codes)
+    has_several = np.bincount(pairs // len(audit.rows.classes), minlength=len(keys)) > 1
+    conflicting = np.flatnonzero(has_several[inverse])
+    if not len(conflicting):
+        return None
+    texts = int(has_several.sum())
+    share = percent(len(conflicting), len(audit.rows))
     return Finding(
         code=CODE,
-        severity="stop" if len(lines) > STOP_FRACTION * len(audit.rows) else "warning",
-        count=len(lines),
+        severity="stop" if len(conflicting) > STOP_FRACTION * len(audit.rows) else "warning",
+        count=len(conflicting),
         message=(
-            f"{rows_in_words(len(lines))} ({share}) have a text that occurs with different targets "
+            f"{rows_in_words(len(conflicting))} ({share}) have a text that occurs with different targets "
             f"({texts:,} text{'s' if texts > 1 else ''})"
         ),
         hint="correct the targets of the listed lines, or give the model what decides between them",
-        places=audit.places(lines),
+        places=audit.places(conflicting),
     )

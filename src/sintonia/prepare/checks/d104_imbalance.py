@@ -1,7 +1,8 @@
 """D104: a class far rarer than the others.
 
-What: the rarest class has less than a tenth of an even share of the rows (science.md 3.5).
-Why it matters: a model can ignore the class and still have a high accuracy, so macro-F1 is the primary metric
+What: the rarest class has less than a tenth of an even share of the rows (science.md 3.5), or one class has more than
+four rows in five.
+Why it matters: a model can ignore the rare classes and still have a high accuracy, so macro-F1 is the primary metric
 then, unless another was asked for.
 What to do: collect examples of the rare classes, or merge them.
 """
@@ -13,24 +14,30 @@ from sintonia.records import Finding
 
 CODE = "D104"
 EVEN_SHARE_FRACTION = 0.1
+LARGEST_FRACTION = 0.8
 
 
 def is_imbalanced(counts: dict[str, int]) -> bool:
-    """Whether the rarest class has less than a tenth of an even share.
+    """Whether a class has less than a tenth of an even share, or one has more than four fifths.
 
-    >>> is_imbalanced({"a": 100, "b": 5}), is_imbalanced({"a": 100, "b": 6})
-    (True, False)
+    >>> is_imbalanced({"a": 100, "b": 26}), is_imbalanced({"a": 100, "b": 24})
+    (False, True)
+    >>> is_imbalanced({"a": 400, "b": 400, "c": 25})
+    True
     """
-    return min(counts.values()) < EVEN_SHARE_FRACTION * sum(counts.values()) / len(counts)
+    total = sum(counts.values())
+    is_rare = min(counts.values()) < EVEN_SHARE_FRACTION * total / len(counts)
+    return is_rare or max(counts.values()) > LARGEST_FRACTION * total
 
 
 def check(audit: Audit) -> Finding | None:
     """One finding that names the rare classes."""
     counts = audit.counts()
-    if not is_imbalanced(counts):
+    if not counts or not is_imbalanced(counts):
         return None
     even = sum(counts.values()) / len(counts)
-    rare = sorted((target for target in counts if counts[target] < EVEN_SHARE_FRACTION * even), key=counts.__getitem__)
+    below = EVEN_SHARE_FRACTION * even if min(counts.values()) < EVEN_SHARE_FRACTION * even else even
+    rare = sorted((target for target in counts if counts[target] < below), key=counts.__getitem__)
     least, verb = counts[rare[0]], "is" if len(rare) == 1 else "are"
     return Finding(
         code=CODE,

@@ -1,7 +1,7 @@
 """D106: rows that tie two sets together.
 
-What: rows added since the split was recorded whose text is in one set and whose group is in another, or that are
-of a class with no row in the training set. They are set aside.
+What: rows added since the split was recorded whose text is in one set and whose group, or a near-copy, is in
+another, or that are of a class with no row in the training set. They are set aside.
 Why it matters: used anywhere, they would let the model see in training what it is tested on; and to move the old
 rows instead would change the test that earlier verdicts rest on.
 What to do: usually nothing. When they are many, start a new split by removing the `split*.jsonl` files beside the
@@ -30,5 +30,5 @@ def check(audit: Audit) -> Finding | None:
         count=count,
         message=f"{' and '.join(parts)} under the recorded split ({percent(count, audit.rows_in)}): set aside",
         hint="when they are many, remove the recorded `split*.jsonl` beside the data for a new split",
-        places=audit.places(one.line for one in (*bridging, *orphaned)),
+        places=audit.places_of((*bridging, *orphaned)),
     )

@@ -1,8 +1,8 @@
 """D107: few rows.
 
 What: fewer than 300 usable rows.
-Why it matters: the test then has so few examples that only large differences can be told from chance, and the
-verdict will often be `inconclusive`.
+Why it matters: so few examples tell only large differences from chance, and the verdict will often be
+`inconclusive`. Ten parts of a cross-validation test every row (science.md 3.6), which is the most that can be had.
 What to do: label more rows; the report says how many a decision needs.
 """
 
@@ -19,11 +19,13 @@ def check(audit: Audit) -> Finding | None:
     """One finding when the data are few."""
     if len(audit.rows) >= MIN_ROWS:
         return None
-    tested = audit.sets.count("test")
+    tested = f"{len(audit.in_set('test'))} of them in the test"
+    if audit.num_parts > 1:
+        tested = f"tested in {audit.num_parts} parts of a cross-validation"
     return Finding(
         code=CODE,
         severity="warning",
         count=len(audit.rows),
-        message=f"{len(audit.rows)} usable rows, {tested} of them in the test: only large differences can be shown",
+        message=f"{len(audit.rows)} usable rows, {tested}: only large differences can be shown",
         hint=f"label more rows: from {MIN_ROWS} the verdict is worth more",
     )

@@ -1,0 +1,65 @@
+"""`sintonia redact`: a copy of a file without the personal data that can be recognised. It never changes the file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sintonia.cli.options import JsonOption
+from sintonia.cli.screen import say, show_json
+from sintonia.errors import UsageError
+from sintonia.privacy import Seal, redact_file, refuse_existing, restore_file
+
+_VARIABLE = "SINTONIA_PASSPHRASE"
+
+
+def redact(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A CSV, TSV, JSONL or text file in UTF-8.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write; it must not exist.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help=f"Also keep which value each placeholder stands for, encrypted ({_VARIABLE})."
+        ),
+    ] = None,
+    restore: Annotated[
+        Path | None, typer.Option(metavar="MAPPING", help="Put the values of this mapping back instead.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="COLUMN,...", help="Look at these columns only; by default at all.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Replace e-mails, phones, cards and other personal numbers in a copy of a file."""
+    if restore and (mapping or columns):
+        raise UsageError("`--restore` takes neither `--mapping` nor `--columns`")
+    refuse_existing(out, *([mapping] if mapping else []))
+    if restore:
+        num_lines = restore_file(data, out, Seal(path=restore, passphrase=_passphrase(is_new=False)))
+        say(f"{out}: {num_lines:,} lines, values put back")
+        if as_json:
+            show_json({"lines": num_lines})
+        return 0
+    names = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    seal = Seal(path=mapping, passphrase=_passphrase(is_new=True)) if mapping else None
+    done = redact_file(data, out, columns=names, seal=seal)
+    for kind, count in sorted(done.replaced.items()):
+        say(f"{kind:<22}{count:>9,} replaced, {done.distinct[kind]:,} distinct")
+    say(f"{out}: {done.num_lines:,} lines, {sum(done.replaced.values()):,} values replaced")
+    say("names, addresses and what no pattern gives away are still there: look before you share it", style="dim")
+    if as_json:
+        show_json({"lines": done.num_lines, "replaced": done.replaced, "distinct": done.distinct})
+    return 0
+
+
+def _passphrase(*, is_new: bool) -> str:
+    """From the environment, or typed unseen; never from the command line, where other processes can read it."""
+    if given := os.environ.get(_VARIABLE):
+        return given
+    if not sys.stdin.isatty():
+        raise UsageError("the mapping needs a passphrase", hint=f"set {_VARIABLE}, or run this on a terminal")
+    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=is_new, err=True))

@@ -1,0 +1,161 @@
+"""A mended copy of a data file: safe repairs, repeated rows left out, decisions applied, each change written down.
+
+It never changes the file itself, never a target by its own opinion, and drops no row without saying which.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sintonia.errors import UsageError
+from sintonia.files import SCHEMA, write_atomic
+from sintonia.prepare.audit import Dropped
+from sintonia.prepare.examples import Reading
+from sintonia.prepare.gather import gather
+from sintonia.prepare.mending.decisions import DROP
+from sintonia.prepare.mending.repair import repair_encoding, repair_text
+from sintonia.prepare.readers import open_source
+from sintonia.prepare.rows import Labelled
+from sintonia.prepare.sets.place import place
+from sintonia.prepare.table import Row
+from sintonia.settings import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """What a mended copy came to."""
+
+    path: Path
+    changes_path: Path
+    rows_in: int
+    rows_out: int
+    changes: dict[str, int]
+    """How many rows were changed, by what was done: mojibake, whitespace, duplicate, leak, relabel, drop."""
+
+
+def _check_target(data: Path, out: Path) -> None:
+    """Refuses to write over anything.
+
+    Raises:
+        UsageError: the file exists, or is not to be JSONL.
+    """
+    if out.suffix.lower() not in (".jsonl", ".ndjson"):
+        raise UsageError(f"`{out}` is not a name for JSONL", hint=f"for example `--fix {data.stem}.fixed.jsonl`")
+    for path in (out, changes_file(out)):
+        if path.exists():
+            raise UsageError(f"`{path}` exists already", hint="take another name: nothing is written over")
+
+
+def changes_file(out: Path) -> Path:
+    """Where the changes of a mended copy are written down."""
+    return out.with_name(f"{out.stem}.changes.jsonl")
+
+
+def fix(recipe: Recipe, out: Path) -> Fixed:
+    """A mended copy of the data of a recipe as JSONL, and beside it the changes: line, what was done, in which column.
+
+    Repairs of encoding and white space in the columns that are used, repeated rows left out, rows that are in a test
+    or validation file of one's own left out, and the decisions of reviews.
+
+    Raises:
+        UsageError: a file of that name exists, or it is no name for JSONL.
+        DataError: the data cannot be read.
+        StorageError: the copy cannot be written.
+    """
+    _check_target(Path(recipe.data.path), out)
+    gathered = gather(recipe, folder=None)
+    left_out = [one for one in gathered.dropped if one.kind == "duplicate"]
+    if recipe.data.test or recipe.data.validation:
+        placed = place(recipe.data, gathered, is_recorded=False)
+        left_out += [one for one in placed.dropped if one.kind == "leak"]
+        left_out += [
+            Dropped(line=int(placed.rows.lines[k]), kind="leak", reason="", file=placed.rows.file_of(int(k)))
+            for k in placed.leaks.trained
+        ]
+    return _write(gathered.reading, left_out, out)
+
+
+def _write(reading: Reading, dropped: list[Dropped], out: Path) -> Fixed:
+    data = Path(reading.asked.path)
+    left_out = {(one.file, one.line): one.kind for one in dropped}
+    changes: list[dict[str, Any]] = []
+    counts: Counter[str] = Counter()
+    rows_in = 0
+
+    def mended() -> Iterator[bytes]:
+        nonlocal rows_in
+        for row in open_source(data).read():
+            rows_in += 1
+            values, done = _mend(row, reading, left_out.get((reading.file_of(data, row), row.line)))
+            changes.extend({"line": row.line, **({"file": row.file} if row.file else {}), **one} for one in done)
+            counts.update({one["change"] for one in done})
+            if values is not None:
+                yield (json.dumps(values, ensure_ascii=False, default=str) + "\n").encode("utf-8", "surrogatepass")
+
+    write_atomic(out, mended())
+    heads = [{"schema": SCHEMA}, *changes]
+    write_atomic(changes_file(out), ((json.dumps(one, ensure_ascii=False) + "\n").encode() for one in heads))
+    lost = counts["duplicate"] + counts["leak"] + counts["drop"]
+    return Fixed(
+        path=out, changes_path=changes_file(out), rows_in=rows_in, rows_out=rows_in - lost, changes=dict(counts)
+    )
+
+
+def _mend(row: Row, reading: Reading, left_out: str | None) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """The values of a row as they should be, none when it is left out; and what was done."""
+    if left_out:
+        return None, [{"change": left_out}]
+    decided = _decided(row, reading)
+    if decided == DROP:
+        return None, [{"change": "drop"}]
+    values = dict(row.values)
+    done: list[dict[str, Any]] = []
+    if isinstance(decided, Labelled):
+        column = reading.columns["target"]
+        done.append({"change": "relabel", "column": column, "before": values[column], "after": decided.target})
+        values[column] = decided.target
+    for column in dict.fromkeys(reading.columns.values()):
+        if column in values:
+            values[column], repairs = repair_value(values[column], _REPAIRS.get(reading.form.task, _encoding_only))
+            done += [{"change": repair, "column": column} for repair in sorted(repairs)]
+    return values, done
+
+
+def _decided(row: Row, reading: Reading) -> Labelled | str | None:
+    """The row with the target that a person gave it, DROP, or nothing when no decision changes it."""
+    if not reading.decisions:
+        return None
+    before, after = reading.before_and_after(row)
+    if before is None:
+        return None
+    if after is None:
+        return DROP
+    return after if after.answer != before.answer and "target" in reading.columns else None
+
+
+def repair_value(value: Any, repair: Callable[[str], tuple[str, tuple[str, ...]]]) -> tuple[Any, set[str]]:
+    """A value with its texts repaired, at any depth, and what was done; the names of fields stay."""
+    if isinstance(value, str):
+        repaired, done = repair(value)
+        return repaired, set(done)
+    if isinstance(value, list):
+        pairs = [repair_value(one, repair) for one in value]
+        return [one for one, _ in pairs], set().union(*(done for _, done in pairs))
+    if isinstance(value, Mapping):
+        pairs_of = {name: repair_value(one, repair) for name, one in value.items()}
+        return {name: one for name, (one, _) in pairs_of.items()}, set().union(*(d for _, d in pairs_of.values()))
+    return value, set()
+
+
+def _encoding_only(text: str) -> tuple[str, tuple[str, ...]]:
+    repaired = repair_encoding(text)
+    return repaired, ("mojibake",) if repaired != text else ()
+
+
+_REPAIRS = {"classify": repair_text}
+"""Repair of the texts of a task. In other tasks white space may be what is to be learned: code, verse, an indent."""

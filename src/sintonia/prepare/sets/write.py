@@ -1,0 +1,67 @@
+"""The sets as files of the run: training and validation first, the test sealed last."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sintonia.files import sha256_file, write_lines
+from sintonia.prepare.audit import SETS, Audit, Dropped
+from sintonia.prepare.rows import Rows
+from sintonia.prepare.sets.folds import Fold
+from sintonia.records import Example, ExampleSet, Part, Place, SetAside
+from sintonia.runs import RunFolder
+from sintonia.sealed import ONE_PART, folder_of_part, seal_parts
+
+
+def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fold] = ()) -> tuple[Part, ...]:
+    """Writes the sets of each part, the tests last; from here on nobody reads a test until it is opened."""
+    names = group_names(audit.rows, audit.groups)
+    sets = {fold.name: {split: fold.positions(split) for split in SETS} for fold in folds}
+    sets = sets or {ONE_PART: {split: audit.in_set(split) for split in SETS}}
+    learned: dict[str, list[ExampleSet]] = {}
+    for part, positions in sets.items():
+        paths = [(f"{folder_of_part(part)}/{split}.jsonl", positions[split]) for split in SETS[:2]]
+        learned[part] = [_write_set(run, audit, names, path, held) for path, held in paths]
+    tests = {part: tuple(_examples(audit.rows, names, positions["test"])) for part, positions in sets.items()}
+    sealed = seal_parts(run, tests, data=data)
+    return tuple(
+        Part(name=part, train=train, validation=validation, test=sealed[part])
+        for part, (train, validation) in learned.items()
+    )
+
+
+def write_set_aside(path: Path, dropped: Sequence[Dropped]) -> None:
+    """Every row that is not used, with the reason."""
+    write_lines(path, (SetAside(place=Place(file=one.file, line=one.line), reason=one.reason) for one in dropped))
+
+
+def group_names(rows: Rows, groups: np.ndarray) -> list[str]:
+    """A name for the group of each row that does not depend on the order of the rows: its smallest key of a text."""
+    smallest = np.full(int(groups.max(initial=0)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(smallest, groups, rows.text_keys)
+    return [f"{name:016x}" for name in smallest[groups].tolist()]
+
+
+def data_id(columns: dict[str, str], audit: Audit) -> str:
+    """Stands for what is learned from: the rows of each set and the columns, not their order or their file."""
+    digest = hashlib.sha256(repr(sorted(columns.items())).encode())
+    with np.errstate(over="ignore"):
+        mixed = audit.rows.text_keys * np.uint64(0x9E3779B97F4A7C15) ^ audit.rows.target_keys
+        mixed = mixed * np.uint64(0xBF58476D1CE4E5B9) + audit.sets.astype(np.uint64)
+    digest.update(np.sort(mixed).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _write_set(run: RunFolder, audit: Audit, names: list[str], relative: str, positions: np.ndarray) -> ExampleSet:
+    write_lines(run.file(relative), _examples(audit.rows, names, positions))
+    return ExampleSet(path=relative, count=len(positions), sha256=sha256_file(run.file(relative)))
+
+
+def _examples(rows: Rows, names: list[str], positions: np.ndarray) -> Iterator[Example]:
+    for position, row in zip(positions.tolist(), rows.only(positions).scan(), strict=True):
+        place = Place(file=row.file, line=row.line)
+        yield Example(id=row.id, input=row.text, target=row.answer, group=names[position], place=place)

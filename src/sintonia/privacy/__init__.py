@@ -1,0 +1,18 @@
+"""Personal data: found, hidden, replaced consistently. It loads no model and sends nothing anywhere."""
+
+from sintonia.privacy.detect import KIND_NAMES, Match, find_personal_data, hide
+from sintonia.privacy.files import Redaction, Seal, redact_file, refuse_existing, restore_file
+from sintonia.privacy.redact import Redactor
+
+__all__ = [
+    "KIND_NAMES",
+    "Match",
+    "Redaction",
+    "Redactor",
+    "Seal",
+    "find_personal_data",
+    "hide",
+    "redact_file",
+    "refuse_existing",
+    "restore_file",
+]

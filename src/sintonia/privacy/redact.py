@@ -1,0 +1,82 @@
+"""Replaces personal data consistently: the same value, however it is spelled, gets the same placeholder.
+
+It works on text alone and touches no file. What `detect` does not find stays where it is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+
+from sintonia.privacy.detect import Match, find_personal_data
+from sintonia.privacy.kinds.phone import phone_identity
+from sintonia.privacy.shape import bare
+
+_PLACEHOLDER = re.compile(r"\[([A-Z][A-Z_]*)_([1-9][0-9]{0,8})\]")
+
+
+def identity(kind: str, value: str) -> str:
+    """One spelling for all spellings of a value: case and separators folded, telephone numbers in full."""
+    if kind == "email":
+        return value.casefold()
+    if kind == "phone":
+        return phone_identity(value)
+    if kind == "ip_address":
+        return str(ipaddress.ip_address(value))
+    return bare(value).removeprefix("IT") if kind == "partita_iva" else bare(value)
+
+
+class Redactor:
+    """Replaces values by placeholders such as `[EMAIL_1]`, the same one throughout its life.
+
+    Its memory grows with the number of distinct values, and with nothing else.
+    """
+
+    def __init__(self) -> None:
+        self.mapping: dict[str, str] = {}
+        """Placeholder -> the value as it was first spelled."""
+        self.num_replaced: Counter[str] = Counter()
+        """Kind -> how many places were replaced."""
+        self._placeholders: dict[tuple[str, str], str] = {}
+        self._numbers: Counter[str] = Counter()
+
+    @property
+    def num_distinct(self) -> Counter[str]:
+        """Kind -> how many different values were replaced."""
+        return Counter(kind for kind, _ in self._placeholders)
+
+    def reserve(self, text: str) -> None:
+        """Never gives out a placeholder that already stands in this text."""
+        for match in _PLACEHOLDER.finditer(text):
+            kind = match[1].lower()
+            self._numbers[kind] = max(self._numbers[kind], int(match[2]))
+
+    def redact(self, text: str, title: str = "") -> str:
+        """The text with each value replaced; all else is the same, character by character.
+
+        `title` is the name of the column or key that the text stands under: it counts as words before it.
+        """
+        opening = f"{title}: " if title else ""
+        pieces, end = [], len(opening)
+        whole = opening + text
+        for match in find_personal_data(whole):
+            if match.start < len(opening):
+                continue
+            pieces += [whole[end : match.start], self._placeholder(match, whole[match.start : match.end])]
+            end = match.end
+        return "".join([*pieces, whole[end:]])
+
+    def _placeholder(self, match: Match, value: str) -> str:
+        self.num_replaced[match.kind] += 1
+        key = (match.kind, identity(match.kind, value))
+        if key not in self._placeholders:
+            self._numbers[match.kind] += 1
+            self._placeholders[key] = f"[{match.kind.upper()}_{self._numbers[match.kind]}]"
+            self.mapping[self._placeholders[key]] = value
+        return self._placeholders[key]
+
+
+def restore(text: str, mapping: dict[str, str]) -> str:
+    """The text with each placeholder of the mapping replaced by its value, as it was first spelled."""
+    return _PLACEHOLDER.sub(lambda match: mapping.get(match[0], match[0]), text)

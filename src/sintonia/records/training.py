@@ -1,0 +1,150 @@
+"""The nouns of training: the base, a turn with its candidate, what was measured on the way, the change after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sintonia.records.examples import Finding, Resolved, Split
+from sintonia.settings import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The model that training starts from, pinned."""
+
+    reference: str
+    revision: str
+    licence: str
+    num_parameters: int
+    num_layers: int
+    hidden_size: int
+    max_tokens: int
+    why: tuple[str, ...]
+    estimated_memory_bytes: int  # at most: with micro-batches filled to the brim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One metric of one subject on one set, with its interval."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    num_examples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorecard:
+    """What one subject did on one set: scores, and the predictions behind them, example by example."""
+
+    subject: str
+    split: Split
+    scores: tuple[Score, ...]
+    ids: tuple[str, ...]
+    targets: tuple[str, ...]
+    predictions: tuple[str, ...]
+    losses: tuple[float, ...] = ()
+    """Negative log-likelihood of the target, natural logarithm; empty when the subject gives no probabilities."""
+    confidences: tuple[float, ...] = ()
+    """Probability of the prediction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A rung of the ladder as it was chosen on validation, before the test was opened."""
+
+    name: str
+    setting: float
+    """What was chosen on validation: neighbours, strength of a fit, number of the template."""
+    validation_score: float
+    needs_training: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a stage costs; the estimate and the bill have one shape, so they can be compared."""
+
+    basis: Literal["estimated", "measured"]
+    seconds: float
+    peak_memory_bytes: int
+    disk_bytes: int = 0
+    stages: dict[str, float] = field(default_factory=dict)
+    """Seconds of each stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A tuned model, in its folder."""
+
+    weights: str
+    best_step: int
+    last_step: int
+    planned_steps: int
+    stop_reason: str
+    num_trained: int
+    """Weights that were trained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The heartbeat of training: `started`, `step`, `validated`, `checkpoint`, `finished`, `paused`."""
+
+    kind: str
+    step: int
+    seconds: float
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One validation during training: what diagnosis and early stopping look at."""
+
+    step: int
+    epoch: float
+    learning_rate: float
+    train_losses: tuple[float, ...]
+    """Losses in evaluation mode on a fixed random probe of training examples."""
+    train_correct: tuple[bool, ...]
+    validation_losses: tuple[float, ...]
+    validation_correct: tuple[bool, ...]
+    metric: float
+    """The primary metric on validation."""
+    relative_update: float
+    """|change of the trained weights| / |trained weights| of the step before this evaluation; 0 at step 0."""
+    max_gradient_norm: float
+    median_gradient_norm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One round of train, validate, diagnose."""
+
+    number: int
+    recipe_id: str
+    recipe: Recipe
+    resolved: tuple[Resolved, ...]
+    parent: int | None
+    purpose: str
+    part: str
+    candidate: Candidate
+    validation_metric: float
+    findings: tuple[Finding, ...]
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The next recipe to try, and why."""
+
+    recipe: Recipe
+    setting: str
+    before: str
+    after: str
+    reason: str
+    expected: str
+    cost: str
+    finding: str
+    """Code of the finding it answers."""

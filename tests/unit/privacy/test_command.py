@@ -1,0 +1,55 @@
+"""`sintonia redact` as a person calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from sintonia.cli.redact import redact
+from sintonia.errors import UsageError
+
+app = typer.Typer()
+app.command()(redact)
+
+
+def call(*words: str | Path) -> Result:
+    """Runs the command without a terminal."""
+    return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=True)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """Two rows with one address."""
+    path = tmp_path / "rows.csv"
+    path.write_text("id,mail\n1,anna@example.org\n2,Anna@example.org\n")
+    return path
+
+
+def test_it_writes_a_copy_and_counts(rows: Path) -> None:
+    done = call(rows, "--out", rows.with_name("out.csv"), "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == {"lines": 3, "replaced": {"email": 2}, "distinct": {"email": 1}}
+    assert "look before you share" in done.stderr
+    assert rows.with_name("out.csv").read_text() == "id,mail\n1,[EMAIL_1]\n2,[EMAIL_1]\n"
+
+
+def test_the_mapping_needs_a_passphrase_and_opens_with_it(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, mapping, back = (rows.with_name(name) for name in ("out.csv", "map", "back.csv"))
+    monkeypatch.delenv("SINTONIA_PASSPHRASE", raising=False)
+    refused = call(rows, "--out", out, "--mapping", mapping)
+    assert isinstance(refused.exception, UsageError)
+    assert "SINTONIA_PASSPHRASE" in str(refused.exception)
+    assert not out.exists()
+    monkeypatch.setenv("SINTONIA_PASSPHRASE", "secret phrase")
+    assert call(rows, "--out", out, "--mapping", mapping).exit_code == 0
+    assert call(out, "--out", back, "--restore", mapping).exit_code == 0
+    assert back.read_text() == rows.read_text().replace("Anna", "anna")
+
+
+def test_nothing_personal_is_printed(rows: Path) -> None:
+    done = call(rows, "--out", rows.with_name("out.csv"), "--json")
+    assert "anna" not in (done.stdout + done.stderr).lower()
