@@ -4,7 +4,8 @@
 
 Rows of a made-up vocabulary with the frequencies of words in a language (Zipf's law), four classes, one row in fifty
 a near-copy and one in a hundred an exact copy of another; everything that needs no model: reading, exact checks,
-near-duplicates, all checks of texts and sets, the split, the sealing. Each size in a process of its own.
+near-duplicates, all checks of texts and sets, the split, the sealing. Each size in a process of its own, and once more
+without the search for near-duplicates, whose memory has a bar of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from sintonia.prepare.near import NearPairs
 
 SIZES = (10_000, 100_000, 1_000_000)
 CLASSES = ("billing", "delivery", "returns", "other")
@@ -57,11 +62,14 @@ def _one_text(
     return copy
 
 
-def audit(path: Path) -> dict[str, Any]:
+def audit(path: Path, *, has_near: bool) -> dict[str, Any]:
     """Seconds and peak memory of one audit, in this process."""
     from sintonia.pipeline import check
+    from sintonia.prepare.sets import place
     from sintonia.settings import DataSettings, Recipe
 
+    if not has_near:
+        place.near_pairs = lambda texts: NearPairs(*(np.array([], dtype=kind) for kind in ("i8", "i8", "f4")))
     began = time.monotonic()
     checked = check(Recipe(data=DataSettings(path=str(path)), accept=("D110",)), has_base=False)
     prepared = checked.prepared
@@ -81,12 +89,20 @@ def measure(sizes: list[int]) -> list[dict[str, Any]]:
         for size in sizes:
             path = Path(folder) / f"{size}.csv"
             write_rows(path, size)
-            command = [sys.executable, "-m", "benchmarks.audit_scale", "--one", str(path)]
-            environment = {**os.environ, "SINTONIA_HOME": folder}
-            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-            lines.append({**json.loads(done.stdout), "file_mib": round(path.stat().st_size / 2**20, 1)})
+            whole, alone = _apart(path, "--one"), _apart(path, "--without-near")
+            file_mib = round(path.stat().st_size / 2**20, 1)
+            lines.append({**whole, "file_mib": file_mib, "peak_memory_gib_without_near": alone["peak_memory_gib"]})
             path.unlink()
     return lines
+
+
+def _apart(path: Path, how: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.audit_scale", how, str(path)]
+    environment = {**os.environ, "SINTONIA_HOME": str(path.parent)}
+    measured: dict[str, Any] = json.loads(
+        subprocess.run(command, env=environment, stdout=-1, text=True, check=True).stdout
+    )
+    return measured
 
 
 def main() -> None:
@@ -95,21 +111,22 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--without-near", type=Path, help=argparse.SUPPRESS)
     words = parser.parse_args()
-    if words.one:
-        print(json.dumps(audit(words.one)))
+    if words.one or words.without_near:
+        print(json.dumps(audit(words.one or words.without_near, has_near=bool(words.one))))
         return
     lines = measure(words.rows)
     if words.json:
         print(json.dumps(lines))
         return
-    print(f"{'rows':>10} {'file MiB':>9} {'seconds':>8} {'per 100k':>9} {'peak GiB':>9}  findings")
+    print(f"{'rows':>10} {'file MiB':>9} {'seconds':>8} {'per 100k':>9} {'peak GiB':>9} {'w/o near':>9}  findings")
     for one in lines:
         found = " ".join(f"{code}:{count:,}" for code, count in one["findings"].items())
         sizes = (
             f"{one['rows']:>10,} {one['file_mib']:>9} {one['seconds']:>8} {1e5 * one['seconds'] / one['rows']:>9.1f}"
         )
-        print(f"{sizes} {one['peak_memory_gib']:>9}  {found}")
+        print(f"{sizes} {one['peak_memory_gib']:>9} {one['peak_memory_gib_without_near']:>9}  {found}")
     print(f"\nrepeat: python -m benchmarks.audit_scale --rows {' '.join(map(str, words.rows))}")
 
 

@@ -37,8 +37,8 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
     )
     origins = {name: origin for name, (_, origin) in found.items()}
     origins |= {
-        "task": "found in the data",
-        "data.columns": "found in the data",
+        "task": f"found in the data, form {prepared.form}",
+        "data.columns": f"found in the data, form {prepared.form}",
         "evaluation.primary_metric": "a class is rare" if metric == "macro_f1" else "no class is rare",
     }
     return filled, _list(recipe, filled, origins)
@@ -84,7 +84,7 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
 def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Resolved, ...]:
     default = Recipe(data=recipe.data)
     listed: list[Resolved] = []
-    for section in ("", "data", "training", "evaluation", "adjusting"):
+    for section in ("", "data", "training", "evaluation", "adjusting", "privacy"):
         asked, got, plain = (getattr(one, section) if section else one for one in (recipe, filled, default))
         for field in dataclasses.fields(got):
             value = getattr(got, field.name)

@@ -102,6 +102,16 @@ class AdjustingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacySettings:
+    """What is kept out of everything that is printed or handed on."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    redact: bool = False
+    """Print no word of the texts: reports, findings and `--json` then give places and numbers only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Everything that was asked for. Its id is a hash of its content."""
 
@@ -123,3 +133,4 @@ class Recipe:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     adjusting: AdjustingSettings = field(default_factory=AdjustingSettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -73,7 +74,7 @@ def check(
         return review_suspects(Path(recipe.data.path), checked.suspects)
     _show(checked, recipe.data.path)
     if as_json:
-        show_json(checked)
+        show_json(_without_texts(checked) if recipe.privacy.redact else checked)
     _refuse_stops(checked.findings, recipe.accept, recipe.data.path)
     return 0
 
@@ -96,6 +97,11 @@ def _show(checked: Checked, data: str) -> None:
     )
     if checked.suspects:
         say(f"{len(checked.suspects):,} rows are worth a look: {program()} check {data} --review")
+
+
+def _without_texts(checked: Checked) -> Checked:
+    """The suspects by their places only."""
+    return dataclasses.replace(checked, suspects=tuple(dataclasses.replace(one, input="") for one in checked.suspects))
 
 
 def _places(finding: Finding) -> str:

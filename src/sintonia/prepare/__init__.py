@@ -129,6 +129,7 @@ def _audit(recipe: Recipe, gathered: Gathered, placed: Placed, folds: tuple[Fold
         columns=gathered.columns,
         group_column=recipe.data.group,
         language=recipe.data.language,
+        hides_texts=recipe.privacy.redact,
         production=read_production(recipe.data, gathered),
     )
     if audit.primary_metric != "auto":

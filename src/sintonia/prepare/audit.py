@@ -65,6 +65,8 @@ class Audit:
     """The column that says what belongs together."""
     language: str | None = None
     """The language that was asked for."""
+    hides_texts: bool = False
+    """No word of the texts may be in a finding (`privacy.redact`)."""
     production: tuple[str, ...] = ()
     """Texts as they come in real use, when there is a file of them."""
 
@@ -86,6 +88,10 @@ class Audit:
     def dropped_as(self, *kinds: str) -> tuple[Dropped, ...]:
         """The dropped rows of some kinds."""
         return tuple(one for one in self.dropped if one.kind in kinds)
+
+    def words(self, words: Iterable[str]) -> str:
+        """Words of the texts for a message, unless texts are to be hidden."""
+        return "(words hidden, `privacy.redact`)" if self.hides_texts else named(words, limit=15)
 
     def places(self, positions: Iterable[int]) -> tuple[Place, ...]:
         """The first places of a finding about used rows."""

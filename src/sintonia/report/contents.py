@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,19 +102,20 @@ def read_contents(run: RunFolder) -> Contents:
     verdict = reader.record("verdict.json", Verdict)
     turns = _turns(reader)
     turn = _judged_turn(turns, verdict)
+    recipe = reader.guarded(run.recipe, None)
     folder = _turn_folder(run, turn)
     bills: tuple[Resources | None, Resources | None] = (None, None)
     estimated, measured = reader.guarded(lambda: _resources(run), bills)
     return Contents(
         path=run.path,
-        recipe=reader.guarded(run.recipe, None),
+        recipe=recipe,
         prepared=prepared,
         base=reader.record("base.json", Base),
         turns=turns,
         turn=turn,
         evaluations=reader.lines(f"{folder}/evaluations.jsonl", Evaluation) if folder else (),
         scorecards=_test_scorecards(reader, folder),
-        answers=reader.guarded(lambda: _answers(run, folder), ()),
+        answers=reader.guarded(lambda: _answers(run, folder, recipe), ()),
         verdict=verdict,
         findings=_findings(reader, prepared, turn, verdict),
         set_aside=reader.lines("data/set_aside.jsonl", SetAside),
@@ -174,10 +175,13 @@ def _first_answers(card: Scorecard) -> Scorecard:
     )
 
 
-def _answers(run: RunFolder, folder: str) -> tuple[Answer, ...]:
+def _answers(run: RunFolder, folder: str, recipe: Recipe | None) -> tuple[Answer, ...]:
+    """The first answer to each test example; where texts are to be hidden, or nobody knows, without its text."""
     if not folder:
         return ()
     answers = [from_json(Answer, body) for body in read_lines(run.file(f"{folder}/predictions/test.jsonl"))]
+    if recipe is None or recipe.privacy.redact:
+        answers = [replace(one, input=f"(hidden: example {one.id})") for one in answers]
     return tuple({one.id: one for one in reversed(answers)}.values())[::-1]
 
 

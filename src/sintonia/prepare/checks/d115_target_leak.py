@@ -71,7 +71,7 @@ def check(audit: Audit) -> Finding | None:
     else:
         giving = _giving_words(words, codes, sizes)
         told = [position for position, held in enumerate(words) if not giving.keys().isdisjoint(held)]
-        message = f"a word gives the class away: {named(giving)}"
+        message = f"a word gives the class away: {audit.words(giving)}"
         hint = "if the word will not be there in use, take it out of the texts"
     if not told:
         return None

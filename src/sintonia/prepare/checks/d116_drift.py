@@ -16,7 +16,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from sintonia.prepare.audit import Audit
-from sintonia.prepare.table import shown
 from sintonia.records import Finding, Severity, Split
 from sintonia.statistics.two_sample import ToldApart, compare_texts
 
@@ -52,7 +51,7 @@ def check(audit: Audit) -> Finding | None:
         count=result.num_each,
         message=(
             f"the training texts differ {in_words(result)} from those of the {name} set{also}: "
-            f"{evidence(result, 'training', name)}"
+            f"{evidence(audit, result, 'training', name)}"
         ),
         hint="look at the words: are they traces of how the files were made? A split by time differs honestly",
     )
@@ -73,10 +72,9 @@ def severity_of(result: ToldApart) -> Severity:
     return "warning" if result.auc > STRONG_AUC else "note"
 
 
-def evidence(result: ToldApart, first: str, second: str) -> str:
+def evidence(audit: Audit, result: ToldApart, first: str, second: str) -> str:
     """The numbers and the words, for a message."""
-    words = ", ".join(f"`{shown(word)}`" for word in result.words)
-    told = f"; words that tell them apart: {words}" if words else ""
+    told = f"; words that tell them apart: {audit.words(result.words)}" if result.words else ""
     p_value = "p < .0001" if result.p_value < 1e-4 else f"p = {result.p_value:.4f}"
     texts = f"{result.num_each:,} {first} and {second} texts"
     return f"a simple model tells {texts} apart (AUC {result.auc:.2f}, {p_value}){told}"

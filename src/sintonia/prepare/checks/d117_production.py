@@ -59,6 +59,6 @@ def check_production(audit: Audit, texts: Sequence[str]) -> Finding | None:
         code=CODE,
         severity=severity_of(result),
         count=result.num_each,
-        message=f"the data differ {in_words(result)} from real use: {evidence(result, 'data', 'real')}",
+        message=f"the data differ {in_words(result)} from real use: {evidence(audit, result, 'data', 'real')}",
         hint="label some of the real texts and add them, to the test first",
     )
