@@ -21,6 +21,7 @@ from sintonia.cli.screen import program, say, show_findings, show_json, watching
 from sintonia.errors import StopFindings
 from sintonia.pipeline import check as carry_out_check
 from sintonia.records import Checked, Finding
+from sintonia.settings import Recipe
 
 
 def check(
@@ -43,9 +44,17 @@ def check(
     ] = None,
     review: Annotated[bool, typer.Option("--review", help="Go through the suspect rows, one key each.")] = False,
     accept: Annotated[list[str] | None, typer.Option(metavar="CODE", help=setting_help("accept"))] = None,
+    explain: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Say what a finding means, why it matters and what to do.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Audit a data file row by row: what is wrong with it, why it matters, what to do."""
+    if explain:
+        from sintonia.prepare import explain as explained
+
+        print(explained(explain))
+        return 0
     path, dotted = data_and_overrides(data, overrides or [])
     settings = {
         "data.path": path,
@@ -59,13 +68,7 @@ def check(
     }
     recipe = build_recipe(None, settings, dotted)
     if fix_out:
-        from sintonia.prepare import fix
-
-        fixed = fix(recipe, fix_out)
-        for name, count in sorted(fixed.changes.items()):
-            say(f"{name:<12}{count:>9,} rows")
-        say(f"{fixed.rows_in:,} rows in, {fixed.rows_out:,} rows out: {fixed.path}; changes: {fixed.changes_path}")
-        return 0
+        return _fix(recipe, fix_out)
     with watching() as listener:
         checked = carry_out_check(recipe, listener, has_base=base != "none")
     if review:
@@ -76,6 +79,16 @@ def check(
     if as_json:
         show_json(_without_texts(checked) if recipe.privacy.redact else checked)
     _refuse_stops(checked.findings, recipe.accept, recipe.data.path)
+    return 0
+
+
+def _fix(recipe: Recipe, out: Path) -> int:
+    from sintonia.prepare import fix
+
+    fixed = fix(recipe, out)
+    for name, count in sorted(fixed.changes.items()):
+        say(f"{name:<12}{count:>9,} rows")
+    say(f"{fixed.rows_in:,} rows in, {fixed.rows_out:,} rows out: {fixed.path}; changes: {fixed.changes_path}")
     return 0
 
 
@@ -95,6 +108,11 @@ def _show(checked: Checked, data: str) -> None:
         f"{len(findings)} findings, {sum(one.severity == 'stop' for one in findings)} of them stop a run",
         style="bold",
     )
+    if findings:
+        say(
+            f"`{program()} check --explain {findings[0].code}` says what a finding means and why it matters",
+            style="dim",
+        )
     if checked.suspects:
         say(f"{len(checked.suspects):,} rows are worth a look: {program()} check {data} --review")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from sintonia.errors import UsageError
 from sintonia.prepare.audit import SETS, Audit
-from sintonia.prepare.checks import run_checks
+from sintonia.prepare.checks import explain, run_checks
 from sintonia.prepare.checks.d104_imbalance import is_imbalanced
 from sintonia.prepare.gather import Gathered, gather
 from sintonia.prepare.mending.decisions import ACTIONS, read_decisions, write_decision
@@ -35,6 +35,7 @@ __all__ = [
     "ACTIONS",
     "SUSPECTS_FILE",
     "Fixed",
+    "explain",
     "fix",
     "prepare",
     "read_decisions",

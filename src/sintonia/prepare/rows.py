@@ -43,7 +43,14 @@ class Labelled:
     @property
     def id(self) -> str:
         """The same row has the same id in any file, at any line."""
-        return short_hash(self.text_key, self.answer)
+        return short_hash(self.text_key, self.whole_target)
+
+    @property
+    def whole_target(self) -> str:
+        """All of the target as text: of a preference the rejected answer too."""
+        if isinstance(self.target, str):
+            return self.target
+        return json.dumps(self.target, sort_keys=True, ensure_ascii=False)
 
 
 class Rows:
@@ -66,7 +73,7 @@ class Rows:
                 row.line,
                 spool.add(row),
                 int(row.text_key, 16),
-                int(short_hash(row.answer), 16),
+                int(short_hash(row.whole_target), 16),
                 int(row.group_key, 16) if row.group_key else 0,
                 classes.setdefault(row.answer, len(classes)) if has_classes else NO_CLASS,
                 files.setdefault(row.file, len(files)),

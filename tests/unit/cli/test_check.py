@@ -142,3 +142,13 @@ def test_one_key_a_row_and_it_can_be_taken_up_again(tmp_path: Path) -> None:
         "2": ("relabel", "b"),
         "3": ("keep", None),
     }
+
+
+def test_a_finding_is_explained(call) -> None:
+    outcome = call("check", "--explain", "d113")
+    assert outcome.exit_code == 0
+    assert outcome.out.startswith("D113: ")
+    assert all(f"\n{part}: " in outcome.out for part in ("What", "Why it matters", "What to do"))
+    unknown = call("check", "--explain", "D199")
+    assert unknown.exit_code == 2
+    assert "did you mean" in unknown.err

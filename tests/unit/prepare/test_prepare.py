@@ -234,3 +234,14 @@ def test_the_test_says_beforehand_what_it_can_show(bench: Bench) -> None:
     notes = bench.prepare(bench.write(many_rows(1200))).notes
     (said,) = [note for note in notes if "can show a difference" in note]
     assert "this test set can show a difference of 9." in said
+
+
+def test_preferences_that_share_the_chosen_answer_are_no_repeats(bench: Bench) -> None:
+    rows = [
+        {"prompt": row["text"], "chosen": "this one", "rejected": f"not this one {number}"}
+        for number, row in enumerate(many_rows(60))
+    ]
+    rows += [{**row, "rejected": "nor this one"} for row in rows[:10]] + rows[:3]
+    recipe = Recipe(data=DataSettings(path=str(bench.write(rows))))
+    prepared = prepare(recipe, RunFolder.create(bench.folder / "checked", recipe), is_check=True)
+    assert (prepared.task, prepared.rows_used, prepared.rows_set_aside) == ("prefer", 70, 3)

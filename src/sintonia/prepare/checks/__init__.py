@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from sintonia.errors import UsageError, nearest
 from sintonia.prepare.audit import MAX_PLACES, Audit, Seen
 from sintonia.prepare.rows import Labelled
 from sintonia.records import Finding
@@ -55,6 +57,19 @@ TABLE_CHECKS: dict[str, Any] = _load(_TABLE_CHECKS)
 """Checks that look at all rows at once: `check(audit)`."""
 ROW_CHECKS: dict[str, Any] = _load(_ROW_CHECKS)
 """Checks that look at one row at a time: `suspect(row)`, and `finding(audit, seen)` at the end."""
+
+
+def explain(code: str) -> str:
+    """What a finding about data means, why it matters and what to do.
+
+    Raises:
+        UsageError: there is no such finding.
+    """
+    names = {path.stem.partition("_")[0].upper(): path.stem for path in Path(__file__).parent.glob("d[0-9]*.py")}
+    if code.upper() not in names:
+        hint = f"did you mean {nearest(code.upper(), names)}?"
+        raise UsageError(f"there is no finding `{code}` about data", expected="a code such as D113", hint=hint)
+    return (import_module(f"sintonia.prepare.checks.{names[code.upper()]}").__doc__ or "").strip()
 
 
 def run_checks(audit: Audit) -> tuple[Finding, ...]:
