@@ -197,6 +197,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return bodies[1:]
 
 
+def stream_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a whole JSONL file of ours after the schema line, one at a time."""
+    with storage_errors(path), path.open(encoding="utf-8") as stream:
+        check_schema(json.loads(next(stream)).get("schema"), path)
+        for line in stream:
+            yield json.loads(line)
+
+
 def _drop_unfinished_line(path: Path) -> None:
     """A line cut by a kill would otherwise glue itself to the next one."""
     if not path.exists() or path.stat().st_size == 0:

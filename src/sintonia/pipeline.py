@@ -172,7 +172,7 @@ def _look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Reci
     train, validation = read_sets(run, prepared.parts[0])
     opened = open_base(base, int(filled.training.max_tokens))
     began = time.monotonic()
-    findings, longest = examine(run, opened, train, validation, prepared.labels)
+    findings, longest = examine(run, opened, train, validation, prepared)
     pace = (time.monotonic() - began) / len(train)
     sizes = SetSizes(num_train=len(train), num_validation=len(validation), longest_tokens=longest)
     estimate = estimate_parts(estimate_turn(filled, base, sizes, pace), len(prepared.parts))
@@ -196,7 +196,7 @@ def _evaluate(
     from sintonia.corridor.judging import Circumstances, judge_all, make_benches, publish
     from sintonia.corridor.shipping import decide_on_all, shipped_turn, train_on_all
     from sintonia.corridor.turns import best_turns, candidate_id, findings_of, refuse_broken, stays_in_words
-    from sintonia.sealed import open_tests
+    from sintonia.sealed import open_test
 
     run, best = walk.run, best_turns(turns, prepared.parts)
     shipped, found = shipped_turn(run, best), (*findings, *findings_of(best))
@@ -208,7 +208,7 @@ def _evaluate(
         with walk.stage("evaluate", "fitting the honest baselines"):
             benches = make_benches(run, base, prepared, best)
         with walk.stage("evaluate", "opening the sealed test"):
-            opened, openings = open_tests(prepared.parts, run, candidate_id(run, best))
+            opened, openings = open_test(prepared.parts, run, candidate_id(run, best))
             num_tested = len({one.id for examples in opened for one in examples})
             walk.tell("evaluate", f"the sealed test of {num_tested} examples is open (opening {openings})")
         if shipped is None:

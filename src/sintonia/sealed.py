@@ -1,6 +1,6 @@
 """Seals the test set, opens it, and counts the openings beside the data.
 
-Nobody else reads a sealed file: a SealedTest is a length and a hash. Only `pipeline` calls `open_tests`.
+Nobody else reads a sealed file: a SealedTest is a length and a hash. Only `pipeline` calls `open_test`.
 The count is kept by the content of the test, beside the data, so a new run folder does not reset it; and tests that
 share examples share their count, so neither do rows that are added.
 """
@@ -105,13 +105,11 @@ def folder_of_part(part: str) -> str:
     return "data" if part == ONE_PART else f"data/{part}"
 
 
-def seal(run: RunFolder, examples: tuple[Example, ...], *, data: Path) -> SealedTest:
-    """Writes the test set where only the opening reads it; `data` is the file it came from."""
-    return seal_parts(run, {ONE_PART: examples}, data=data)[ONE_PART]
+def seal(run: RunFolder, tests: dict[str, tuple[Example, ...]], *, data: Path) -> dict[str, SealedTest]:
+    """Writes the tests of all parts, by name, where only the opening reads them; `data` is where they came from.
 
-
-def seal_parts(run: RunFolder, tests: dict[str, tuple[Example, ...]], *, data: Path) -> dict[str, SealedTest]:
-    """Seals the tests of all parts, by name of part. They open as one test, known by all their rows together."""
+    They open as one test, known by all their rows together.
+    """
     together = _content_sha256(one for examples in tests.values() for one in examples)
     sealed: dict[str, SealedTest] = {}
     for part, examples in tests.items():
@@ -128,13 +126,7 @@ def seal_parts(run: RunFolder, tests: dict[str, tuple[Example, ...]], *, data: P
     return sealed
 
 
-def open_test(sealed: SealedTest, run: RunFolder, candidate_id: str) -> tuple[tuple[Example, ...], int]:
-    """The test of a run with one part, as `open_tests` opens it."""
-    examples, opening = _open(run, {ONE_PART: sealed}, candidate_id)
-    return examples[0], opening
-
-
-def open_tests(
+def open_test(
     parts: tuple[Part, ...], run: RunFolder, candidate_id: str
 ) -> tuple[tuple[tuple[Example, ...], ...], int]:
     """The test examples of each part, and which opening of this test this is (1 is the first).
@@ -145,12 +137,7 @@ def open_tests(
     Raises:
         StorageError: a sealed file is not the one that was sealed, or the ledger cannot be written.
     """
-    return _open(run, {part.name: part.test for part in parts}, candidate_id)
-
-
-def _open(
-    run: RunFolder, sealed: dict[str, SealedTest], candidate_id: str
-) -> tuple[tuple[tuple[Example, ...], ...], int]:
+    sealed = {part.name: part.test for part in parts}
     records = {part: _read_seal(run, part, test) for part, test in sealed.items()}
     known_by = {str(record.get("together", record["sha256"])) for record in records.values()}
     if len(known_by) != 1:

@@ -108,7 +108,8 @@ class PrivacySettings:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     redact: bool = False
-    """Print no word of the texts: reports, findings and `--json` then give places and numbers only."""
+    """Print no word of the texts: reports, findings and `--json` then give places and numbers only. A review, which
+    a person asks for at a terminal, shows them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,8 +101,8 @@ def test_only_the_pipeline_opens_the_test() -> None:
 
 def _names_open_test(node: ast.AST) -> bool:
     if isinstance(node, ast.ImportFrom):
-        return any(alias.name in ("open_test", "open_tests") for alias in node.names)
-    return isinstance(node, ast.Attribute) and node.attr in ("open_test", "open_tests")
+        return any(alias.name == "open_test" for alias in node.names)
+    return isinstance(node, ast.Attribute) and node.attr == "open_test"
 
 
 def test_what_reads_and_reports_never_imports_torch() -> None:

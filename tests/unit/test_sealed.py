@@ -12,9 +12,9 @@ import pytest
 
 from sintonia import sealed
 from sintonia.errors import StorageError
-from sintonia.records import Example, Place, SealedTest
+from sintonia.records import Example, ExampleSet, Part, Place, SealedTest
 from sintonia.runs import RunFolder
-from sintonia.sealed import SEALED_FILE, open_test, seal
+from sintonia.sealed import ONE_PART, SEALED_FILE
 from sintonia.settings import DataSettings, Recipe
 
 EXAMPLES = tuple(
@@ -35,6 +35,18 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "d.csv"
     path.write_text("text,label\n", encoding="utf-8")
     return path
+
+
+def seal(run: RunFolder, examples: tuple[Example, ...], *, data: Path) -> SealedTest:
+    return sealed.seal(run, {ONE_PART: examples}, data=data)[ONE_PART]
+
+
+def open_test(test: SealedTest, run: RunFolder, candidate: str) -> tuple[tuple[Example, ...], int]:
+    none = ExampleSet(path="", count=0, sha256="")
+    (examples,), opening = sealed.open_test(
+        (Part(name=ONE_PART, train=none, validation=none, test=test),), run, candidate
+    )
+    return examples, opening
 
 
 def _run(data: Path, name: str = "run") -> RunFolder:

@@ -49,6 +49,7 @@ def test_e10_every_copied_row_is_found_and_no_other(tmp_path: Path, share: float
         assert found == set(sorted(k + 1 for k in copied)[:20])
     else:
         assert (finding.severity, prepared.leaked) == ("warning", ())
+        assert "3 of 300 test rows (1.0 %) have a text that is trained on too" in finding.message
         assert {(place.file, place.line) for place in finding.places} == {
             ("train.jsonl", 701 + number) for number in range(len(copied))
         }

@@ -18,7 +18,7 @@ from sintonia.cli.options import (
     setting_help,
 )
 from sintonia.cli.screen import program, say, show_findings, show_json, watching
-from sintonia.errors import StopFindings
+from sintonia.errors import StopFindings, UsageError
 from sintonia.pipeline import check as carry_out_check
 from sintonia.records import Checked, Finding
 from sintonia.settings import Recipe
@@ -67,6 +67,7 @@ def check(
         "accept": tuple(accept) if accept else None,
     }
     recipe = build_recipe(None, settings, dotted)
+    _refuse_contradictions(fix_out is not None, review, as_json, base == "none")
     if fix_out:
         return _fix(recipe, fix_out)
     with watching() as listener:
@@ -80,6 +81,15 @@ def check(
         show_json(_without_texts(checked) if recipe.privacy.redact else checked)
     _refuse_stops(checked.findings, recipe.accept, recipe.data.path)
     return 0
+
+
+def _refuse_contradictions(is_fix: bool, is_review: bool, is_json: bool, is_without_base: bool) -> None:
+    if is_fix and (is_review or is_json):
+        raise UsageError("`--fix` goes with neither `--review` nor `--json`", hint="run one after the other")
+    if is_review and is_json:
+        raise UsageError("`--review` does not go with `--json`", hint="`--json` alone lists the suspect rows")
+    if is_review and is_without_base:
+        raise UsageError("a review needs the base: it finds the rows", hint="leave out `--base none`")
 
 
 def _fix(recipe: Recipe, out: Path) -> int:

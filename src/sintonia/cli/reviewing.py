@@ -10,6 +10,7 @@ import sys
 import termios
 import textwrap
 import tty
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -34,26 +35,26 @@ def review_suspects(data: Path, suspects: tuple[Suspect, ...]) -> int:
     decided = read_decisions(data)
     waiting = [one for one in suspects if one.row not in decided]
     say(f"{len(suspects):,} suspect rows, {len(suspects) - len(waiting):,} decided before")
-    counts = {"keep": 0, "relabel": 0, "drop": 0}
-    position, last = 0, None
+    done: list[tuple[int, str]] = []
+    position = 0
     for key in _keys() if waiting else ():
         if key == "q":
             break
-        if key == "":
-            pass
-        elif key == "u" and last is not None:
-            position, last = last, None
+        if key == "u" and done:
+            position, _ = done.pop()
+            write_decision(data, waiting[position].row, "undo")
         elif key in _ACTIONS:
-            suspect, action = waiting[position], _ACTIONS[key]
-            write_decision(data, suspect.row, action, suspect.suggested if key == "r" else None)
-            counts[action] += 1
-            last, position = position, position + 1
+            suspect = waiting[position]
+            write_decision(data, suspect.row, _ACTIONS[key], suspect.suggested if key == "r" else None)
+            done.append((position, _ACTIONS[key]))
+            position += 1
         elif key == "s":
             position += 1
         if position >= len(waiting):
             break
         _show(waiting[position], f"{position + 1:,} of {len(waiting):,}")
-    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    counts = Counter(action for _, action in done)
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     say(f"decided: {told}; every later run applies it" if told else "nothing was decided")
     return 0
 

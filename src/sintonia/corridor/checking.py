@@ -5,16 +5,18 @@ It leaves nothing beside the data and trains nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import tempfile
 import time
 from pathlib import Path
 
 from sintonia.corridor.walk import Listener, Walk
+from sintonia.files import from_json, stream_lines
 from sintonia.models.catalog import find_entry
 from sintonia.prepare import SUSPECTS_FILE, prepare
 from sintonia.recipe import check_values
-from sintonia.records import Checked, Example, Finding, Prepared, Suspect
+from sintonia.records import Checked, Example, ExampleSet, Finding, Prepared, Suspect
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 from sintonia.tasks import TASKS
@@ -57,14 +59,21 @@ def _look_with_base(walk: Walk, prepared: Prepared) -> tuple[Finding, ...]:
 
     run = walk.run
     part = prepared.parts[0]
-    train, validation = (run.lines(one.path, Example) for one in (part.train, part.validation))
-    if len(train) > MOST_EMBEDDED:
-        walk.tell("examine", f"of {len(train):,} training rows, {MOST_EMBEDDED:,} are looked at with the base")
-        train = random.Random(0).sample(train, MOST_EMBEDDED)
+    if part.train.count > MOST_EMBEDDED:
+        walk.tell("examine", f"of {part.train.count:,} training rows, {MOST_EMBEDDED:,} are looked at with the base")
+    train = _drawn(run, part.train, MOST_EMBEDDED)
+    labels = tuple(sorted({one.target for one in train}))
+    validation = [one for one in _drawn(run, part.validation, MOST_EMBEDDED) if one.target in set(labels)]
     base = choose(run.recipe())
     filled, _ = resolve(run.recipe(), base, prepared)
     walk.tell("examine", f"looking at {len(train):,} training rows with the base {base.reference}")
-    labels = sorted({one.target for one in train})
     opened = open_base(base, int(filled.training.max_tokens))
-    findings, _ = examine(run, opened, train, [one for one in validation if one.target in labels], labels)
+    findings, _ = examine(run, opened, train, validation, dataclasses.replace(prepared, labels=labels))
     return findings
+
+
+def _drawn(run: RunFolder, examples: ExampleSet, most: int) -> list[Example]:
+    """At most so many examples of a set, drawn evenly and always the same, in their order."""
+    drawn = set(random.Random(0).sample(range(examples.count), min(most, examples.count)))
+    lines = stream_lines(run.file(examples.path))
+    return [from_json(Example, body) for number, body in enumerate(lines) if number in drawn]

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sintonia.errors import UsageError
-from sintonia.prepare.audit import SETS, Audit
+from sintonia.prepare.audit import SETS, Audit, is_imbalanced
 from sintonia.prepare.checks import explain, run_checks
-from sintonia.prepare.checks.d104_imbalance import is_imbalanced
 from sintonia.prepare.gather import Gathered, gather
 from sintonia.prepare.mending.decisions import ACTIONS, read_decisions, write_decision
 from sintonia.prepare.mending.fix import Fixed, fix
@@ -58,13 +56,12 @@ def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepar
         StorageError: a file cannot be read or written.
     """
     run.file("cache").mkdir(mode=0o700, exist_ok=True)
-    gathered = gather(recipe, folder=str(run.file("cache")))
-    if not is_check:
-        _refuse_untaught(recipe, gathered)
+    gathered = gather(recipe, str(run.file("cache")), taught=() if is_check else tuple(TASKS))
+    production = read_production(recipe.data, gathered)
     is_folded = _is_folded(recipe.data, gathered)
     placed = place(recipe.data, gathered, is_recorded=not is_check, is_folded=is_folded)
     folds = _folds(recipe.data.path, placed) if is_folded else ()
-    audit = _audit(recipe, gathered, placed, folds)
+    audit = dataclasses.replace(_audit(recipe, gathered, placed, folds), production=production)
     write_set_aside(run.file("data/set_aside.jsonl"), audit.dropped)
     counts = audit.counts() if folds else audit.counts("train")
     parts = write_and_seal(run, Path(recipe.data.test or recipe.data.path), audit, folds)
@@ -89,26 +86,13 @@ def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepar
 def _is_folded(asked: DataSettings, gathered: Gathered) -> bool:
     """Whether the rows are so few that ten parts tell more than one, and no file and no time gives a set."""
     is_given = asked.test or asked.validation or asked.time
-    return len(gathered.rows) < FEWER_ROWS and gathered.form.task in TASKS and not is_given
+    return len(np.unique(gathered.first)) < FEWER_ROWS and gathered.form.task in TASKS and not is_given
 
 
 def _folds(where: str, placed: Placed) -> tuple[Fold, ...]:
     rows = placed.rows
     keys = [f"{key:016x}" for key in rows.text_keys.tolist()]
     return make_folds(keys, placed.groups.tolist(), [rows.classes[code] for code in rows.codes.tolist()], where=where)
-
-
-def _refuse_untaught(recipe: Recipe, gathered: Gathered) -> None:
-    """Data of a task that can be checked but not yet learned."""
-    if gathered.form.task in TASKS:
-        return
-    known = " and ".join(f"`{name}`" for name in TASKS)
-    raise UsageError(
-        f"these are examples of the task `{gathered.form.task}` ({gathered.form.name}), which cannot be tuned yet",
-        expected=f"examples of the task {known}",
-        hint=f"`sintonia check {Path(recipe.data.path).name}` audits them all the same",
-        where=recipe.data.path,
-    )
 
 
 def _audit(recipe: Recipe, gathered: Gathered, placed: Placed, folds: tuple[Fold, ...]) -> Audit:
@@ -131,7 +115,6 @@ def _audit(recipe: Recipe, gathered: Gathered, placed: Placed, folds: tuple[Fold
         group_column=recipe.data.group,
         language=recipe.data.language,
         hides_texts=recipe.privacy.redact,
-        production=read_production(recipe.data, gathered),
     )
     if audit.primary_metric != "auto":
         return audit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from sintonia.prepare.table import Table, shown
 from sintonia.records import Place, Split
 
 MAX_PLACES = 20
+EVEN_SHARE_FRACTION = 0.1
+LARGEST_FRACTION = 0.8
 SETS: tuple[Split, ...] = ("train", "validation", "test")
 """The sets in the order of their numbers in `Audit.sets`."""
 
@@ -27,6 +29,10 @@ class Dropped:
     kind: str
     reason: str
     file: str
+    ordinal: int = -1
+    """Which row of its file it is."""
+    is_of_main: bool = True
+    """Whether it stands in the data file itself, and not in a test or validation file of one's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +81,12 @@ class Audit:
         return np.flatnonzero(self.sets == SETS.index(split))
 
     def counts(self, split: Split | None = None) -> Counter[str]:
-        """Rows of each class, in one set or in all; empty where the task has no classes."""
-        codes = self.rows.codes if split is None else self.rows.codes[self.in_set(split)]
+        """Rows of each class, in one set or in all; empty where the task has no classes.
+
+        Ten parts learn from all rows and test all rows.
+        """
+        is_all = split is None or self.num_parts > 1
+        codes = self.rows.codes if is_all else self.rows.codes[self.in_set(split)]
         found, numbers = np.unique(codes, return_counts=True)
         classes = self.rows.classes
         return Counter({classes[c]: int(n) for c, n in zip(found, numbers, strict=True) if c != NO_CLASS})
@@ -101,6 +111,19 @@ class Audit:
     def places_of(self, dropped: Iterable[Dropped]) -> tuple[Place, ...]:
         """The first places of a finding about dropped rows."""
         return tuple(Place(file=one.file, line=one.line) for one in list(dropped)[:MAX_PLACES])
+
+
+def is_imbalanced(counts: Mapping[str, int]) -> bool:
+    """Whether a class has less than a tenth of an even share (science.md 3.5), or one has more than four fifths.
+
+    >>> is_imbalanced({"a": 100, "b": 26}), is_imbalanced({"a": 100, "b": 24})
+    (False, True)
+    >>> is_imbalanced({"a": 400, "b": 400, "c": 25})
+    True
+    """
+    total = sum(counts.values())
+    is_rare = min(counts.values()) < EVEN_SHARE_FRACTION * total / len(counts)
+    return is_rare or max(counts.values()) > LARGEST_FRACTION * total
 
 
 def percent(part: int, whole: int) -> str:

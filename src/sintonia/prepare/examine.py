@@ -13,7 +13,7 @@ from sintonia.prepare.checks.d111_truncation import check_truncation
 from sintonia.prepare.checks.d127_label_errors import Suspects, check_label_errors
 from sintonia.prepare.checks.d128_unknown_language import check_fertility, count_words
 from sintonia.prepare.mending.suspects import SUSPECTS_FILE, with_conflicts
-from sintonia.records import Example, Finding, Suspect
+from sintonia.records import Example, Finding, Prepared, Suspect
 from sintonia.runs import RunFolder
 from sintonia.tasks.classify import encode_targets
 
@@ -21,18 +21,21 @@ _MOST_TEXTS_COUNTED = 5_000
 
 
 def examine(
-    run: RunFolder, base: OpenBase, train: Sequence[Example], validation: Sequence[Example], labels: Sequence[str]
+    run: RunFolder, base: OpenBase, train: Sequence[Example], validation: Sequence[Example], prepared: Prepared
 ) -> tuple[tuple[Finding, ...], int]:
     """Findings about labels, truncation and language, and the tokens of the longest text as the model reads it.
 
-    The training rows whose label a person should look at are kept in `data/suspects.jsonl`.
+    The training rows whose label a person should look at are kept in `data/suspects.jsonl`. With ten parts each row is
+    also a test row: what a model thinks of it is not shown, only what contradicts another row.
     """
+    labels = prepared.labels
     texts = [one.input for one in (*train, *validation)]
     tokens = tokenize(base.tokenizer, texts, base.max_tokens)
     features = frozen_features(run, base, [one.input for one in train])
     targets, groups = encode_targets([one.target for one in train], labels), [one.group for one in train]
     wrong, suspects = check_label_errors(features, targets, groups, [one.place for one in train])
-    write_lines(run.file(SUSPECTS_FILE), with_conflicts(train, _in_words(suspects, train, labels)))
+    listed = _in_words(suspects, train, labels) if len(prepared.parts) == 1 else []
+    write_lines(run.file(SUSPECTS_FILE), with_conflicts(train, listed))
     findings = (
         *check_truncation(tokens.num_truncated, len(texts), base.max_tokens),
         *_check_language(base, tokens, texts),

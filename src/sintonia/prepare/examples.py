@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +14,17 @@ from sintonia.errors import DataError
 from sintonia.prepare.audit import Dropped
 from sintonia.prepare.columns import MAX_CLASS_SHARE, MAX_NUMERIC_CLASSES, as_text, is_number
 from sintonia.prepare.forms.form import Form, Parsed, Unusable
-from sintonia.prepare.mending.decisions import DROP, Decision
+from sintonia.prepare.mending.decisions import DROP, RELABEL, Decision
 from sintonia.prepare.normalise import normalised, short_hash
 from sintonia.prepare.rows import Labelled, Rows
 from sintonia.prepare.table import Problems, Row, Source, shown
 from sintonia.settings import DataSettings
 
 MIN_USABLE_ROWS = 50
+
+
+Repair = Callable[[str, Any], Any]
+"""What is done to a value of an example of some task before it is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,47 +35,55 @@ class Reading:
     columns: Mapping[str, str]
     asked: DataSettings
     decisions: Mapping[str, Decision]
+    """Of reviews of the data file; a file of one's own is used as it is."""
+    repair: Repair | None = None
+    """What is done to a value before it is looked at."""
     dropped: list[Dropped] = field(default_factory=list)
     counts: list[tuple[int, int]] = field(default_factory=list)
     """Rows that were read and rows that were kept, source by source."""
 
-    def labelled(self, source: Source) -> Iterator[Labelled]:
-        """Every row as a labelled row or as a dropped one: none is lost."""
+    def labelled(self, source: Source, name: str) -> Iterator[Labelled]:
+        """Every row as a labelled row or as a dropped one: none is lost. `name` is what the file is called."""
+        is_main = not self.counts
         count = kept = 0
-        for row in source.read():
+        for ordinal, row in enumerate(source.read()):
             count += 1
-            file = self.file_of(source.path, row)
+            known = {"file": f"{name}/{row.file}" if row.file else name, "ordinal": ordinal}
             try:
-                yield self._decided(self._label(row, file))
+                labelled = self._label(row, **known)
+                yield self._decided(labelled, row, **known) if is_main else labelled
                 kept += 1
             except Unusable as unusable:
-                self.dropped.append(Dropped(line=row.line, kind="unusable", reason=str(unusable), file=file))
+                self._drop(row, "unusable", str(unusable), is_of_main=is_main, **known)
             except _Reviewed:
-                reason = "dropped in a review"
-                self.dropped.append(Dropped(line=row.line, kind="reviewed", reason=reason, file=file))
+                self._drop(row, "reviewed", "dropped in a review", is_of_main=is_main, **known)
         self.counts.append((count, kept))
 
-    @staticmethod
-    def file_of(path: Path, row: Row) -> str:
-        """What a row's file is called: inside a folder with the folder."""
-        return f"{path.name}/{row.file}" if row.file else path.name
+    def _drop(self, row: Row, kind: str, reason: str, **known: Any) -> None:
+        self.dropped.append(Dropped(line=row.line, kind=kind, reason=reason, **known))
 
     def before_and_after(self, row: Row) -> tuple[Labelled | None, Labelled | None]:
         """A row as it stands and as a review left it; none for a row that cannot be used, or was dropped."""
         try:
-            before = self._label(row, row.file)
+            before = self._label(row, file="", ordinal=0)
         except Unusable:
             return None, None
         try:
-            return before, self._decided(before)
+            return before, self._decided(before, row, file="", ordinal=0)
         except _Reviewed:
             return before, None
 
-    def _label(self, row: Row, file: str) -> Labelled:
+    def _label(self, row: Row, *, file: str, ordinal: int, is_as_it_stands: bool = False) -> Labelled:
+        if self.repair and not is_as_it_stands:
+            used = set(self.columns.values())
+            task, values = self.form.task, dict(row.values)
+            values |= {name: self.repair(task, values[name]) for name in used & values.keys()}
+            row = Row(row.line, values, row.file)
         parsed = self.form.parse(row, self.columns)
         return Labelled(
             line=row.line,
             file=file,
+            ordinal=ordinal,
             input=parsed.input,
             target=parsed.target,
             text=parsed.text,
@@ -82,15 +94,19 @@ class Reading:
             time=_time_of(row, self.asked.time),
         )
 
-    def _decided(self, row: Labelled) -> Labelled:
-        decision = self.decisions.get(row.id) if self.decisions else None
+    def _decided(self, labelled: Labelled, row: Row, *, file: str, ordinal: int) -> Labelled:
+        """A decision knows the row as it stands in the file, before any repair."""
+        if not self.decisions:
+            return labelled
+        standing = self._label(row, file=file, ordinal=ordinal, is_as_it_stands=True) if self.repair else labelled
+        decision = self.decisions.get(standing.id)
         if decision is None:
-            return row
+            return labelled
         if decision.action == DROP:
             raise _Reviewed
-        if decision.target is None or not isinstance(row.target, str):
-            return row
-        return _with_target(row, decision.target)
+        if decision.action != RELABEL or decision.target is None or not isinstance(labelled.target, str):
+            return labelled
+        return replace(labelled, target=decision.target, answer=decision.target)
 
 
 class _Reviewed(Exception):
@@ -100,21 +116,6 @@ class _Reviewed(Exception):
 def key_of(parsed: Parsed) -> str:
     """What the input of a row is compared by."""
     return short_hash(normalised(parsed.text))
-
-
-def _with_target(row: Labelled, target: str) -> Labelled:
-    return Labelled(
-        line=row.line,
-        file=row.file,
-        input=row.input,
-        target=target,
-        text=row.text,
-        answer=target,
-        votes=row.votes,
-        text_key=row.text_key,
-        group_key=row.group_key,
-        time=row.time,
-    )
 
 
 def _group_key(row: Row, group: str | None) -> str | None:
@@ -157,28 +158,16 @@ def time_in(text: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def drop_repeats(rows: Rows, origins: np.ndarray) -> tuple[np.ndarray, list[Dropped]]:
-    """Positions of the first row of each input and target in its file, and the others: they would add nothing.
+def find_repeats(rows: Rows, origins: np.ndarray) -> np.ndarray:
+    """For each row the position of the first row with its input and target in its file, int64: its own, or another's.
 
     `origins` says which file a row came from; a row of the training file that is also in the test is no repeat
     but a leak, and stays for the checks to find.
     """
     with np.errstate(over="ignore"):
-        both = rows.text_keys * np.uint64(0x9E3779B97F4A7C15) + rows.target_keys + origins.astype(np.uint64)
+        both = rows.input_keys * np.uint64(0x9E3779B97F4A7C15) + rows.target_keys + origins.astype(np.uint64)
     _, first, inverse = np.unique(both, return_index=True, return_inverse=True)
-    is_first = np.zeros(len(rows), dtype=bool)
-    is_first[first] = True
-    repeated = np.flatnonzero(~is_first)
-    dropped = [
-        Dropped(
-            line=int(rows.lines[position]),
-            kind="duplicate",
-            reason=f"same input and target as line {int(rows.lines[first[inverse[position]]])}",
-            file=rows.file_of(int(position)),
-        )
-        for position in repeated
-    ]
-    return np.flatnonzero(is_first), dropped
+    return first[inverse].astype(np.int64)
 
 
 def check_usable(path: str, dropped: list[Dropped], num_rows: int) -> None:
@@ -187,12 +176,12 @@ def check_usable(path: str, dropped: list[Dropped], num_rows: int) -> None:
     Raises:
         DataError: more than half of the rows cannot be used.
     """
-    unusable = [one for one in dropped if one.kind == "unusable"]
-    if len(unusable) * 2 <= num_rows:
-        return
     problems = Problems()
-    for one in unusable:
-        problems.add(one.line, one.reason)
+    for one in dropped:
+        if one.kind == "unusable":
+            problems.add(one.line, one.reason)
+    if problems.count * 2 <= num_rows:
+        return
     raise problems.refuse(
         path,
         what=f"of {num_rows:,} cannot be used",

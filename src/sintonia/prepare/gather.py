@@ -5,8 +5,9 @@ It decides nothing about the sets.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+import shlex
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +17,17 @@ from sintonia.errors import UsageError, nearest
 from sintonia.prepare.audit import SETS, Dropped
 from sintonia.prepare.examples import (
     Reading,
+    Repair,
     check_classes,
     check_enough,
     check_usable,
-    drop_repeats,
+    find_repeats,
 )
 from sintonia.prepare.forms import find_form
-from sintonia.prepare.forms.form import Form, Match
+from sintonia.prepare.forms.form import Form
 from sintonia.prepare.mending.decisions import read_decisions
 from sintonia.prepare.readers import open_source
-from sintonia.prepare.rows import Rows
+from sintonia.prepare.rows import Labelled, Rows
 from sintonia.prepare.table import Source, Table, look_at, shown
 from sintonia.settings import DataSettings, Recipe
 
@@ -43,18 +45,25 @@ class Gathered:
     rows: Rows
     origins: np.ndarray
     """int8, the set that the file of a row is for: its position in SETS, or FREE."""
+    first: np.ndarray
+    """For each row the position of the first one that says the same in its file: its own, or an earlier one's."""
     dropped: list[Dropped]
+    """Rows that could not be read into examples."""
     rows_in: int
     notes: tuple[str, ...]
     reading: Reading
 
 
-def gather(recipe: Recipe, folder: str | None) -> Gathered:
+def gather(
+    recipe: Recipe, folder: str | None, *, taught: Collection[str] = (), repair: Repair | None = None
+) -> Gathered:
     """Reads everything the recipe names; `folder` is where texts may lie unnamed meanwhile.
+
+    With `taught`, only examples of these tasks are read; `repair` mends the values first.
 
     Raises:
         DataError: the data cannot be read or understood.
-        UsageError: a column or a file that does not exist was asked for.
+        UsageError: a column or a file that does not exist was asked for, or examples of another task are there.
         StorageError: the operating system refuses to read a file.
     """
     asked = recipe.data
@@ -62,30 +71,50 @@ def gather(recipe: Recipe, folder: str | None) -> Gathered:
     table = look_at(main)
     _check_columns(table, asked)
     form, match = find_form(table, asked, recipe.task)
-    own = list(_own_sets(asked))
-    reading = Reading(form=form, columns=match.columns, asked=asked, decisions=read_decisions(Path(asked.path)))
-    files = [(main, FREE), *own]
-    rows = Rows.keep(
-        itertools.chain.from_iterable(reading.labelled(source) for source, _ in files),
-        has_classes=form.task == "classify",
-        folder=folder,
-    )
-    origins = _origins(files, reading.counts)
+    if taught and form.task not in taught:
+        raise _untaught(recipe, form, taught)
+    files = [(main, FREE), *_own_sets(asked)]
+    decisions = read_decisions(Path(asked.path))
+    reading = Reading(form=form, columns=match.columns, asked=asked, decisions=decisions, repair=repair)
+    rows = Rows.keep(_all_rows(reading, files), has_classes=form.task == "classify", folder=folder)
+    origins = np.repeat(np.array([origin for _, origin in files], dtype=np.int8), [kept for _, kept in reading.counts])
+    first = find_repeats(rows, origins)
+    if rows.classes:
+        target = match.columns.get("target", "label")
+        check_classes(f"{main.path}:1", target, rows, is_task_asked=recipe.task != "auto")
+    num_different = len(np.unique(first))
     rows_in = sum(count for count, _ in reading.counts)
-    check_usable(str(main.path), reading.dropped, rows_in)
-    kept, repeated = drop_repeats(rows, origins)
-    rows, origins = rows.only(kept), origins[kept]
-    _check_rows(table, match, rows, reading.dropped + repeated, is_task_asked=recipe.task != "auto")
+    check_enough(f"{main.path}:{table.rows[-1].line}", num_different, rows_in - num_different)
     return Gathered(
         table=table,
         form=form,
         columns=match.columns,
         rows=rows,
         origins=origins,
-        dropped=reading.dropped + repeated,
+        first=first,
+        dropped=reading.dropped,
         rows_in=rows_in,
         notes=(*_notes(files, reading.counts), *table.notes, *match.why),
         reading=reading,
+    )
+
+
+def _all_rows(reading: Reading, files: list[tuple[Source, int]]) -> Iterator[Labelled]:
+    """The rows of one file after the other; a file of which most cannot be used is refused."""
+    names = Counter(source.path.name for source, _ in files)
+    for source, _ in files:
+        before = len(reading.dropped)
+        yield from reading.labelled(source, source.path.name if names[source.path.name] == 1 else str(source.path))
+        check_usable(str(source.path), reading.dropped[before:], reading.counts[-1][0])
+
+
+def _untaught(recipe: Recipe, form: Form, taught: Iterable[str]) -> UsageError:
+    """Data of a task that can be checked but not yet learned."""
+    return UsageError(
+        f"these are examples of the task `{form.task}` ({form.name}), which cannot be tuned yet",
+        expected=f"examples of the task {' and '.join(f'`{name}`' for name in taught)}",
+        hint=f"`sintonia check {shlex.quote(recipe.data.path)}` audits them all the same",
+        where=recipe.data.path,
     )
 
 
@@ -116,19 +145,6 @@ def _check_columns(table: Table, asked: DataSettings) -> None:
                 hint=f"did you mean {nearest(name, map(shown, table.columns))}?",
                 where=f"data.{setting}",
             )
-
-
-def _origins(files: list[tuple[Source, int]], counts: list[tuple[int, int]]) -> np.ndarray:
-    """Rows come file after file."""
-    kept = [number for _, number in counts]
-    return np.repeat(np.array([origin for _, origin in files], dtype=np.int8), kept)
-
-
-def _check_rows(table: Table, match: Match, rows: Rows, dropped: list[Dropped], *, is_task_asked: bool) -> None:
-    where = f"{table.path}:1"
-    if rows.classes:
-        check_classes(where, match.columns.get("target", "label"), rows, is_task_asked=is_task_asked)
-    check_enough(f"{table.path}:{table.rows[-1].line}", len(rows), len(dropped))
 
 
 def _notes(files: list[tuple[Source, int]], counts: list[tuple[int, int]]) -> list[str]:

@@ -13,10 +13,12 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sintonia.files import storage_errors
 from sintonia.prepare.normalise import short_hash
 
 NO_CLASS = -1
@@ -31,6 +33,8 @@ class Labelled:
 
     line: int
     file: str = ""
+    ordinal: int = 0
+    """Which row of its file it is, counted from 0."""
     input: Any
     target: Any
     text: str
@@ -43,7 +47,14 @@ class Labelled:
     @property
     def id(self) -> str:
         """The same row has the same id in any file, at any line."""
-        return short_hash(self.text_key, self.whole_target)
+        return short_hash(self.input_key, self.whole_target)
+
+    @property
+    def input_key(self) -> str:
+        """Stands for all of the input: of a conversation also its tools, of words to be tagged also their case."""
+        if self.input == self.text:
+            return self.text_key
+        return short_hash(json.dumps(self.input, sort_keys=True, ensure_ascii=False))
 
     @property
     def whole_target(self) -> str:
@@ -73,11 +84,14 @@ class Rows:
                 row.line,
                 spool.add(row),
                 int(row.text_key, 16),
+                int(row.input_key, 16),
                 int(short_hash(row.whole_target), 16),
+                int(short_hash(row.answer), 16),
                 int(row.group_key, 16) if row.group_key else 0,
                 classes.setdefault(row.answer, len(classes)) if has_classes else NO_CLASS,
                 files.setdefault(row.file, len(files)),
                 row.time,
+                row.ordinal,
             )
             for column, value in zip(columns.values(), values, strict=True):
                 column.append(value)
@@ -108,8 +122,23 @@ class Rows:
         return self._columns["text_keys"]
 
     @property
+    def input_keys(self) -> np.ndarray:
+        """Hash of each whole input, uint64; of a plain text the same as its text key."""
+        return self._columns["input_keys"]
+
+    @property
+    def answer_keys(self) -> np.ndarray:
+        """Hash of each answer, uint64."""
+        return self._columns["answer_keys"]
+
+    @property
+    def ordinals(self) -> np.ndarray:
+        """Which row of its file each one is, int64, counted from 0."""
+        return self._columns["ordinals"]
+
+    @property
     def target_keys(self) -> np.ndarray:
-        """Hash of each target, uint64."""
+        """Hash of each whole target, uint64."""
         return self._columns["target_keys"]
 
     @property
@@ -173,6 +202,7 @@ class Rows:
             votes=tuple(votes),
             text_key=f"{int(self.text_keys[position]):016x}",
             group_key=f"{group_key:016x}" if group_key else None,
+            ordinal=int(self.ordinals[position]),
             time=float(self.times[position]),
         )
 
@@ -181,11 +211,14 @@ _COLUMNS = {
     "lines": "q",
     "offsets": "q",
     "text_keys": "Q",
+    "input_keys": "Q",
     "target_keys": "Q",
+    "answer_keys": "Q",
     "group_keys": "Q",
     "codes": "i",
     "files": "i",
     "times": "d",
+    "ordinals": "q",
 }
 """Name and type of what is held of each row."""
 _TEXT = 0
@@ -208,7 +241,9 @@ class _Spool:
     """The unnamed file: one JSON list a line, found again by where it begins."""
 
     def __init__(self, folder: str | None) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as the rows do
+        self._folder = Path(folder or tempfile.gettempdir())
+        with storage_errors(self._folder):
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as the rows do
         self._end = 0
 
     def add(self, row: Labelled) -> int:
@@ -217,12 +252,14 @@ class _Spool:
         entry = None if row.input == row.text else row.input
         target = None if row.target == row.answer else row.target
         body = [row.text, row.answer, entry, target, row.votes]
-        self._end += self._file.write(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        with storage_errors(self._folder):
+            line = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+            self._end += self._file.write(line)
         return begins
 
     def read(self, offset: int) -> bytes:
         """The line that begins there."""
-        self._file.flush()
+        self._flush()
         pieces = []
         while True:
             piece = os.pread(self._file.fileno(), 4096 << min(len(pieces), 8), offset)
@@ -238,11 +275,13 @@ class _Spool:
         if not is_dense:
             yield from (self.read(int(offset)) for offset in offsets)
             return
-        self._file.flush()
+        self._flush()
         wanted = iter(offsets.tolist())
-        offset = next(wanted)
-        with open(os.dup(self._file.fileno()), "rb", buffering=0) as raw:  # noqa: PTH123 - a descriptor
-            yield from _lines_at(raw.fileno(), offset, wanted)
+        yield from _lines_at(self._file.fileno(), next(wanted), wanted)
+
+    def _flush(self) -> None:
+        with storage_errors(self._folder):
+            self._file.flush()
 
 
 def _lines_at(descriptor: int, offset: int, wanted: Iterator[int]) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """Personal data: found, hidden, replaced consistently. It loads no model and sends nothing anywhere."""
 
-from sintonia.privacy.detect import KIND_NAMES, Match, find_personal_data, hide
+from sintonia.privacy.detect import KIND_NAMES, Match, find_personal_data
 from sintonia.privacy.files import Redaction, Seal, redact_file, refuse_existing, restore_file
 from sintonia.privacy.redact import Redactor
 
@@ -11,7 +11,6 @@ __all__ = [
     "Redactor",
     "Seal",
     "find_personal_data",
-    "hide",
     "redact_file",
     "refuse_existing",
     "restore_file",

@@ -55,16 +55,3 @@ def _without_overlaps(claims: list[tuple[int, Match]]) -> tuple[Match, ...]:
             covered[match.start : match.end] = bytes([1]) * (match.end - match.start)
             kept.append(match)
     return tuple(sorted(kept, key=lambda match: match.start))
-
-
-def hide(text: str) -> str:
-    """The text with `[KIND]` in the place of each thing found, for logs and reports.
-
-    >>> hide("Scrivi a anna@example.org")
-    'Scrivi a [EMAIL]'
-    """
-    pieces, end = [], 0
-    for match in find_personal_data(text):
-        pieces += [text[end : match.start], f"[{match.kind.upper()}]"]
-        end = match.end
-    return "".join([*pieces, text[end:]])

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sintonia.cli.reviewing import review_suspects
+from sintonia.errors import UsageError
 from sintonia.prepare import read_decisions
 from tests.unit.prepare.bench import many_rows
 
@@ -84,12 +86,19 @@ def test_the_mended_copy_says_what_was_done(call) -> None:
     assert call("check", "rows.jsonl", "--fix", "clean.jsonl").exit_code == 2
 
 
-def test_a_review_without_a_terminal_is_refused(call) -> None:
-    rows = many_rows(200)
-    rows += [{**rows[0], "label": "bad"}]
-    outcome = call("check", str(_write(rows)), "--base", "none", "--review")
+@pytest.mark.parametrize(
+    "words", [("--base", "none", "--review"), ("--fix", "a.jsonl", "--json"), ("--fix", "a.jsonl", "--review")]
+)
+def test_options_that_contradict_each_other_are_refused(call, words: tuple[str, ...]) -> None:
+    outcome = call("check", str(_write(many_rows(200))), *words)
     assert outcome.exit_code == 2
-    assert "needs a terminal" in outcome.err
+    assert sorted(path.name for path in Path().iterdir()) == ["rows.jsonl"]
+
+
+def test_a_review_without_a_terminal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="needs a terminal"):
+        review_suspects(_write(many_rows(5)), ())
 
 
 def _review(folder: Path, keys: str) -> str:
@@ -111,7 +120,7 @@ def _review(folder: Path, keys: str) -> str:
     for key in keys:
         shown += _until(master, "q quit")
         os.write(master, key.encode())
-    shown += _until(master, "decided:" if keys.strip("sqx") else "nothing was decided")
+    shown += _until(master, "nothing was decided" if keys == "duq" else "decided:")
     process.wait(timeout=20)
     os.close(master)
     return shown
@@ -135,6 +144,9 @@ def test_one_key_a_row_and_it_can_be_taken_up_again(tmp_path: Path) -> None:
         "1": "keep",
         "2": "relabel",
     }
+    shown = _review(tmp_path, "duq")
+    assert "nothing was decided" in shown
+    assert len(read_decisions(tmp_path / "rows.jsonl")) == 2
     again = _review(tmp_path, "dxuks")
     assert "2 decided before" in again
     assert {one.row[-1]: (one.action, one.target) for one in read_decisions(tmp_path / "rows.jsonl").values()} == {

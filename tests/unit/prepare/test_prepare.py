@@ -10,6 +10,7 @@ import pytest
 from sintonia.errors import DataError, UsageError
 from sintonia.prepare import prepare
 from sintonia.prepare.normalise import normalised
+from sintonia.records import Finding, Prepared
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
 from tests.unit.prepare.bench import Bench, many_rows
@@ -245,3 +246,120 @@ def test_preferences_that_share_the_chosen_answer_are_no_repeats(bench: Bench) -
     recipe = Recipe(data=DataSettings(path=str(bench.write(rows))))
     prepared = prepare(recipe, RunFolder.create(bench.folder / "checked", recipe), is_check=True)
     assert (prepared.task, prepared.rows_used, prepared.rows_set_aside) == ("prefer", 70, 3)
+
+
+def _codes(prepared: Prepared) -> dict[str, Finding]:
+    return {one.code: one for one in prepared.findings}
+
+
+def test_conversations_that_differ_in_their_tools_are_no_repeats(bench: Bench) -> None:
+    rows = [
+        {
+            "messages": [{"role": "user", "content": row["text"]}, {"role": "assistant", "content": "done"}],
+            "tools": [{"type": "function", "function": {"name": f"tool_{number % 2}"}}],
+        }
+        for number, row in enumerate([*many_rows(60), *many_rows(60)[1:], many_rows(60)[0]])
+    ]
+    recipe = Recipe(data=DataSettings(path=str(bench.write(rows))))
+    prepared = prepare(recipe, RunFolder.create(bench.folder / "checked", recipe), is_check=True)
+    assert (prepared.task, prepared.rows_used) == ("chat", 120)
+
+
+def test_a_near_copy_is_seen_beside_an_exact_one(bench: Bench) -> None:
+    rows = many_rows(800)
+    test = str(bench.write(rows[:200], "test.jsonl"))
+    leaked = [rows[0], {**rows[0], "text": f"hello, {rows[0]['text']} thanks"}]
+    prepared = bench.prepare_data(_data(bench, [*rows[200:], *leaked], test=test))
+    assert "1 of 200 test rows (0.5 %) have a text that is trained on too" in _codes(prepared)["D113"].message
+    assert _codes(prepared)["D114"].count == 1
+
+
+def test_test_rows_of_an_untaught_class_are_kept_and_named(bench: Bench) -> None:
+    rows = many_rows(800)
+    own = [*rows[:200], *({**row, "label": "new"} for row in rows[200:230])]
+    prepared = bench.prepare_data(_data(bench, rows[230:], test=str(bench.write(own, "test.jsonl"))))
+    assert len(bench.sets()["test"]) == 230
+    assert "30 rows of the test are of classes without a training row: `new`" in _codes(prepared)["D132"].message
+    assert "new" not in prepared.labels
+
+
+def test_validation_rows_of_an_untaught_class_are_set_aside(bench: Bench) -> None:
+    rows = many_rows(800)
+    own = [*rows[:200], *({**row, "label": "new"} for row in rows[200:210])]
+    prepared = bench.prepare_data(_data(bench, rows[210:], validation=str(bench.write(own, "own.jsonl"))))
+    assert (len(bench.sets()["validation"]), prepared.rows_set_aside) == (200, 10)
+    assert "10 rows of the validation set" in _codes(prepared)["D132"].message
+
+
+def test_a_repeat_ties_the_groups_of_both_rows_together(bench: Bench) -> None:
+    rows = [{**row, "who": f"p{number // 2}"} for number, row in enumerate(many_rows(600))]
+    rows += [{**rows[4 * number], "who": f"p{4 * number + 1}"} for number in range(60)]
+    bench.prepare(bench.write(rows), group="who")
+    where = bench.where()
+    for number in range(60):
+        first, other = rows[4 * number], rows[2 * (4 * number + 1)]
+        assert where[first["text"]] == where[other["text"]]
+
+
+def test_groups_that_both_files_hold_are_a_finding(bench: Bench) -> None:
+    rows = [{**row, "who": f"p{number % 30}"} for number, row in enumerate(many_rows(800))]
+    test = str(bench.write(rows[:200], "test.jsonl"))
+    prepared = bench.prepare_data(_data(bench, rows[200:], test=test, group="who"))
+    assert "200 of 200 test rows (100.0 %) are of a group that is trained on" in _codes(prepared)["D114"].message
+
+
+@pytest.mark.parametrize("shares", [(0.8, 0.1, 0.1), (0.25, 0.25, 0.5), (0.1, 0.8, 0.1)])
+def test_equal_times_stay_together(bench: Bench, shares: tuple[float, ...]) -> None:
+    years = [2020 + k for k, share in enumerate(shares) for _ in range(round(600 * share))]
+    rows = [{**row, "year": year} for row, year in zip(many_rows(600), years, strict=True)]
+    bench.prepare_data(_data(bench, rows, time="year"))
+    year = {row["text"]: row["year"] for row in rows}
+    assert [{year[one.input] for one in examples} for examples in bench.sets().values()] == [{2020}, {2021}, {2022}]
+
+
+def test_too_few_times_are_refused_by_the_name_of_their_column(bench: Bench) -> None:
+    rows = [{**row, "year": 2020 + number % 2} for number, row in enumerate(many_rows(600))]
+    with pytest.raises(DataError, match="`year` holds 2 different times"):
+        bench.prepare_data(_data(bench, rows, time="year"))
+
+
+def test_by_time_with_a_test_of_ones_own(bench: Bench) -> None:
+    rows = [{**row, "day": number} for number, row in enumerate(many_rows(800))]
+    test = str(bench.write(rows[700:], "test.jsonl"))
+    for _ in range(2):  # and again from the record
+        bench.prepare_data(_data(bench, rows[:700], time="day", test=test))
+        sizes = {name: len(examples) for name, examples in bench.sets().items()}
+        assert sizes["test"] == 100
+        assert 60 < sizes["validation"] < 160
+
+
+def test_a_test_file_of_which_most_cannot_be_used_is_refused_by_its_name(bench: Bench) -> None:
+    rows = many_rows(700)
+    own = str(bench.write([{**row, "label": ""} for row in rows[:100]], "test.jsonl"))
+    with pytest.raises(DataError) as caught:
+        bench.prepare_data(_data(bench, rows[100:], test=own))
+    assert caught.value.where == f"{own}:1"
+
+
+def test_below_300_rows_a_group_column_says_what_belongs_together(bench: Bench) -> None:
+    rows = [
+        {"text": f"please turn on the light in room {number}", "label": "ab"[number % 2], "who": f"p{number % 40}"}
+        for number in range(200)
+    ]
+    assert len(bench.prepare(bench.write(rows), group="who").parts) == 10
+
+
+def test_ten_parts_are_judged_together(bench: Bench) -> None:
+    rows = many_rows(200, ["a", "b"])
+    rows += [{**row, "label": "seldom"} for row in many_rows(204)[200:]]
+    prepared = bench.prepare(bench.write(rows))
+    assert len(prepared.parts) == 10
+    assert not {"D108", "D130"} & _codes(prepared).keys()
+    assert any("10 parts (5 folds, twice)" in note for note in prepared.notes)
+
+
+def test_a_wrong_production_file_leaves_no_record(bench: Bench) -> None:
+    data = _data(bench, many_rows(400), production="nowhere.csv")
+    with pytest.raises(UsageError, match="no file"):
+        bench.prepare_data(data)
+    assert not Path(f"{data.path}.sintonia").exists()

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from sintonia.privacy import Match, detect, find_personal_data, hide
+from sintonia.privacy import Match, detect, find_personal_data
 
 FOUND = (
     ("Scrivi a anna.rossi@example.org.", "email", "anna.rossi@example.org"),
@@ -62,11 +62,6 @@ def test_matches_are_in_order_and_never_overlap() -> None:
 def test_a_capital_that_grows_in_lower_case_moves_no_place() -> None:
     text = "İ" * 50 + " P.IVA 07643520567"
     assert [text[one.start : one.end] for one in find_personal_data(text)] == ["07643520567"]
-
-
-def test_hide_masks_each_and_keeps_the_rest() -> None:
-    assert hide("a@b.it, 333 1234567\n") == "[EMAIL], [PHONE]\n"
-    assert hide("niente da nascondere") == "niente da nascondere"
 
 
 def test_the_examples_of_the_documentation_are_true() -> None:

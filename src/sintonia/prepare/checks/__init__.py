@@ -38,6 +38,7 @@ _TABLE_CHECKS = (
     "d126_personal_data",
     "d130_one_class",
     "d131_telling_column",
+    "d132_unseen_class",
 )
 _ROW_CHECKS = (
     "d119_too_short",

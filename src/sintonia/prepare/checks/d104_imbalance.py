@@ -9,25 +9,10 @@ What to do: collect examples of the rare classes, or merge them.
 
 from __future__ import annotations
 
-from sintonia.prepare.audit import Audit, named, percent, rows_in_words
+from sintonia.prepare.audit import EVEN_SHARE_FRACTION, Audit, is_imbalanced, named, percent, rows_in_words
 from sintonia.records import Finding
 
 CODE = "D104"
-EVEN_SHARE_FRACTION = 0.1
-LARGEST_FRACTION = 0.8
-
-
-def is_imbalanced(counts: dict[str, int]) -> bool:
-    """Whether a class has less than a tenth of an even share, or one has more than four fifths.
-
-    >>> is_imbalanced({"a": 100, "b": 26}), is_imbalanced({"a": 100, "b": 24})
-    (False, True)
-    >>> is_imbalanced({"a": 400, "b": 400, "c": 25})
-    True
-    """
-    total = sum(counts.values())
-    is_rare = min(counts.values()) < EVEN_SHARE_FRACTION * total / len(counts)
-    return is_rare or max(counts.values()) > LARGEST_FRACTION * total
 
 
 def check(audit: Audit) -> Finding | None:

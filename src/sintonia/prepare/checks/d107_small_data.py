@@ -9,15 +9,15 @@ What to do: label more rows; the report says how many a decision needs.
 from __future__ import annotations
 
 from sintonia.prepare.audit import Audit
+from sintonia.prepare.sets.folds import FEWER_ROWS
 from sintonia.records import Finding
 
 CODE = "D107"
-MIN_ROWS = 300
 
 
 def check(audit: Audit) -> Finding | None:
     """One finding when the data are few."""
-    if len(audit.rows) >= MIN_ROWS:
+    if len(audit.rows) >= FEWER_ROWS:
         return None
     tested = f"{len(audit.in_set('test'))} of them in the test"
     if audit.num_parts > 1:
@@ -27,5 +27,5 @@ def check(audit: Audit) -> Finding | None:
         severity="warning",
         count=len(audit.rows),
         message=f"{len(audit.rows)} usable rows, {tested}: only large differences can be shown",
-        hint=f"label more rows: from {MIN_ROWS} the verdict is worth more",
+        hint=f"label more rows: from {FEWER_ROWS} the verdict is worth more",
     )

@@ -22,18 +22,20 @@ MANY_FRACTION = 0.5
 
 def check(audit: Audit) -> Finding | None:
     """One finding for all near-duplicates."""
-    alike = np.union1d(audit.near.first, audit.near.second)
+    is_together = audit.groups[audit.near.first] == audit.groups[audit.near.second]
+    is_meant = is_together | (audit.group_column is not None)
+    alike = np.union1d(audit.near.first[is_meant], audit.near.second[is_meant])
     if not len(alike):
         return None
     share = percent(len(alike), len(audit.rows))
-    num_groups = len(np.unique(audit.groups))
+    fate = f"; the {len(audit.rows):,} rows make {len(np.unique(audit.groups)):,} groups that stay together"
     return Finding(
         code=CODE,
         severity="warning" if len(alike) > MANY_FRACTION * len(audit.rows) else "note",
         count=len(alike),
         message=(
-            f"{rows_in_words(len(alike))} ({share}) are nearly the same as another row; "
-            f"the {len(audit.rows):,} rows make {num_groups:,} groups that stay together"
+            f"{rows_in_words(len(alike))} ({share}) are nearly the same as another row"
+            f"{fate if audit.group_column is None else ''}"
         ),
         hint="nothing to do; when they are many, ask how the rows were made, or name a group column (`data.group`)",
         places=audit.places(alike[:100]),

@@ -13,32 +13,27 @@ from sintonia.prepare.audit import Audit, percent, rows_in_words
 from sintonia.records import Finding
 
 CODE = "D113"
-STOP_FRACTION = 0.01
-
-
-def is_stopping(num_leaked: int, num_tested: int) -> bool:
-    """Whether so many leaked examples make a test worthless.
-
-    >>> is_stopping(3, 300), is_stopping(4, 300)
-    (False, True)
-    """
-    return num_leaked > STOP_FRACTION * num_tested
 
 
 def check(audit: Audit) -> Finding | None:
     """One finding for the texts that two sets share."""
-    leaked, removed = len(audit.leaks.tested), audit.dropped_as("leak")
-    if not leaked and not removed:
+    leaks, removed = audit.leaks, audit.dropped_as("leak")
+    if not leaks.num_found and not removed:
         return None
     tested = len(audit.in_set("test"))
-    share = percent(leaked, tested)
-    is_stop = is_stopping(leaked, tested)
-    fate = "trained on all the same" if is_stop else f"{rows_in_words(len(removed))} of training set aside"
+    told = []
+    if leaks.num_found:
+        share = percent(leaks.num_found, tested)
+        told.append(f"{leaks.num_found:,} of {tested:,} test rows ({share}) have a text that is trained on too")
+    if leaks.is_stopping:
+        told.append("trained on all the same")
+    else:
+        told.append(f"{rows_in_words(len(removed))} that stand in two sets are set aside, the test is left whole")
     return Finding(
         code=CODE,
-        severity="stop" if is_stop else "warning",
-        count=leaked or len(removed),
-        message=f"{leaked:,} of {tested:,} test rows ({share}) have a text that is trained on too: {fate}",
+        severity="stop" if leaks.is_stopping else "warning",
+        count=leaks.num_found or len(removed),
+        message=": ".join(told),
         hint="take them out of the training file: `sintonia check DATA --test TEST --fix clean.jsonl` does it",
-        places=audit.places(audit.leaks.tested) or audit.places_of(removed),
+        places=audit.places(leaks.tested) or audit.places_of(removed),
     )

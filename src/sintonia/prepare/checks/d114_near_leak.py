@@ -1,13 +1,15 @@
 """D114: rows of the test that are nearly the same as rows of the training set.
 
-What: test rows with a near-copy (see D112) in training. It happens with a test set of your own, and with rows added
-to an old split.
+What: test rows with a near-copy (see D112) in training, or with a value in the group column that is trained on too.
+It happens with a test set of your own, and with rows added to an old split.
 Why it matters: they are easier than what the model will meet, so the score is somewhat too good. Some are natural:
 people ask the same things in nearly the same words.
 What to do: look at some; when they are copies with small changes, take them out of the training file.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from sintonia.prepare.audit import Audit, percent
 from sintonia.records import Finding
@@ -17,15 +19,23 @@ MANY_FRACTION = 0.1
 
 
 def check(audit: Audit) -> Finding | None:
-    """One finding for the near-copies of test rows."""
-    near, tested = audit.leaks.near, len(audit.in_set("test"))
-    if not len(near):
+    """One finding for the near-copies of test rows, and for groups that the test shares with training."""
+    leaks, tested = audit.leaks, len(audit.in_set("test"))
+    told = []
+    if len(leaks.near):
+        share = percent(len(leaks.near), tested)
+        told.append(f"{len(leaks.near):,} of {tested:,} test rows ({share}) have a near-copy in training")
+    if len(leaks.grouped):
+        share = percent(len(leaks.grouped), tested)
+        told.append(f"{len(leaks.grouped):,} of {tested:,} test rows ({share}) are of a group that is trained on")
+    if not told:
         return None
+    suspects = np.union1d(leaks.near, leaks.grouped)
     return Finding(
         code=CODE,
-        severity="warning" if len(near) > MANY_FRACTION * tested else "note",
-        count=len(near),
-        message=f"{len(near):,} of {tested:,} test rows ({percent(len(near), tested)}) have a near-copy in training",
+        severity="warning" if len(suspects) > MANY_FRACTION * tested else "note",
+        count=len(suspects),
+        message="; ".join(told),
         hint="look at some: when they are copies with small changes, take those out of the training file",
-        places=audit.places(near),
+        places=audit.places(suspects),
     )

@@ -62,13 +62,13 @@ def finding(audit: Audit, seen: Seen) -> Finding | None:
 
 def _same_answer(audit: Audit) -> np.ndarray:
     """Positions of the commonest answer, where it is too common and the answers are no classes."""
-    keys, counts = np.unique(audit.rows.target_keys, return_counts=True)
+    keys, counts = np.unique(audit.rows.answer_keys, return_counts=True)
     if len(audit.rows) < _LEAST_ROWS or counts.max() <= _SAME * len(audit.rows):
         return np.array([], dtype=np.int64)
     num_others = len(audit.rows) - int(counts.max())
     if len(keys) - 1 < _DIFFERENT * max(num_others, 1):
         return np.array([], dtype=np.int64)
-    return np.flatnonzero(audit.rows.target_keys == keys[counts.argmax()])
+    return np.flatnonzero(audit.rows.answer_keys == keys[counts.argmax()])
 
 
 def _says_anything(answer: str) -> bool:

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from sintonia.errors import StorageError
 from sintonia.files import append_line, from_json, read_lines, utc_now
 from sintonia.sealed import folders_of_data, writing_beside
 
 DECISIONS_FILE = "decisions.jsonl"
-ACTIONS = KEEP, RELABEL, DROP = "keep", "relabel", "drop"
+ACTIONS = KEEP, RELABEL, DROP, UNDO = "keep", "relabel", "drop", "undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision: keep a row as it is, give it another target, or drop it."""
+    """One decision: keep a row as it is, give it another target, drop it, or take back what was decided before."""
 
     row: str
     action: str
@@ -30,8 +32,22 @@ class Decision:
 def read_decisions(data: Path) -> Mapping[str, Decision]:
     """The newest decision about each row, by the row's id."""
     lines = [line for folder in reversed(folders_of_data(data)) for line in read_lines(folder / DECISIONS_FILE)]
-    decisions = [from_json(Decision, line) for line in lines]
-    return {one.row: one for one in sorted(decisions, key=lambda one: one.time)}
+    newest = {one.row: one for one in sorted(map(_decision, lines), key=lambda one: one.time)}
+    return {row: one for row, one in newest.items() if one.action != UNDO}
+
+
+def _decision(line: dict[str, Any]) -> Decision:
+    try:
+        decision = from_json(Decision, line)
+    except StorageError:
+        decision = None
+    if decision is None or decision.action not in ACTIONS:
+        raise StorageError(
+            f"`{DECISIONS_FILE}` beside the data has a line that is no decision",
+            expected=f"a row and one of {', '.join(ACTIONS)}",
+            hint="restore it from a copy, or remove the line",
+        )
+    return decision
 
 
 def write_decision(data: Path, row: str, action: str, target: str | None = None) -> None:

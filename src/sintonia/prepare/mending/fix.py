@@ -5,18 +5,21 @@ It never changes the file itself, never a target by its own opinion, and drops n
 
 from __future__ import annotations
 
+import itertools
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import numpy as np
 
 from sintonia.errors import UsageError
 from sintonia.files import SCHEMA, write_atomic
-from sintonia.prepare.audit import Dropped
 from sintonia.prepare.examples import Reading
-from sintonia.prepare.gather import gather
+from sintonia.prepare.gather import FREE, gather
 from sintonia.prepare.mending.decisions import DROP
 from sintonia.prepare.mending.repair import repair_encoding, repair_text
 from sintonia.prepare.readers import open_source
@@ -68,61 +71,59 @@ def fix(recipe: Recipe, out: Path) -> Fixed:
         StorageError: the copy cannot be written.
     """
     _check_target(Path(recipe.data.path), out)
-    gathered = gather(recipe, folder=None)
-    left_out = [one for one in gathered.dropped if one.kind == "duplicate"]
+    gathered = gather(recipe, folder=None, repair=_repaired)
+    repeats = np.flatnonzero((gathered.first != np.arange(len(gathered.rows))) & (gathered.origins == FREE))
+    left_out = {int(gathered.rows.ordinals[position]): "duplicate" for position in repeats}
     if recipe.data.test or recipe.data.validation:
         placed = place(recipe.data, gathered, is_recorded=False)
-        left_out += [one for one in placed.dropped if one.kind == "leak"]
-        left_out += [
-            Dropped(line=int(placed.rows.lines[k]), kind="leak", reason="", file=placed.rows.file_of(int(k)))
-            for k in placed.leaks.trained
-        ]
+        left_out |= {one.ordinal: "leak" for one in placed.dropped if one.kind == "leak" and one.is_of_main}
+        left_out |= {int(placed.rows.ordinals[position]): "leak" for position in placed.leaks.trained}
     return _write(gathered.reading, left_out, out)
 
 
-def _write(reading: Reading, dropped: list[Dropped], out: Path) -> Fixed:
-    data = Path(reading.asked.path)
-    left_out = {(one.file, one.line): one.kind for one in dropped}
-    changes: list[dict[str, Any]] = []
+def _write(reading: Reading, left_out: Mapping[int, str], out: Path) -> Fixed:
+    """Both files row by row; the changes wait in an unnamed file until the copy is whole."""
     counts: Counter[str] = Counter()
-    rows_in = 0
-
-    def mended() -> Iterator[bytes]:
-        nonlocal rows_in
-        for row in open_source(data).read():
-            rows_in += 1
-            values, done = _mend(row, reading, left_out.get((reading.file_of(data, row), row.line)))
-            changes.extend({"line": row.line, **({"file": row.file} if row.file else {}), **one} for one in done)
-            counts.update({one["change"] for one in done})
-            if values is not None:
-                yield (json.dumps(values, ensure_ascii=False, default=str) + "\n").encode("utf-8", "surrogatepass")
-
-    write_atomic(out, mended())
-    heads = [{"schema": SCHEMA}, *changes]
-    write_atomic(changes_file(out), ((json.dumps(one, ensure_ascii=False) + "\n").encode() for one in heads))
+    with tempfile.TemporaryFile() as waiting:
+        write_atomic(out, _mended(reading, left_out, counts, waiting))
+        waiting.seek(0)
+        head = json.dumps({"schema": SCHEMA}).encode() + b"\n"
+        write_atomic(changes_file(out), itertools.chain([head], waiting))
+    rows_in = counts.pop("rows")
     lost = counts["duplicate"] + counts["leak"] + counts["drop"]
-    return Fixed(
-        path=out, changes_path=changes_file(out), rows_in=rows_in, rows_out=rows_in - lost, changes=dict(counts)
-    )
+    changed = {name: count for name, count in counts.items() if count}
+    return Fixed(path=out, changes_path=changes_file(out), rows_in=rows_in, rows_out=rows_in - lost, changes=changed)
+
+
+def _mended(reading: Reading, left_out: Mapping[int, str], counts: Counter[str], changes: IO[bytes]) -> Iterator[bytes]:
+    for ordinal, row in enumerate(open_source(Path(reading.asked.path)).read()):
+        values, done = _mend(row, reading, left_out.get(ordinal))
+        counts["rows"] += 1
+        counts.update({one["change"] for one in done})
+        for one in done:
+            where = {"line": row.line} | ({"file": row.file} if row.file else {})
+            changes.write((json.dumps(where | one, ensure_ascii=False) + "\n").encode())
+        if values is not None:
+            yield (json.dumps(values, ensure_ascii=False, default=str) + "\n").encode("utf-8", "surrogatepass")
 
 
 def _mend(row: Row, reading: Reading, left_out: str | None) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """The values of a row as they should be, none when it is left out; and what was done."""
-    if left_out:
-        return None, [{"change": left_out}]
     decided = _decided(row, reading)
     if decided == DROP:
         return None, [{"change": "drop"}]
+    if left_out:
+        return None, [{"change": left_out}]
     values = dict(row.values)
     done: list[dict[str, Any]] = []
-    if isinstance(decided, Labelled):
-        column = reading.columns["target"]
-        done.append({"change": "relabel", "column": column, "before": values[column], "after": decided.target})
-        values[column] = decided.target
     for column in dict.fromkeys(reading.columns.values()):
         if column in values:
             values[column], repairs = repair_value(values[column], _REPAIRS.get(reading.form.task, _encoding_only))
             done += [{"change": repair, "column": column} for repair in sorted(repairs)]
+    if isinstance(decided, Labelled):
+        column = reading.columns["target"]
+        done.append({"change": "relabel", "column": column, "before": row.values[column], "after": decided.target})
+        values[column] = decided.target
     return values, done
 
 
@@ -150,6 +151,10 @@ def repair_value(value: Any, repair: Callable[[str], tuple[str, tuple[str, ...]]
         pairs_of = {name: repair_value(one, repair) for name, one in value.items()}
         return {name: one for name, (one, _) in pairs_of.items()}, set().union(*(d for _, d in pairs_of.values()))
     return value, set()
+
+
+def _repaired(task: str, value: Any) -> Any:
+    return repair_value(value, _REPAIRS.get(task, _encoding_only))[0]
 
 
 def _encoding_only(text: str) -> tuple[str, tuple[str, ...]]:

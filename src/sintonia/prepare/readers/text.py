@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 from sintonia.errors import DataError
@@ -37,25 +36,3 @@ def open_text(path: Path, *, allow_empty: bool = False) -> Text:
         raise cannot_read(path, error) from error
     refuse_binary(path, head)
     return scan(file, allow_empty=allow_empty)
-
-
-def read_plain_lines(path: Path, most: int = 20_000) -> list[str]:
-    """The lines of a text file that are not blank, in order: all of them, or `most` drawn evenly.
-
-    Raises:
-        DataError, StorageError: as `open_text`.
-    """
-    draw = random.Random(0)
-    kept: list[tuple[int, str]] = []
-    num_lines = 0
-    with open_text(path).reading() as stream:
-        for line in stream:
-            text = line.strip()
-            if not text:
-                continue
-            if num_lines < most:
-                kept.append((num_lines, text))
-            elif (place := draw.randrange(num_lines + 1)) < most:
-                kept[place] = (num_lines, text)
-            num_lines += 1
-    return [text for _, text in sorted(kept)]

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from sintonia.errors import DataError
 from sintonia.prepare.audit import Dropped
-from sintonia.prepare.checks.d113_exact_leak import is_stopping
 from sintonia.prepare.gather import FREE, Gathered
 from sintonia.prepare.near import NearPairs, clusters, near_pairs
 from sintonia.prepare.rows import Rows
-from sintonia.prepare.sets.leaks import Leaks, find_leaks
+from sintonia.prepare.sets.leaks import Leaks, find_leaks, is_too_many
 from sintonia.prepare.sets.recorded import UNKNOWN, Fractions, read_recorded, record_name, write_recorded
 from sintonia.prepare.sets.split import (
     TEST,
@@ -39,6 +38,10 @@ LARGEST_CLUSTER_FRACTION = 0.02
 _MIN_LARGEST_CLUSTER = 10
 
 
+Reasons = dict[int, tuple[str, str]]
+"""By position of a row that is not used: the kind of reason, and the reason in words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """The rows that are used with their sets and groups, those that are not, and what ties them."""
@@ -55,27 +58,35 @@ class Placed:
 def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_folded: bool = False) -> Placed:
     """Decides the set of every row, and records the split beside the data; folds have sets and groups of their own.
 
+    Rows that repeat another tie what they belong to together, and are set aside afterwards.
+
     Raises:
         DataError: the rows fall into too few groups for three sets.
         StorageError: the record cannot be read or written.
     """
     rows = gathered.rows
     near = near_pairs(rows.texts())
-    if is_folded:
-        return _grouped_only(rows, near)
     free = np.flatnonzero(gathered.origins == FREE)
-    split, note = _split(asked, rows.only(free), _among(near, free, len(rows)), is_recorded=is_recorded)
-    sets, groups = _with_own_sets(gathered.origins, free, split, rows)
-    dropped = _unplaced(rows, free, split)
-    for position in np.flatnonzero((gathered.origins != FREE) & (sets == UNKNOWN)):
-        dropped.append(_drop(rows, int(position), "orphaned", "its class has no training row"))
-    leaks = find_leaks(rows, sets, near)
-    if not is_stopping(len(leaks.tested), int((sets == TEST).sum())):
-        dropped += [_drop(rows, int(one), "leak", "its text is in a set it must not be in") for one in leaks.trained]
-        sets[leaks.trained] = UNKNOWN
-        leaks = find_leaks(rows, sets, near)
+    if is_folded:
+        sets, groups = (
+            np.full(len(rows), TRAIN, dtype=np.int8),
+            tie_together(ties_of(rows, _near_ids(asked, rows, near))),
+        )
+        reasons, note = {}, "split: ten parts below 300 rows, decided by hashes; they are not recorded"
+    else:
+        split, note = _split(asked, rows.only(free), _among(near, free, len(rows)), is_recorded=is_recorded)
+        sets, groups = _with_own_sets(gathered.origins, free, split, rows)
+        reasons = _unplaced(free, split)
+    is_repeat = gathered.first != np.arange(len(rows))
+    sets[is_repeat] = UNKNOWN
+    leaks = _take_out_leaks(rows, sets, near, reasons)
+    _take_out_unseen(rows, sets, reasons)
+    dropped = [
+        _drop(gathered, int(position), reasons.get(int(position))) for position in np.flatnonzero(sets == UNKNOWN)
+    ]
     used = np.flatnonzero(sets != UNKNOWN)
-    _check_sets(asked.path, sets[used], groups[used])
+    if not is_folded:
+        _check_sets(asked, sets[used], groups[used])
     back = np.full(len(rows), UNKNOWN, dtype=np.int64)
     back[used] = np.arange(len(used))
     return Placed(
@@ -83,36 +94,53 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
         sets=sets[used],
         groups=groups[used],
         near=_among(near, used, len(rows)),
-        leaks=Leaks(tested=back[leaks.tested], trained=back[leaks.trained], near=back[leaks.near]),
+        leaks=leaks.at(back),
         dropped=dropped,
         note=note,
     )
 
 
-def _grouped_only(rows: Rows, near: NearPairs) -> Placed:
-    """The groups of few rows: what the group column says, and near-copies too. Their sets are the folds' to decide."""
-    largest = max(_MIN_LARGEST_CLUSTER, int(LARGEST_CLUSTER_FRACTION * len(rows)))
-    groups = tie_together(ties_of(rows, clusters(len(rows), near, largest)))
-    note = "split: ten parts below 300 rows, decided by hashes; they are not recorded"
-    sets = np.full(len(rows), TRAIN, dtype=np.int8)
-    return Placed(rows=rows, sets=sets, groups=groups, near=near, leaks=Leaks(), dropped=[], note=note)
+def _near_ids(asked: DataSettings, rows: Rows, near: NearPairs) -> np.ndarray:
+    """The cluster of near-copies of each row; each row alone where a group column says what belongs together.
+
+    Both would tie most of a data set of templates into one group.
+    """
+    if asked.group:
+        return np.arange(len(rows))
+    return clusters(len(rows), near, max(_MIN_LARGEST_CLUSTER, int(LARGEST_CLUSTER_FRACTION * len(rows))))
+
+
+def _take_out_leaks(rows: Rows, sets: np.ndarray, near: NearPairs, reasons: Reasons) -> Leaks:
+    """Few leaked rows leave the training set, in place; many stay for everybody to see, and stop the run."""
+    found = find_leaks(rows, sets, near)
+    if is_too_many(len(found.tested), int((sets == TEST).sum())):
+        return found
+    for position in found.trained.tolist():
+        reasons[position] = ("leak", "its text is in a set it must not be in")
+    sets[found.trained] = UNKNOWN
+    return replace(find_leaks(rows, sets, near), num_found=len(found.tested))
+
+
+def _take_out_unseen(rows: Rows, sets: np.ndarray, reasons: Reasons) -> None:
+    """Validation rows of a class without a training row teach nothing; test rows of one are wrong answers to count."""
+    if not rows.classes:
+        return
+    is_trained = np.isin(rows.codes, rows.codes[sets == TRAIN])
+    for position in np.flatnonzero((sets == VALIDATION) & ~is_trained).tolist():
+        reasons[position] = ("unseen", "its class has no training row")
+        sets[position] = UNKNOWN
 
 
 def _split(asked: DataSettings, rows: Rows, near: NearPairs, *, is_recorded: bool) -> tuple[SplitRows, str]:
-    """The split of the rows whose set no file gives, recorded before anything uses it.
-
-    What belongs together is what the group column says, or else near-copies: both would tie most of a data set of
-    templates into one group.
-    """
+    """The split of the rows whose set no file gives, recorded before anything uses it."""
     data, name = Path(asked.path), record_name(asked)
-    largest = max(_MIN_LARGEST_CLUSTER, int(LARGEST_CLUSTER_FRACTION * len(rows)))
     with writing_beside(data) if is_recorded else nullcontext() as folder:
         recorded, path = read_recorded(data, name)
         wish = Wish(
-            clusters=np.arange(len(rows)) if asked.group else clusters(len(rows), near, largest),
+            clusters=_near_ids(asked, rows, near),
             recorded=recorded,
-            fractions=_fractions(asked, len(rows)),
-            is_by_time=asked.time is not None,
+            fractions=_fractions(asked, len(np.unique(rows.input_keys))),
+            time_column=asked.time,
         )
         placed = split_rows(rows, wish)
         if folder is None:
@@ -133,7 +161,7 @@ def _fractions(asked: DataSettings, count: int) -> Fractions:
 def _with_own_sets(
     origins: np.ndarray, free: np.ndarray, split: SplitRows, rows: Rows
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The split, and the rows of one's own files in their sets; rows of a class without a training row have none."""
+    """The split, and the rows of one's own files in their sets."""
     sets = origins.copy()
     sets[free] = split.sets
     groups = np.zeros(len(rows), dtype=np.int64)
@@ -143,9 +171,6 @@ def _with_own_sets(
         return sets, groups
     ties = np.where(rows.group_keys[own] == 0, rows.text_keys[own], rows.group_keys[own])
     groups[own] = groups.max(initial=0) + 1 + np.unique(ties, return_inverse=True)[1]
-    if rows.classes:
-        is_trained = np.isin(rows.codes, rows.codes[sets == TRAIN])
-        sets[own[~is_trained[own]]] = UNKNOWN
     return sets, groups
 
 
@@ -158,19 +183,33 @@ def _among(pairs: NearPairs, positions: np.ndarray, count: int) -> NearPairs:
     return NearPairs(first=first[held], second=second[held], similarity=pairs.similarity[held])
 
 
-def _unplaced(rows: Rows, free: np.ndarray, split: SplitRows) -> list[Dropped]:
-    return [
-        _drop(rows, int(free[position]), kind, reason)
+def _unplaced(free: np.ndarray, split: SplitRows) -> Reasons:
+    return {
+        int(free[position]): (kind, reason)
         for kind, reasons in (("bridging", split.bridging), ("orphaned", split.orphaned))
         for position, reason in reasons.items()
-    ]
+    }
 
 
-def _drop(rows: Rows, position: int, kind: str, reason: str) -> Dropped:
-    return Dropped(line=int(rows.lines[position]), kind=kind, reason=reason, file=rows.file_of(position))
+def _drop(gathered: Gathered, position: int, why: tuple[str, str] | None) -> Dropped:
+    """A row that is not used; one without another reason repeats a row."""
+    rows, first = gathered.rows, int(gathered.first[position])
+    file = rows.file_of(position)
+    if first != position:
+        there = "" if rows.file_of(first) == file else f"{rows.file_of(first)}, "
+        why = ("duplicate", f"same input and target as {there}line {int(rows.lines[first])}")
+    kind, reason = why or ("unplaced", "no set was found for it")
+    return Dropped(
+        line=int(rows.lines[position]),
+        kind=kind,
+        reason=reason,
+        file=file,
+        ordinal=int(rows.ordinals[position]),
+        is_of_main=bool(gathered.origins[position] == FREE),
+    )
 
 
-def _check_sets(path: str, sets: np.ndarray, groups: np.ndarray) -> None:
+def _check_sets(asked: DataSettings, sets: np.ndarray, groups: np.ndarray) -> None:
     counts = Counter(sets.tolist())
     names = {TRAIN: "training", VALIDATION: "validation", TEST: "sealed test"}
     empty = [name for number, name in names.items() if not counts[number]]
@@ -179,6 +218,6 @@ def _check_sets(path: str, sets: np.ndarray, groups: np.ndarray) -> None:
             f"the rows fall into {len(np.unique(groups))} groups, too few for three sets: no row for "
             f"{' and '.join(empty)}",
             expected="many small groups",
-            where=path,
+            where=asked.path,
             hint="choose another group column, or none; rows that are nearly the same count as one group",
         )

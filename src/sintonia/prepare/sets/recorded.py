@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,10 +116,16 @@ def write_recorded(path: Path, recorded: Recorded) -> None:
         "test_fraction": recorded.fractions.test,
     }
     if recorded.cuts:
-        head |= {"validation_from": recorded.cuts[0], "test_from": recorded.cuts[1]}
+        names = ("validation_from", "test_from")
+        head |= {name: cut if math.isfinite(cut) else None for name, cut in zip(names, recorded.cuts, strict=True)}
     heads = (json.dumps({"schema": 1}), json.dumps(head))
     lines = itertools.chain(heads, _lines("g", recorded.groups), _lines("t", recorded.texts))
     write_atomic(path, (f"{line}\n".encode() for line in lines))
+
+
+def _cut(value: float | None) -> float:
+    """Where a set begins in time; a set that a file gives begins nowhere."""
+    return math.inf if value is None else float(value)
 
 
 def _lines(kind: str, known: KeySets) -> Iterator[str]:
@@ -134,7 +141,7 @@ def _parse(path: Path) -> Recorded:
             check_schema(json.loads(next(stream)).get("schema"), path)
             head = json.loads(next(stream))
             fractions = Fractions(validation=float(head["validation_fraction"]), test=float(head["test_fraction"]))
-            cuts = (float(head["validation_from"]), float(head["test_from"])) if "test_from" in head else None
+            cuts = (_cut(head["validation_from"]), _cut(head["test_from"])) if "test_from" in head else None
             for line in stream:
                 body = json.loads(line)
                 keys, sets = kinds[body["key"][0]]

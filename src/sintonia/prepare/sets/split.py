@@ -6,15 +6,18 @@ through others. Pure: it is handed the recorded split and returns the new one; i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.errors import DataError
 from sintonia.prepare.audit import SETS
 from sintonia.prepare.rows import Rows
 from sintonia.prepare.sets.absent import Ground, serve_absent_classes
 from sintonia.prepare.sets.recorded import UNKNOWN, Fractions, KeySets, Recorded
+from sintonia.prepare.table import shown
 
 TRAIN, VALIDATION, TEST = range(len(SETS))
 _SALT = 0x73696E746F6E6961
@@ -29,7 +32,8 @@ class Wish:
     """Cluster of near-duplicates of each row, int64."""
     recorded: Recorded | None = None
     fractions: Fractions | None = None
-    is_by_time: bool = False
+    time_column: str | None = None
+    """The column that the sets follow in time, when they do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +75,13 @@ def split_rows(rows: Rows, wish: Wish) -> SplitRows:
     cuts = old.cuts
     if is_free.any():
         names = _names_of(components, rows)
-        if wish.is_by_time:
-            cuts = cuts or _cuts(rows.times[is_placed], old.fractions)
+        if wish.time_column:
+            cuts = cuts or _cuts(rows.times[is_placed], old.fractions, wish.time_column)
             placed = _by_time(components, rows.times, cuts)
         else:
             placed = _by_hash(components, names, old.fractions)
         sets[is_free] = placed[is_free]
-        if len(rows.classes) and not wish.is_by_time:
+        if len(rows.classes) and not wish.time_column:
             shares = {TRAIN: 1.0, VALIDATION: old.fractions.validation, TEST: old.fractions.test}
             served = tuple(number for number, share in shares.items() if share > 0)
             serve_absent_classes(sets, Ground(rows.codes, components, unit_hash(names), is_free, served))
@@ -208,11 +212,34 @@ def _by_hash(components: np.ndarray, names: np.ndarray, fractions: Fractions) ->
     return np.where(sizes > largest, TRAIN, sets).astype(np.int8)
 
 
-def _cuts(times: np.ndarray, fractions: Fractions) -> tuple[float, float]:
-    """Where validation and test begin: the latest rows are the test (science.md 3.6)."""
-    shares = [1.0 - fractions.test - fractions.validation, 1.0 - fractions.test]
-    validation, test = np.quantile(times, shares, method="higher")
-    return float(validation), float(test)
+def _cuts(times: np.ndarray, fractions: Fractions, column: str) -> tuple[float, float]:
+    """Where validation and test begin: the latest rows are the test (science.md 3.6). Equal times stay together.
+
+    Raises:
+        DataError: too few different times.
+    """
+    values, counts = np.unique(times, return_counts=True)
+    later = np.cumsum(counts[::-1])[::-1] / len(times)  # share of the rows at each time or after it
+    wanted = [share for share in (fractions.test, fractions.test + fractions.validation) if share > 0]
+    if fractions.test == 0 or fractions.validation == 0:
+        wanted = wanted[-1:]
+    if not wanted:
+        return math.inf, math.inf
+    if len(values) <= len(wanted):
+        raise DataError(
+            f"`{shown(column)}` holds {len(values)} different times, too few for sets by time",
+            expected=f"at least {len(wanted) + 1}, better many",
+            hint="choose another time column, or none",
+        )
+    places: list[int] = []
+    for number, share in enumerate(wanted):
+        # Each set keeps a time of its own: what is left for those before it and after it.
+        last = places[-1] if places else len(values)
+        choices = np.arange(len(wanted) - number, last)
+        places.append(int(choices[np.abs(later[choices] - share).argmin()]))
+    test = float(values[places[0]]) if fractions.test > 0 else math.inf
+    validation = float(values[places[-1]]) if fractions.validation > 0 else test
+    return validation, test
 
 
 def _by_time(components: np.ndarray, times: np.ndarray, cuts: tuple[float, float]) -> np.ndarray:

@@ -14,7 +14,7 @@ from sintonia.prepare.rows import Rows
 from sintonia.prepare.sets.folds import Fold
 from sintonia.records import Example, ExampleSet, Part, Place, SetAside
 from sintonia.runs import RunFolder
-from sintonia.sealed import ONE_PART, folder_of_part, seal_parts
+from sintonia.sealed import ONE_PART, folder_of_part, seal
 
 
 def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fold] = ()) -> tuple[Part, ...]:
@@ -27,7 +27,7 @@ def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fol
         paths = [(f"{folder_of_part(part)}/{split}.jsonl", positions[split]) for split in SETS[:2]]
         learned[part] = [_write_set(run, audit, names, path, held) for path, held in paths]
     tests = {part: tuple(_examples(audit.rows, names, positions["test"])) for part, positions in sets.items()}
-    sealed = seal_parts(run, tests, data=data)
+    sealed = seal(run, tests, data=data)
     return tuple(
         Part(name=part, train=train, validation=validation, test=sealed[part])
         for part, (train, validation) in learned.items()

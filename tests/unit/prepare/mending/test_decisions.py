@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
+from sintonia.errors import StorageError
 from sintonia.prepare import read_decisions, write_decision
+from sintonia.settings import DataSettings
 from tests.unit.prepare.bench import Bench, many_rows
 
 
@@ -34,3 +38,25 @@ def test_the_newest_decision_counts(bench: Bench) -> None:
     for action, target in (("drop", None), ("relabel", "x"), ("keep", None)):
         write_decision(path, "0123456789abcdef", action, target)
     assert read_decisions(path)["0123456789abcdef"].action == "keep"
+    write_decision(path, "0123456789abcdef", "undo")
+    assert read_decisions(path) == {}
+
+
+def test_a_damaged_decision_is_refused_by_name(bench: Bench) -> None:
+    path = bench.write(many_rows(60))
+    write_decision(path, "0123456789abcdef", "keep")
+    with (path.with_name(path.name + ".sintonia") / "decisions.jsonl").open("a") as stream:
+        stream.write('{"row": "1"}\n')
+    with pytest.raises(StorageError, match=r"decisions\.jsonl.* no decision"):
+        bench.prepare(path)
+
+
+def test_decisions_are_about_the_data_file_and_no_other(bench: Bench) -> None:
+    rows = many_rows(420)
+    path, test = bench.write(rows[:320]), bench.write([*rows[320:], rows[0]], "test.jsonl")
+    bench.prepare(path)
+    ids = {one.place.line: one.id for examples in bench.sets().values() for one in examples}
+    write_decision(path, ids[1], "relabel", "other")
+    bench.prepare_data(DataSettings(path=str(path), test=str(test)))
+    (kept,) = [one for one in bench.sets()["test"] if one.input == rows[0]["text"]]
+    assert kept.target == rows[0]["label"]

@@ -105,3 +105,28 @@ def test_nothing_is_written_over(bench: Bench, name: str) -> None:
     with pytest.raises(UsageError):
         _fix(path, bench.folder / name)
     assert path.read_bytes() == before
+
+
+def test_a_document_on_one_line_loses_its_repeats_only(bench: Bench) -> None:
+    rows = many_rows(80)
+    path = bench.folder / "rows.json"
+    path.write_text(json.dumps([*rows, rows[0]]))
+    fixed = _fix(path, bench.folder / "clean.jsonl")
+    assert (fixed.rows_out, fixed.changes) == (80, {"duplicate": 1})
+    assert _lines(fixed.path) == rows
+
+
+def test_a_repeat_in_the_test_file_takes_nothing_from_training(bench: Bench) -> None:
+    rows = many_rows(400)
+    (bench.folder / "own").mkdir()
+    test = bench.write([*rows[300:], rows[300]], "own/rows.jsonl")
+    fixed = _fix(bench.write(rows[:300]), bench.folder / "clean.jsonl", test=str(test))
+    assert (fixed.rows_in, fixed.rows_out, fixed.changes) == (300, 300, {})
+
+
+def test_a_damaged_copy_is_repaired_and_then_left_out(bench: Bench) -> None:
+    rows = [*many_rows(80), {"text": "il caffè è buono oggi davvero", "label": "good"}]
+    damaged = {"text": "  il caffÃ¨ Ã¨ buono oggi davvero", "label": "good"}
+    fixed = _fix(bench.write([*rows, damaged]), bench.folder / "clean.jsonl")
+    assert fixed.changes == {"duplicate": 1}
+    assert _lines(fixed.path) == rows
