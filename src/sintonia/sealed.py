@@ -31,6 +31,7 @@ from sintonia.files import (
     write_json,
     write_lines,
 )
+from sintonia.normalise import normalised, short_hash
 from sintonia.records import Example, Part, SealedTest
 from sintonia.runs import RunFolder
 
@@ -39,7 +40,7 @@ ONE_PART = "whole"
 """The name of the part when there is only one: its files lie in `data/` itself."""
 _LEDGER = "openings.jsonl"
 OVERLAP_FRACTION = 0.1
-"""Share of a test's inputs that were opened before, under another test, from which that opening counts."""
+"""Share of a test's inputs that earlier tests held, all together, from which their openings count for this one."""
 _LOCK_SECONDS = 60.0
 
 
@@ -110,6 +111,7 @@ def seal(run: RunFolder, tests: dict[str, tuple[Example, ...]], *, data: Path) -
 
     They open as one test, known by all their rows together.
     """
+    _openings(data, "", frozenset())  # a damaged ledger is found before anything is trained
     together = _content_sha256(one for examples in tests.values() for one in examples)
     sealed: dict[str, SealedTest] = {}
     for part, examples in tests.items():
@@ -120,7 +122,7 @@ def seal(run: RunFolder, tests: dict[str, tuple[Example, ...]], *, data: Path) -
             "data": str(data.resolve()),
             "sha256": sealed[part].sha256,
             "file_sha256": sha256_file(path),
-            "inputs": sorted({_input_key(one.input) for one in examples}),
+            "inputs": sorted({short_hash(normalised(one.input)) for one in examples}),
         }
         write_json(path.with_name("seal.json"), record | ({"together": together} if len(tests) > 1 else {}))
     return sealed
@@ -198,31 +200,27 @@ def _record_opening(beside: Path, line: dict[str, str], inputs: list[str]) -> No
 
 
 def _openings(data: Path, sha256: str, inputs: frozenset[str]) -> list[tuple[str, str]]:
-    """Test and candidate of each opening of this test, or of one that shares examples with it, oldest first."""
+    """Test and candidate of each opening of this test, or of tests that together share enough with it, oldest first."""
     places = (*folders_of_data(data), home_folder())
     lines = [line for folder in places for line in read_lines(folder / _LEDGER)]
     lines.sort(key=lambda line: str(line.get("time")))
     opened = dict.fromkeys((str(line.get("test")), str(line.get("candidate"))) for line in lines)
-    alike = {test: test == sha256 or _is_overlapping(places, test, inputs) for test, _ in opened}
-    return [one for one in opened if alike[one[0]]]
+    shared = {test: _shared(places, test, inputs) for test, _ in opened if test != sha256}
+    is_worn = len(frozenset().union(*shared.values())) >= OVERLAP_FRACTION * len(inputs)
+    return [one for one in opened if one[0] == sha256 or (is_worn and shared[one[0]])]
 
 
-def _is_overlapping(places: tuple[Path, ...], test: str, inputs: frozenset[str]) -> bool:
-    """Whether enough of these inputs were in an earlier test for its opening to count for this one."""
+def _shared(places: tuple[Path, ...], test: str, inputs: frozenset[str]) -> frozenset[str]:
+    """Which of these inputs were in an earlier test."""
     for place in places:
         body = read_json(_inputs_file(place, test))
         if body is not None:
-            return len(inputs.intersection(body.get("inputs", ()))) >= OVERLAP_FRACTION * len(inputs)
-    return False
+            return inputs.intersection(body.get("inputs", ()))
+    return frozenset()
 
 
 def _inputs_file(place: Path, test: str) -> Path:
     return place / "tests" / f"{test[:32]}.json"
-
-
-def _input_key(text: str) -> str:
-    """Stands for an input, whatever its target: a corrected target does not make another example of it."""
-    return hashlib.sha256(" ".join(text.casefold().split()).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _content_sha256(examples: Iterable[Example]) -> str:

@@ -9,7 +9,7 @@ import sys
 from tests.architecture.source_tree import imported_modules, source_files
 
 GROUND = ("records", "settings", "errors")
-FILES = ("files",)
+FILES = ("files", "normalise")
 RECORDED = ("recipe", "runs", "sealed", "plugins")
 PURE = ("tasks", "methods", "metrics", "statistics", "privacy")
 LIVE = ("models", "resources", "resolve")

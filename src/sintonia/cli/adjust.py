@@ -22,8 +22,8 @@ def adjust(
 ) -> int:
     """Propose the next change to a run, and with --apply carry it out."""
     run = RunFolder.open(path)
-    if not finished_turns(run):
-        raise UsageError(f"`{path}` has no finished turn yet", hint=f"`sintonia resume {path}` goes on to it")
+    if not finished_turns(run) or not run.file("verdict.json").exists():
+        raise UsageError(f"`{path}` is not finished yet", hint=f"`sintonia resume {path}` goes on to its verdict")
     changes = propose(run)
     if changes:
         _show(changes)

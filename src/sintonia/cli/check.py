@@ -64,7 +64,7 @@ def check(
         "data.validation": validation,
         "data.production": production,
         "base": None if base == "none" else base,
-        "accept": tuple(accept) if accept else None,
+        "accept": tuple(code.upper() for code in accept) if accept else None,
     }
     recipe = build_recipe(None, settings, dotted)
     _refuse_contradictions(fix_out is not None, review, as_json, base == "none")
@@ -147,5 +147,5 @@ def _refuse_stops(findings: tuple[Finding, ...], accepted: tuple[str, ...], wher
     """Exit 3 for what would stop a run, so that a script can rely on it."""
     stops = [one for one in findings if one.severity == "stop" and one.code not in accepted]
     if stops:
-        what = "; ".join(f"{one.code} {one.message}" for one in stops)
-        raise StopFindings(what, where=where, hint="; ".join(one.hint for one in stops))
+        codes = " and ".join(one.code for one in stops)
+        raise StopFindings(f"{codes} would stop a run", where=where, hint="each one says above what to do")

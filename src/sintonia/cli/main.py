@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from sintonia import __version__
 from sintonia.errors import SintoniaError, StopFindings, StorageError, UsageError, nearest
@@ -45,6 +46,9 @@ Start here: `sintonia quickstart`, then `sintonia tune FILE` with your own CSV o
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that is not UTF-8 must not end the program
     try:
         return _run(words)
     except SintoniaError as error:

@@ -22,6 +22,7 @@ from sintonia.records import Suspect
 _KEYS = "k keep · r relabel as suggested · d drop · s skip · u undo the last · q quit"
 _ACTIONS = {"k": "keep", "r": "relabel", "d": "drop"}
 _MOST_LINES = 12
+_INTERRUPT = "\x03"
 
 
 def review_suspects(data: Path, suspects: tuple[Suspect, ...]) -> int:
@@ -38,7 +39,7 @@ def review_suspects(data: Path, suspects: tuple[Suspect, ...]) -> int:
     done: list[tuple[int, str]] = []
     position = 0
     for key in _keys() if waiting else ():
-        if key == "q":
+        if key in ("q", _INTERRUPT):
             break
         if key == "u" and done:
             position, _ = done.pop()
@@ -67,7 +68,7 @@ def _show(suspect: Suspect, where: str) -> None:
     say(f"{where}   {suspect.place.file}:{suspect.place.line}", style="dim")
     for line in [*lines[:_MOST_LINES], *cut]:
         say(f"  {_printable(line)}")
-    sure = "" if suspect.confidence == 0 else f"  ({suspect.confidence:.0%} sure of the label it has)"
+    sure = "" if suspect.confidence == 0 else f"  (look-alikes give this label a chance of {suspect.confidence:.0%})"
     say(f"label      {_printable(suspect.target)}{sure}", style="bold")
     say(f"suggested  {_printable(suspect.suggested)}", style="bold")
     say(_KEYS, style="dim")
@@ -91,5 +92,8 @@ def _keys() -> Iterator[str]:
 
 
 def _read_keys() -> Iterable[str]:
-    while key := sys.stdin.read(1):
-        yield "q" if key == "\x04" else key.lower()
+    try:
+        while key := sys.stdin.read(1):
+            yield "q" if key == "\x04" else key.lower()
+    except KeyboardInterrupt:
+        yield _INTERRUPT  # every decision is on disk already

@@ -58,7 +58,7 @@ def tune(
             "method": method,
             "seed": seed,
             "budget_seconds": seconds_of(budget) if budget else None,
-            "accept": tuple(accept) if accept else None,
+            "accept": tuple(code.upper() for code in accept) if accept else None,
         },
         dotted,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from sintonia.corridor.walk import Listener, Walk
 from sintonia.files import from_json, stream_lines
 from sintonia.models.catalog import find_entry
-from sintonia.prepare import SUSPECTS_FILE, prepare
+from sintonia.prepare import SUSPECTS_FILE, prepare, read_decisions
 from sintonia.recipe import check_values
 from sintonia.records import Checked, Example, ExampleSet, Finding, Prepared, Suspect
 from sintonia.runs import RunFolder
@@ -36,17 +36,18 @@ def look(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool 
     with tempfile.TemporaryDirectory(prefix="sintonia-check-") as folder:
         run = RunFolder.create(Path(folder) / "run", check_values(recipe))
         walk = Walk(run, listener)
-        walk.tell("prepare", f"reading {Path(recipe.data.path).name}")
+        walk.tell("prepare", f"reading {Path(recipe.data.path).resolve().name}")
         prepared = prepare(recipe, run, is_check=True)
         for note in prepared.notes:
             walk.tell("prepare", note)
         findings: tuple[Finding, ...] = prepared.findings
+        decided = read_decisions(Path(recipe.data.path))
         if has_base and prepared.task in TASKS:
             findings += _look_with_base(walk, prepared)
         return Checked(
             prepared=prepared,
             findings=tuple(sorted(findings, key=lambda one: one.code)),
-            suspects=tuple(run.lines(SUSPECTS_FILE, Suspect)),
+            suspects=tuple(one for one in run.lines(SUSPECTS_FILE, Suspect) if one.row not in decided),
             seconds=time.monotonic() - began,
         )
 

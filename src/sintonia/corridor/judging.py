@@ -144,6 +144,7 @@ def judge_all(
             advice=known.advice,
             turn=known.shipped.number,
             models=len(benches),
+            near_copies=frozenset(prepared.near_copies),
         )
     )
 

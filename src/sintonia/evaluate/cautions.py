@@ -19,6 +19,7 @@ CODES = {
     "E302": "macro-F1 rests on classes with fewer than 10 test examples",
     "E303": "labels without a test example",
     "E304": "the test has been opened more than 3 times",
+    "E307": "the gain is not shown on test examples without a near-copy in training",
     "E305": "the test examples come from fewer than 20 groups",
     "E306": "the verdict is on the recipe; the model saved is none of the models that were scored",
 }
@@ -48,7 +49,8 @@ def cautions(
         message = f"{len(unseen)} of {len(labels)} labels have no test example: {_listed(unseen)}"
         found.append(_caution("E303", message, "nothing is known about them: label more", len(unseen)))
     if openings > WORN_AFTER:
-        message = f"this is opening {openings} of the same test: it is worn; each opening is judged more strictly"
+        message = f"this is opening {openings} of this test, or of tests that share examples with it: it is worn; "
+        message += "each opening is judged more strictly"
         found.append(_caution("E304", message, f"label at least {len(targets)} fresh test rows", openings))
     if num_groups < FEW_GROUPS:
         message = f"the test has only {num_groups} independent groups behind its {len(targets)} examples"
@@ -66,6 +68,16 @@ def recipe_note(num_models: int, num_examples: int) -> Finding:
         f"model saved is none of them, it was trained afterwards on all {num_examples} examples",
         hint="label 300 rows or more, and the model saved is itself tested",
     )
+
+
+def near_copies_caution(num_copied: int, num_examples: int) -> Finding:
+    """That the gain is not shown on examples that are new to the model."""
+    message = (
+        f"{num_copied} of {num_examples} test examples have a near-copy in training, and on the others the gain is not "
+        "shown: it may be memory"
+    )
+    hint = "keep copies together (`data.group`, or none, so that near-copies are found), or take another test"
+    return _caution("E307", message, hint, num_copied)
 
 
 def _caution(code: str, message: str, hint: str, count: int = 1) -> Finding:

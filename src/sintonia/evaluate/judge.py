@@ -8,16 +8,20 @@ computes a prediction and never chooses a baseline (that was done on validation)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 
-from sintonia.evaluate.cautions import cautions, recipe_note
-from sintonia.evaluate.compare import Answers, Compared, Rule, compare
+from sintonia.evaluate.cautions import cautions, near_copies_caution, recipe_note
+from sintonia.evaluate.compare import FEWEST_EXAMPLES, Answers, Compared, Rule, compare
 from sintonia.evaluate.pooled import count_repeats
 from sintonia.evaluate.sentence import Told, verdict_sentence
 from sintonia.metrics import METRICS
 from sintonia.records import Advice, Finding, Outcome, Rung, Scorecard, Verdict, WorthTuning
 from sintonia.settings import EvaluationSettings
 from sintonia.statistics import level_of_opening
+
+MANY_COPIES_FRACTION = 0.1
+"""Share of test examples with a near-copy in training from which a gain must also show on the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,8 @@ class JudgeInput:
     causes: tuple[Finding, ...] = ()
     advice: tuple[Advice, ...] = ()
     turn: int = 0
+    near_copies: frozenset[str] = frozenset()
+    """Ids of test examples that have a near-copy in training."""
     models: int = 1
     """Models behind the answers. With several, each example was tested once a repeat; the verdict is on the recipe."""
     draws: int = 10_000
@@ -57,20 +63,22 @@ def judge(given: JudgeInput) -> Verdict:
     is_one_rung = given.best_rung_name == given.base_name
     against_rung = primary if is_one_rung else _compare(given, given.best_rung_name, given.primary_metric, rule)
     others = (name for name in METRICS if name != given.primary_metric)
-    worth_tuning = _worth_tuning(given, against_rung)
     outcome = _outcome(given, primary)
+    copied = _gained_on_copies(given, outcome, rule)
+    outcome = "inconclusive" if copied else outcome
     told = Told(
         outcome=outcome,
         base=given.base_name,
         primary=primary.comparison,
         examples_for_margin=primary.examples_for_margin,
-        worth_tuning=worth_tuning,
+        worth_tuning=(worth_tuning := _worth_tuning(given, against_rung)),
         rung_score=against_rung.comparison.base.value,
         rule=rule,
         opening=given.openings,
         invalid_reasons=given.invalid_reasons,
         accepted=given.accepted,
         models=given.models,
+        doubts=tuple(one.message for one in copied),
     )
     return Verdict(
         outcome=outcome,
@@ -82,12 +90,38 @@ def judge(given: JudgeInput) -> Verdict:
         worth_tuning=worth_tuning,
         invalid_reasons=given.invalid_reasons,
         accepted=given.accepted,
-        causes=given.causes + _cautions(given),
+        causes=given.causes + _cautions(given) + copied,
         advice=given.advice,
         test_openings=given.openings,
         level=rule.level,
         turn=given.turn,
     )
+
+
+def _gained_on_copies(given: JudgeInput, outcome: Outcome, rule: Rule) -> tuple[Finding, ...]:
+    """Whether a gain is gone where no near-copy was trained on; asked when there are many (science.md 3.3)."""
+    is_new = [one not in given.near_copies for one in given.tuned.ids]
+    num_copied = len(is_new) - sum(is_new)
+    if outcome != "better" or num_copied <= MANY_COPIES_FRACTION * len(is_new):
+        return ()
+    if sum(is_new) >= FEWEST_EXAMPLES:
+        kept = replace(
+            given,
+            tuned=_only(given.tuned, is_new),
+            rungs=tuple((rung, _only(card, is_new)) for rung, card in given.rungs),
+            groups=tuple(group for group, held in zip(given.groups, is_new, strict=True) if held),
+        )
+        alone = _compare(kept, given.base_name, given.primary_metric, rule)
+        if alone.outcome == "better":
+            return ()
+    return (near_copies_caution(num_copied, len(is_new)),)
+
+
+def _only(card: Scorecard, is_kept: list[bool]) -> Scorecard:
+    """The scorecard of some of its examples; its scores, which were of all, are left out."""
+    names = ("ids", "targets", "predictions", "losses", "confidences")
+    held = {name: tuple(itertools.compress(getattr(card, name), is_kept)) for name in names}
+    return replace(card, scores=(), **held)
 
 
 def _rule(given: JudgeInput) -> Rule:

@@ -25,6 +25,8 @@ class Told:
     accepted: tuple[str, ...]
     models: int = 1
     """With several, the verdict is on the recipe that made them."""
+    doubts: tuple[str, ...] = ()
+    """Why a gain that was measured is not believed."""
 
 
 def verdict_sentence(told: Told) -> str:
@@ -40,9 +42,10 @@ def verdict_sentence(told: Told) -> str:
         )
     if told.opening > 1:
         parts.append(
-            f"This was opening {told.opening} of the same test, so it was judged more strictly "
-            f"(level {told.rule.level:.2g})."
+            f"This was opening {told.opening} of this test, or of tests that share examples with it, so it was judged "
+            f"more strictly (level {told.rule.level:.2g})."
         )
+    parts += [f"But {doubt}." for doubt in told.doubts]
     if told.accepted:
         parts.append(f"Reached in spite of accepted findings: {', '.join(told.accepted)}.")
     return " ".join(part for part in parts if part)

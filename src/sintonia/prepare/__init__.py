@@ -79,8 +79,13 @@ def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepar
         rows_used=len(audit.rows),
         rows_set_aside=len(audit.dropped),
         label_counts={label: counts[label] for label in sorted(counts)},
-        leaked=tuple(audit.rows.row(int(position)).id for position in audit.leaks.tested),
+        leaked=_ids(audit, audit.leaks.tested),
+        near_copies=_ids(audit, audit.leaks.near),
     )
+
+
+def _ids(audit: Audit, positions: np.ndarray) -> tuple[str, ...]:
+    return tuple(audit.rows.row(int(position)).id for position in positions)
 
 
 def _is_folded(asked: DataSettings, gathered: Gathered) -> bool:
@@ -130,9 +135,13 @@ def _task_notes(recipe: Recipe, audit: Audit) -> tuple[str, ...]:
     target = shown(audit.columns.get("target", "label"))
     why = "as asked" if recipe.task != "auto" else f"`{target}` holds {classes} repeated values"
     metric = "as asked"
+    notes = []
+    if recipe.data.production:
+        name = Path(recipe.data.production).name
+        notes.append(f"real use: {len(audit.production):,} texts of `{name}` are compared (D117 if they differ)")
     if recipe.evaluation.primary_metric == "auto":
         metric = "a class is rare" if audit.primary_metric == "macro_f1" else "no class is rare"
-    return (f"task: classify, {why}", f"primary metric: {audit.primary_metric}, {metric}")
+    return (f"task: classify, {why}", f"primary metric: {audit.primary_metric}, {metric}", *notes)
 
 
 def _sizes(asked: DataSettings, audit: Audit) -> tuple[str, ...]:
@@ -145,9 +154,12 @@ def _sizes(asked: DataSettings, audit: Audit) -> tuple[str, ...]:
     how = f"; the latest by `{shown(asked.time)}` are the test" if asked.time else ""
     if audit.num_parts > 1:
         sizes, how = f"{audit.num_parts} parts (5 folds, twice), each row tested in two of them", ""
+    split = f"split: {sizes}; {together} stay together{how}"
+    if not audit.rows.classes:
+        return (split,)
     effect = minimum_detectable_effect(PLANNED_DISAGREEMENT, num_tested, level_of_opening(1))
     return (
-        f"split: {sizes}; {together} stay together{how}",
+        split,
         f"this test set can show a difference of {100 * effect:.1f} points or more "
         f"(if base and tuned disagree on {PLANNED_DISAGREEMENT:.0%} of it, at the first opening)",
     )

@@ -5,26 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sintonia.errors import DataError
+from sintonia.normalise import normalised, short_hash
 from sintonia.prepare.audit import Dropped
 from sintonia.prepare.columns import MAX_CLASS_SHARE, MAX_NUMERIC_CLASSES, as_text, is_number
 from sintonia.prepare.forms.form import Form, Parsed, Unusable
-from sintonia.prepare.mending.decisions import DROP, RELABEL, Decision
-from sintonia.prepare.normalise import normalised, short_hash
+from sintonia.prepare.mending.decisions import DROP, RELABEL, Decision, read_decisions
 from sintonia.prepare.rows import Labelled, Rows
 from sintonia.prepare.table import Problems, Row, Source, shown
+from sintonia.prepare.times import Clock
 from sintonia.settings import DataSettings
 
 MIN_USABLE_ROWS = 50
 
 
-Repair = Callable[[str, Any], Any]
-"""What is done to a value of an example of some task before it is looked at."""
+Repair = Callable[[str, str, Mapping[str, str], Any], Any]
+"""What is done to a value before it is looked at: from the task, its column, the column of each role, the value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +35,20 @@ class Reading:
     form: Form
     columns: Mapping[str, str]
     asked: DataSettings
-    decisions: Mapping[str, Decision]
-    """Of reviews of the data file; a file of one's own is used as it is."""
     repair: Repair | None = None
     """What is done to a value before it is looked at."""
+    clock: Clock | None = None
+    """How the time column is read."""
+    decisions: Mapping[str, Decision] = field(init=False)
+    """Of reviews of the data file; a file of one's own is used as it is."""
     dropped: list[Dropped] = field(default_factory=list)
+    relabelled: list[int] = field(default_factory=list)
+    """Lines of the rows that a review gave another target."""
     counts: list[tuple[int, int]] = field(default_factory=list)
     """Rows that were read and rows that were kept, source by source."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decisions", read_decisions(Path(self.asked.path)))
 
     def labelled(self, source: Source, name: str) -> Iterator[Labelled]:
         """Every row as a labelled row or as a dropped one: none is lost. `name` is what the file is called."""
@@ -51,7 +59,10 @@ class Reading:
             known = {"file": f"{name}/{row.file}" if row.file else name, "ordinal": ordinal}
             try:
                 labelled = self._label(row, **known)
-                yield self._decided(labelled, row, **known) if is_main else labelled
+                decided = self._decided(labelled, row, **known) if is_main else labelled
+                if decided is not labelled:
+                    self.relabelled.append(row.line)
+                yield decided
                 kept += 1
             except Unusable as unusable:
                 self._drop(row, "unusable", str(unusable), is_of_main=is_main, **known)
@@ -77,7 +88,7 @@ class Reading:
         if self.repair and not is_as_it_stands:
             used = set(self.columns.values())
             task, values = self.form.task, dict(row.values)
-            values |= {name: self.repair(task, values[name]) for name in used & values.keys()}
+            values |= {name: self.repair(task, name, self.columns, values[name]) for name in used & values.keys()}
             row = Row(row.line, values, row.file)
         parsed = self.form.parse(row, self.columns)
         return Labelled(
@@ -91,7 +102,7 @@ class Reading:
             votes=parsed.votes,
             text_key=key_of(parsed),
             group_key=_group_key(row, self.asked.group),
-            time=_time_of(row, self.asked.time),
+            time=_time_of(row, self.asked.time, self.clock),
         )
 
     def _decided(self, labelled: Labelled, row: Row, *, file: str, ordinal: int) -> Labelled:
@@ -128,34 +139,15 @@ def _group_key(row: Row, group: str | None) -> str | None:
     return short_hash("group", value) if value else None
 
 
-def _time_of(row: Row, column: str | None) -> float:
-    """Seconds since 1970 of a date, or the number itself."""
-    if column is None:
+def _time_of(row: Row, column: str | None, clock: Clock | None) -> float:
+    """The value in the time column, as the clock of the whole column reads it."""
+    if column is None or clock is None:
         return math.nan
     text = as_text(row.values.get(column)) or ""
-    time = time_in(text)
+    time = clock(text)
     if time is None:
-        reason = "holds no date and no number" if text else "is empty"
-        raise Unusable(f"`{shown(column)}` {reason}")
+        raise Unusable(f"`{shown(column)}` {'holds no date or number like the others' if text else 'is empty'}")
     return time
-
-
-def time_in(text: str) -> float | None:
-    """A finite number, or an ISO 8601 date or time (UTC where it says no zone).
-
-    >>> time_in("1970-01-02"), time_in("12.5"), time_in("soon")
-    (86400.0, 12.5, None)
-    """
-    try:
-        number = float(text)
-        return number if math.isfinite(number) else None
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def find_repeats(rows: Rows, origins: np.ndarray) -> np.ndarray:

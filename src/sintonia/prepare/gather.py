@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sintonia.errors import UsageError, nearest
+from sintonia.errors import DataError, UsageError, nearest
 from sintonia.prepare.audit import SETS, Dropped
+from sintonia.prepare.columns import as_text
 from sintonia.prepare.examples import (
     Reading,
     Repair,
@@ -25,10 +26,10 @@ from sintonia.prepare.examples import (
 )
 from sintonia.prepare.forms import find_form
 from sintonia.prepare.forms.form import Form
-from sintonia.prepare.mending.decisions import read_decisions
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.rows import Labelled, Rows
 from sintonia.prepare.table import Source, Table, look_at, shown
+from sintonia.prepare.times import Clock, clocks_of
 from sintonia.settings import DataSettings, Recipe
 
 FREE = -1
@@ -74,8 +75,7 @@ def gather(
     if taught and form.task not in taught:
         raise _untaught(recipe, form, taught)
     files = [(main, FREE), *_own_sets(asked)]
-    decisions = read_decisions(Path(asked.path))
-    reading = Reading(form=form, columns=match.columns, asked=asked, decisions=decisions, repair=repair)
+    reading = Reading(form=form, columns=match.columns, asked=asked, repair=repair, clock=_clock(table, asked.time))
     rows = Rows.keep(_all_rows(reading, files), has_classes=form.task == "classify", folder=folder)
     origins = np.repeat(np.array([origin for _, origin in files], dtype=np.int8), [kept for _, kept in reading.counts])
     first = find_repeats(rows, origins)
@@ -94,7 +94,7 @@ def gather(
         first=first,
         dropped=reading.dropped,
         rows_in=rows_in,
-        notes=(*_notes(files, reading.counts), *table.notes, *match.why),
+        notes=(*_notes(files, reading.counts), *table.notes, *match.why, *_fate_of_columns_and_rows(table, reading)),
         reading=reading,
     )
 
@@ -104,8 +104,27 @@ def _all_rows(reading: Reading, files: list[tuple[Source, int]]) -> Iterator[Lab
     names = Counter(source.path.name for source, _ in files)
     for source, _ in files:
         before = len(reading.dropped)
+        if reading.counts:
+            _check_same_columns(source, reading)
         yield from reading.labelled(source, source.path.name if names[source.path.name] == 1 else str(source.path))
         check_usable(str(source.path), reading.dropped[before:], reading.counts[-1][0])
+
+
+def _check_same_columns(source: Source, reading: Reading) -> None:
+    """A file of one's own has the columns of the data file.
+
+    Raises:
+        DataError: its first row lacks one of them.
+    """
+    first = next(iter(source.read()), None)
+    missing = [] if first is None else [name for name in reading.columns.values() if name not in first.values]
+    if first is not None and missing:
+        raise DataError(
+            f"there is no column {' and no '.join(f'`{shown(name)}`' for name in missing)}",
+            expected="the columns of the data file",
+            where=f"{source.path}:{first.line}",
+            hint=f"it has {', '.join(f'`{shown(name)}`' for name in list(first.values)[:12])}: rename them",
+        )
 
 
 def _untaught(recipe: Recipe, form: Form, taught: Iterable[str]) -> UsageError:
@@ -145,6 +164,40 @@ def _check_columns(table: Table, asked: DataSettings) -> None:
                 hint=f"did you mean {nearest(name, map(shown, table.columns))}?",
                 where=f"data.{setting}",
             )
+
+
+def _clock(table: Table, column: str | None) -> Clock | None:
+    """How the time column is read, the same way in all rows.
+
+    Raises:
+        DataError: it holds no times, or times that can be read in two ways.
+    """
+    if column is None:
+        return None
+    clocks = clocks_of(as_text(row.values.get(column)) or "" for row in table.rows)
+    if len(clocks) == 1:
+        return next(iter(clocks.values()))
+    what = f"could be read {' or '.join(clocks)}" if clocks else "holds neither dates nor numbers"
+    raise DataError(
+        f"`{shown(column)}` {what}",
+        expected="numbers, or dates such as 2024-03-12",
+        where=f"{table.path}:{table.rows[0].line}",
+        hint="write the dates as year-month-day",
+    )
+
+
+def _fate_of_columns_and_rows(table: Table, reading: Reading) -> list[str]:
+    """The columns that play no part, which a person may have meant; and what decisions of reviews have changed."""
+    used = {*reading.columns.values(), reading.asked.group, reading.asked.time}
+    names = [f"`{shown(name)}`" for name in table.columns if name not in used]
+    told = [f"columns: not used: {', '.join(names[:12])}"] if names else []
+    num_dropped = sum(one.kind == "reviewed" for one in reading.dropped)
+    if reading.relabelled or num_dropped:
+        told.append(
+            f"review: decisions beside the data were applied: {len(reading.relabelled):,} rows have another target, "
+            f"{num_dropped:,} are dropped"
+        )
+    return told
 
 
 def _notes(files: list[tuple[Source, int]], counts: list[tuple[int, int]]) -> list[str]:

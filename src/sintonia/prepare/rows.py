@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from sintonia.files import storage_errors
-from sintonia.prepare.normalise import short_hash
+from sintonia.normalise import short_hash
 
 NO_CLASS = -1
 

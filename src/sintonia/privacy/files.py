@@ -216,7 +216,7 @@ def _lines(source: Path) -> Places:
             try:
                 yield where, line.decode()
             except UnicodeDecodeError as error:
-                hint = "save the file as UTF-8 (for example `iconv -f ISO-8859-1 -t UTF-8 old > new`)"
+                hint = "save the file as UTF-8 (in Excel: `CSV UTF-8`)"
                 raise DataError(f"byte 0x{line[error.start]:02x} is not UTF-8", hint=hint, where=where) from None
 
 

@@ -106,6 +106,8 @@ class Prepared:
     """Training examples of each label."""
     leaked: tuple[str, ...] = ()
     """Ids of test examples whose text is trained on too."""
+    near_copies: tuple[str, ...] = ()
+    """Ids of test examples that have a near-copy in training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,7 +101,10 @@ def _mistakes(card: Scorecard) -> Counter[tuple[str, str]]:
 
 
 def most_wrong(answers: Iterable[Answer], most: int = 10) -> tuple[WrongAnswer, ...]:
-    """The examples with the highest loss; without losses, wrong ones in file order."""
+    """The examples with the highest loss; without losses, wrong ones in file order. None when all answers are right."""
+    answers = tuple(answers)
+    if all(one.tuned == one.target for one in answers):
+        return ()
     known = [one for one in answers if one.loss is not None or one.tuned != one.target]
     known.sort(key=lambda one: -math.inf if one.loss is None else one.loss, reverse=True)
     return tuple(

@@ -75,6 +75,6 @@ def in_words(estimate: Resources, num_parts: int) -> str:
     """The estimate as a person is told it."""
     what = "a turn"
     if num_parts > 1:
-        what = f"in all, for {num_parts} trainings on parts of the rows and one on all of them,"
+        what = f"in all, for {num_parts} trainings on parts of the rows and one on all (less with `--method head`),"
     memory = f"{estimate.peak_memory_bytes / 2**30:.1f} GiB of memory"
     return f"training takes about {estimate.seconds:.0f} s {what} and {memory}"

@@ -333,3 +333,28 @@ def test_few_groups_can_detect_little_even_without_disagreement() -> None:
     groups = tuple(str(i // 10) for i in range(120))
     verdict = judge(given(*planted(0, 0, 110, 10), groups=groups))
     assert verdict.primary.minimum_detectable_effect == pytest.approx(6 / 12)
+
+
+def test_a_gain_on_near_copies_only_is_not_believed() -> None:
+    base, tuned = planted(fixed=80, broken=0, both=60, neither=60)  # the first 80 are fixed
+    copies = frozenset(f"x{number}" for number in range(100))
+    assert judge(given(base, tuned)).outcome == "better"
+    verdict = judge(given(base, tuned, near_copies=copies))
+    assert verdict.outcome == "inconclusive"
+    assert "100 of 200 test examples have a near-copy in training" in verdict.sentence
+    assert "E307" in {one.code for one in verdict.causes}
+
+
+def test_a_gain_that_others_show_too_is_believed() -> None:
+    base, tuned = planted(fixed=80, broken=0, both=60, neither=60)
+    every_other = frozenset(f"x{number}" for number in range(0, 200, 2))
+    few = frozenset(f"x{number}" for number in range(20))
+    for copies in (every_other, few):
+        verdict = judge(given(base, tuned, near_copies=copies))
+        assert verdict.outcome == "better"
+        assert "E307" not in {one.code for one in verdict.causes}
+
+
+def test_where_nearly_all_have_copies_nothing_is_shown() -> None:
+    base, tuned = planted(fixed=80, broken=0, both=60, neither=60)
+    assert judge(given(base, tuned, near_copies=frozenset(f"x{k}" for k in range(160)))).outcome == "inconclusive"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sintonia.errors import UsageError
+from sintonia.normalise import normalised
 from sintonia.prepare import write_smart_home
-from sintonia.prepare.normalise import normalised
 from tests.unit.prepare.bench import Bench
 
 

@@ -37,7 +37,7 @@ _FEW = Fractions(validation=0.1, test=0.2)
 
 
 def _split(
-    rows: Sequence[Labelled], record: Recorded | None = None, clusters: Sequence[int] | None = None, **wish: bool
+    rows: Sequence[Labelled], record: Recorded | None = None, clusters: Sequence[int] | None = None, **wish: str
 ) -> SplitRows:
     kept = Rows.keep(rows, has_classes=True)
     alone = np.arange(len(rows)) if clusters is None else np.array(clusters)
@@ -154,14 +154,14 @@ def test_new_rows_that_follow_two_sets_and_are_near_each_other_are_left_out() ->
 
 def test_by_time_the_latest_rows_are_the_test_and_later_ones_join_it() -> None:
     rows = [_row(number, "ab"[number % 2], time=float(number * 37 % 1000)) for number in range(1000)]
-    placed = _split(rows, is_by_time=True)
+    placed = _split(rows, time_column="day")
     times: dict[str | None, list[float]] = defaultdict(list)
     for row, split in zip(rows, _names(placed), strict=True):
         times[split].append(row.time)
     assert max(times["train"]) < min(times["validation"]) <= max(times["validation"]) < min(times["test"])
     assert abs(len(times["test"]) - 250) < 3
     later = [_row(5000 + number, "ab"[number % 2], time=2000.0 + number) for number in range(50)]
-    again = _split([*rows, *later], placed.record, is_by_time=True)
+    again = _split([*rows, *later], placed.record, time_column="day")
     assert _names(again)[:1000] == _names(placed)
     assert set(_names(again)[1000:]) == {"test"}
 
@@ -170,7 +170,7 @@ def test_a_group_goes_where_its_latest_row_goes() -> None:
     rows = [_row(number, "ab"[number % 2], time=float(number)) for number in range(1000)]
     rows[5] = dataclasses.replace(rows[5], group_key=f"{1:016x}")
     rows[990] = dataclasses.replace(rows[990], group_key=f"{1:016x}")
-    assert _names(_split(rows, is_by_time=True))[5] == "test"
+    assert _names(_split(rows, time_column="day"))[5] == "test"
 
 
 def test_a_class_of_few_groups_serves_training_then_test_then_validation() -> None:

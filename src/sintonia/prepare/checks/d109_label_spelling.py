@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from sintonia.normalise import normalised
 from sintonia.prepare.audit import Audit, named
-from sintonia.prepare.normalise import normalised
 from sintonia.records import Finding
 
 CODE = "D109"

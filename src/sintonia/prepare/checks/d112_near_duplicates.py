@@ -37,6 +37,7 @@ def check(audit: Audit) -> Finding | None:
             f"{rows_in_words(len(alike))} ({share}) are nearly the same as another row"
             f"{fate if audit.group_column is None else ''}"
         ),
-        hint="nothing to do; when they are many, ask how the rows were made, or name a group column (`data.group`)",
+        hint="nothing to do; when they are many, ask how the rows were made"
+        + (", or name a group column (`data.group`)" if audit.group_column is None else ""),
         places=audit.places(alike[:100]),
     )

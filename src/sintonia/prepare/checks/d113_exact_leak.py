@@ -26,7 +26,7 @@ def check(audit: Audit) -> Finding | None:
         share = percent(leaks.num_found, tested)
         told.append(f"{leaks.num_found:,} of {tested:,} test rows ({share}) have a text that is trained on too")
     if leaks.is_stopping:
-        told.append("trained on all the same")
+        told.append("nothing was taken out")
     else:
         told.append(f"{rows_in_words(len(removed))} that stand in two sets are set aside, the test is left whole")
     return Finding(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sintonia.normalise import normalised
 from sintonia.prepare.audit import Audit
 from sintonia.prepare.checks.d116_drift import (
     MIN_TEXTS,
@@ -24,7 +25,6 @@ from sintonia.prepare.checks.d116_drift import (
     one_of_each_group,
     severity_of,
 )
-from sintonia.prepare.normalise import normalised
 from sintonia.records import Finding
 from sintonia.statistics.two_sample import compare_texts
 

@@ -29,6 +29,8 @@ _PLACEHOLDERS = frozenset({"null", "nan", "n/a", "undefined", "todo", "tbd", "(e
 
 def suspect(row: Labelled) -> bool:
     """Whether the answer copies the prompt or is a placeholder."""
+    if not row.answer:
+        return False  # a plain text has no answer
     prompt, answer = row.text.strip().lower(), row.answer.strip().lower()
     if len(answer) < _LEAST_COPIED:
         return answer in _PLACEHOLDERS or answer == prompt or not _says_anything(answer)

@@ -118,7 +118,9 @@ def _mend(row: Row, reading: Reading, left_out: str | None) -> tuple[dict[str, A
     done: list[dict[str, Any]] = []
     for column in dict.fromkeys(reading.columns.values()):
         if column in values:
-            values[column], repairs = repair_value(values[column], _REPAIRS.get(reading.form.task, _encoding_only))
+            values[column], repairs = repair_value(
+                values[column], _repair_of(reading.form.task, column, reading.columns)
+            )
             done += [{"change": repair, "column": column} for repair in sorted(repairs)]
     if isinstance(decided, Labelled):
         column = reading.columns["target"]
@@ -153,14 +155,15 @@ def repair_value(value: Any, repair: Callable[[str], tuple[str, tuple[str, ...]]
     return value, set()
 
 
-def _repaired(task: str, value: Any) -> Any:
-    return repair_value(value, _REPAIRS.get(task, _encoding_only))[0]
+def _repaired(task: str, column: str, columns: Mapping[str, str], value: Any) -> Any:
+    return repair_value(value, _repair_of(task, column, columns))[0]
+
+
+def _repair_of(task: str, column: str, columns: Mapping[str, str]) -> Callable[[str], tuple[str, tuple[str, ...]]]:
+    """White space of inputs of `classify` only: a label is a name, and elsewhere it may be what is to be learned."""
+    return repair_text if task == "classify" and column != columns.get("target") else _encoding_only
 
 
 def _encoding_only(text: str) -> tuple[str, tuple[str, ...]]:
     repaired = repair_encoding(text)
     return repaired, ("mojibake",) if repaired != text else ()
-
-
-_REPAIRS = {"classify": repair_text}
-"""Repair of the texts of a task. In other tasks white space may be what is to be learned: code, verse, an indent."""

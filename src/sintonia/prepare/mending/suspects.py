@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from sintonia.prepare.normalise import normalised
+from sintonia.normalise import normalised
 from sintonia.records import Example, Suspect
 
 SUSPECTS_FILE = "data/suspects.jsonl"

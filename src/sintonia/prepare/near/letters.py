@@ -12,9 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.normalise import stream_safe
+
 _DROPPED, _LETTER, _SPACE, _BORDER, _UNKNOWN = 0, 1, 2, 3, 255
 _SEPARATOR = "\0"
 SPACE = 32
+MOST_LETTERS = 200_000
+"""Of a longer text the beginning is compared."""
 
 
 def _new_kinds() -> np.ndarray:
@@ -48,7 +52,7 @@ def fold(texts: Sequence[str]) -> Letters:
 
     Symbols such as `+` or an emoji stay. A text of nothing but punctuation becomes an empty one.
     """
-    joined = _SEPARATOR.join(text.replace(_SEPARATOR, " ") for text in texts)
+    joined = _SEPARATOR.join(stream_safe(text[:MOST_LETTERS]).replace(_SEPARATOR, " ") for text in texts)
     folded = unicodedata.normalize("NFKC", f"{_SEPARATOR}{joined}{_SEPARATOR}").casefold()
     codes = np.frombuffer(folded.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
     kinds = _kinds_of(codes)

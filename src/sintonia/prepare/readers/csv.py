@@ -76,7 +76,7 @@ def _numbered(path: Path, stream: Iterable[str], dialect: Dialect) -> Iterator[t
                 hint='write a quote inside a quoted text twice: "he said ""yes"""',
                 where=f"{path}:{start}",
             ) from None
-        if fields and (fields[0].strip() or any(field.strip() for field in fields)):
+        if len(fields) > 1 or (fields and fields[0].strip()):
             yield start, fields
 
 

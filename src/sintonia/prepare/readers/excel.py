@@ -77,10 +77,12 @@ def open_excel(file: PlainFile) -> Source:
 def _first_sheet(file: PlainFile) -> tuple[str, int, list[str], list[str]]:
     """Name of the first sheet with rows, the row of its header, the header, and the names of the other sheets."""
     sheets = _sheet_names(file)
-    for name in sheets:
-        for number, cells in enumerate(_sheet_rows(file, name), start=1):
-            if width := _width(cells):
-                header = [str(_plain(cell)) for cell in cells[:width]]
+    for least in (2, 1):  # a cover sheet of single cells is not the data
+        for name in sheets:
+            found = next(((n, c) for n, c in enumerate(_sheet_rows(file, name), start=1) if _width(c)), None)
+            if found and _width(found[1]) >= least:
+                number, cells = found
+                header = [str(_plain(cell)) for cell in cells[: _width(cells)]]
                 return name, number, header, [other for other in sheets if other != name]
     raise DataError(
         "there are no rows",
@@ -90,13 +92,17 @@ def _first_sheet(file: PlainFile) -> tuple[str, int, list[str], list[str]]:
     )
 
 
+_ERRORS = ("#N/A", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
+"""What a formula without a result leaves in its cell."""
+
+
 def _width(cells: tuple[Any, ...]) -> int:
     """How many cells there are up to the last one that is not empty."""
     return next((place for place in range(len(cells), 0, -1) if cells[place - 1] not in (None, "")), 0)
 
 
 def _plain(cell: Any) -> Any:
-    if cell is None:
+    if cell is None or cell in _ERRORS:
         return ""
     if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
         return cell.date().isoformat()
@@ -108,7 +114,8 @@ def _plain(cell: Any) -> Any:
 def _sheet_names(file: PlainFile) -> list[str]:
     try:
         with file.open() as stream:
-            return [sheet.title for sheet in _workbook(stream).worksheets]
+            sheets = _workbook(stream).worksheets
+            return [sheet.title for sheet in sorted(sheets, key=lambda sheet: sheet.sheet_state != "visible")]
     except Exception as error:  # openpyxl raises KeyError, ValueError, TypeError, ParseError and more
         raise _damaged(file.path, error) from None
 

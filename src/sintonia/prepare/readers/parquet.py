@@ -16,7 +16,7 @@ from sintonia.errors import DataError
 from sintonia.prepare.readers.encoding import MAX_LINE_BYTES
 from sintonia.prepare.readers.header import too_many_columns
 from sintonia.prepare.readers.plain import PlainFile
-from sintonia.prepare.table import MAX_COLUMNS, Problems, Row, Source
+from sintonia.prepare.table import MAX_COLUMNS, Problems, Row, Source, shown
 
 MAX_RATIO = 20
 MAX_GROUP_BYTES = 1024 * 1024 * 1024
@@ -147,6 +147,14 @@ def _judge(file: PlainFile, parquet: Any) -> None:
     metadata = parquet.metadata
     if metadata.num_columns > MAX_COLUMNS:
         raise too_many_columns(file.path, 1, metadata.num_columns)
+    names = list(parquet.schema_arrow.names)
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(
+            f"the file has {', '.join(f'`{shown(name)}`' for name in repeated[:5])} twice",
+            expected="different names",
+            where=f"{file.path}:1",
+            hint="rename one of them where the file was made",
+        )
     total = 0
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
@@ -222,7 +230,9 @@ def _plain(value: Any) -> Any:
         if len(value) > MAX_LINE_BYTES or "\0" in value:
             raise ValueError("a NUL character" if "\0" in value else "a text longer than 16 MiB")
         return value
-    if isinstance(value, float | decimal.Decimal):
+    if isinstance(value, decimal.Decimal):
+        return format(value, "f") if value.is_finite() else None
+    if isinstance(value, float):
         number = float(value)
         if math.isinf(number):
             raise ValueError("a number that is not finite")

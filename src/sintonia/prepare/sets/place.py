@@ -30,12 +30,15 @@ from sintonia.prepare.sets.split import (
     tie_together,
     ties_of,
 )
+from sintonia.prepare.table import shown
 from sintonia.sealed import writing_beside
 from sintonia.settings import DataSettings
 
 LARGEST_CLUSTER_FRACTION = 0.02
 """A cluster of near-copies with more of the rows than this is cut at a stricter similarity (science.md 3.3)."""
 _MIN_LARGEST_CLUSTER = 10
+LEAST_TRAINED_FRACTION = 0.2
+"""With fewer of the rows in training a split by groups or by time has gone wrong."""
 
 
 Reasons = dict[int, tuple[str, str]]
@@ -79,7 +82,7 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
         reasons = _unplaced(free, split)
     is_repeat = gathered.first != np.arange(len(rows))
     sets[is_repeat] = UNKNOWN
-    leaks = _take_out_leaks(rows, sets, near, reasons)
+    leaks = _between_groups(near, sets, groups) if is_folded else _take_out_leaks(rows, sets, near, reasons)
     _take_out_unseen(rows, sets, reasons)
     dropped = [
         _drop(gathered, int(position), reasons.get(int(position))) for position in np.flatnonzero(sets == UNKNOWN)
@@ -108,6 +111,13 @@ def _near_ids(asked: DataSettings, rows: Rows, near: NearPairs) -> np.ndarray:
     if asked.group:
         return np.arange(len(rows))
     return clusters(len(rows), near, max(_MIN_LARGEST_CLUSTER, int(LARGEST_CLUSTER_FRACTION * len(rows))))
+
+
+def _between_groups(near: NearPairs, sets: np.ndarray, groups: np.ndarray) -> Leaks:
+    """Near-copies in different groups: some part tests one of them and trains on the other."""
+    apart = groups[near.first] != groups[near.second]
+    rows = np.union1d(near.first[apart], near.second[apart])
+    return Leaks(near=rows[sets[rows] != UNKNOWN])
 
 
 def _take_out_leaks(rows: Rows, sets: np.ndarray, near: NearPairs, reasons: Reasons) -> Leaks:
@@ -213,6 +223,15 @@ def _check_sets(asked: DataSettings, sets: np.ndarray, groups: np.ndarray) -> No
     counts = Counter(sets.tolist())
     names = {TRAIN: "training", VALIDATION: "validation", TEST: "sealed test"}
     empty = [name for number, name in names.items() if not counts[number]]
+    by = " and ".join(f"`{shown(name)}`" for name in (asked.group, asked.time) if name)
+    if by and counts[TRAIN] < LEAST_TRAINED_FRACTION * len(sets) and not empty:
+        raise DataError(
+            f"split by {by}, {counts[TRAIN]:,} rows are left for training, {counts[VALIDATION]:,} for validation and "
+            f"{counts[TEST]:,} for the test",
+            expected="most rows in training",
+            where=asked.path,
+            hint="the groups reach over all times, or a few hold most rows: leave out `data.time` or `data.group`",
+        )
     if empty:
         raise DataError(
             f"the rows fall into {len(np.unique(groups))} groups, too few for three sets: no row for "

@@ -18,8 +18,8 @@ import numpy as np
 
 from sintonia.errors import StorageError
 from sintonia.files import check_schema, storage_errors, write_atomic
+from sintonia.normalise import short_hash
 from sintonia.prepare.audit import SETS
-from sintonia.prepare.normalise import short_hash
 from sintonia.sealed import folders_of_data
 from sintonia.settings import DataSettings
 
@@ -61,6 +61,11 @@ class Fractions:
 
     validation: float
     test: float
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether something is left to train on."""
+        return self.validation >= 0 and self.test >= 0 and self.validation + self.test < 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +117,7 @@ def read_recorded(data: Path, name: str) -> tuple[Recorded | None, Path | None]:
 def write_recorded(path: Path, recorded: Recorded) -> None:
     """Writes the whole record, or leaves the old one as it was."""
     head: dict[str, Any] = {
+        "keys": len(recorded.texts.keys) + len(recorded.groups.keys),
         "validation_fraction": recorded.fractions.validation,
         "test_fraction": recorded.fractions.test,
     }
@@ -147,9 +153,12 @@ def _parse(path: Path) -> Recorded:
                 keys, sets = kinds[body["key"][0]]
                 keys.append(int(body["key"][2:], 16))
                 sets.append(SETS.index(body["set"]))
-    except (KeyError, ValueError, TypeError, AttributeError, StopIteration):
+            if sum(len(keys) for keys, _ in kinds.values()) != head["keys"] or not fractions.is_sound:
+                raise ValueError
+            arrays = [(np.array(keys, dtype=np.uint64), np.array(sets)) for keys, sets in kinds.values()]
+    except (KeyError, ValueError, TypeError, AttributeError, StopIteration, OverflowError, IndexError):
         raise StorageError(
             f"`{path}` is not a record of a split", hint="restore it from a copy; without it the sets would change"
         ) from None
-    texts, groups = (KeySets.of(np.array(keys, dtype=np.uint64), np.array(sets)) for keys, sets in kinds.values())
+    texts, groups = (KeySets.of(keys, sets) for keys, sets in arrays)
     return Recorded(fractions=fractions, cuts=cuts, texts=texts, groups=groups)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sintonia.errors import UsageError, nearest
 from sintonia.files import write_atomic
-from sintonia.prepare.normalise import normalised
+from sintonia.normalise import normalised
 from sintonia.prepare.smart_home.agreement import AGREES
 from sintonia.prepare.smart_home.words import WORDS, Words
 

@@ -9,9 +9,9 @@ from types import ModuleType
 
 import numpy as np
 
+from sintonia.normalise import normalised, short_hash
 from sintonia.prepare.audit import MAX_PLACES, Audit, Seen
 from sintonia.prepare.near import NearPairs
-from sintonia.prepare.normalise import normalised, short_hash
 from sintonia.prepare.rows import Labelled, Rows
 from sintonia.prepare.sets.leaks import Leaks
 from sintonia.prepare.table import Table

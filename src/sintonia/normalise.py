@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
+from functools import cache
+
+_SHORT = 1_000
 
 
 class _Kept(dict[int, str | None]):
@@ -19,6 +23,22 @@ class _Kept(dict[int, str | None]):
 _KEPT = _Kept()
 
 
+@cache
+def _piles() -> re.Pattern[str]:
+    """Thirty combining marks, and those after them."""
+    marks = [chr(code) for code in range(0x300, 0x110000) if unicodedata.combining(chr(code))]
+    kind = "[" + "".join(re.escape(mark) for mark in marks) + "]"
+    return re.compile(f"({kind}{{30}}){kind}+")
+
+
+def stream_safe(text: str) -> str:
+    """The text with no more than thirty combining marks on a letter: to sort more takes time by their square.
+
+    No writing has so many (Unicode Standard Annex 15, Stream-Safe Text Format).
+    """
+    return text if text.isascii() or len(text) <= _SHORT else _piles().sub(r"\1", text)
+
+
 def normalised(text: str) -> str:
     """The text without what rarely matters: NFKC, lower case, no punctuation, no spaces (science.md 3.3).
 
@@ -29,7 +49,7 @@ def normalised(text: str) -> str:
     >>> normalised("?!")
     '?!'
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", stream_safe(text)).casefold()
     return folded.translate(_KEPT) or "".join(folded.split())
 
 
