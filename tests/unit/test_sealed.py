@@ -202,3 +202,32 @@ def test_the_count_of_shared_examples_outlives_a_deleted_folder(data: Path) -> N
     assert open_test(seal(first, EXAMPLES, data=data), first, "one")[1] == 1
     shutil.rmtree(f"{data}.sintonia")
     assert open_test(seal(second, EXAMPLES[:4], data=data), second, "two")[1] == 2
+
+
+@pytest.mark.parametrize("spelling", ["{}.", "{}\u200b", "  {} !", "{}\u00a0"])
+def test_another_spelling_of_the_inputs_does_not_reset_the_count(data: Path, spelling: str) -> None:
+    first, second = _run(data, "a"), _run(data, "b")
+    assert open_test(seal(first, EXAMPLES, data=data), first, "one")[1] == 1
+    spelled = tuple(dataclasses.replace(one, input=spelling.format(one.input.upper())) for one in EXAMPLES)
+    assert open_test(seal(second, spelled, data=data), second, "two")[1] == 2
+
+
+def test_tests_that_each_share_a_little_count_together(data: Path) -> None:
+    def drawn(begin: int, end: int) -> tuple[Example, ...]:
+        return tuple(
+            dataclasses.replace(EXAMPLES[0], id=f"n{k}", input=f"new {k}", group=f"n{k}") for k in range(begin, end)
+        )
+
+    runs = [_run(data, name) for name in "abc"]
+    assert open_test(seal(runs[0], drawn(0, 106), data=data), runs[0], "one")[1] == 1
+    assert open_test(seal(runs[1], drawn(194, 306), data=data), runs[1], "two")[1] == 1
+    assert open_test(seal(runs[2], drawn(100, 200), data=data), runs[2], "three")[1] == 3  # 6 of 100 with each
+
+
+def test_a_damaged_ledger_is_found_before_anything_is_trained(data: Path) -> None:
+    run = _run(data)
+    folder = data.with_name(data.name + ".sintonia")
+    folder.mkdir()
+    (folder / "openings.jsonl").write_text("no ledger\n")
+    with pytest.raises(StorageError, match="damaged line"):
+        seal(run, EXAMPLES, data=data)

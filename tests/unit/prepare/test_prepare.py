@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sintonia.errors import DataError, UsageError
+from sintonia.errors import DataError, StorageError, UsageError
 from sintonia.normalise import normalised
-from sintonia.prepare import prepare
+from sintonia.prepare import prepare, write_decision
 from sintonia.records import Finding, Prepared
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
@@ -365,3 +365,52 @@ def test_a_wrong_production_file_leaves_no_record(bench: Bench) -> None:
     with pytest.raises(UsageError, match="no file"):
         bench.prepare_data(data)
     assert not Path(f"{data.path}.sintonia").exists()
+
+
+def test_a_test_file_with_other_columns_is_refused_by_their_names(bench: Bench) -> None:
+    rows = many_rows(700)
+    own = bench.write([{"message": row["text"], "team": row["label"]} for row in rows[:100]], "test.jsonl")
+    with pytest.raises(DataError, match=r"no column `text` and no `label`.*has `message`, `team`"):
+        bench.prepare_data(_data(bench, rows[100:], test=str(own)))
+
+
+def test_a_split_that_leaves_nothing_to_train_on_says_why(bench: Bench) -> None:
+    rows = [{**row, "day": number, "who": f"p{number % 20}"} for number, row in enumerate(many_rows(600))]
+    with pytest.raises(DataError, match=r"split by `who` and `day`.*left for training"):
+        bench.prepare_data(_data(bench, rows, time="day", group="who"))
+
+
+def test_columns_that_play_no_part_are_named(bench: Bench) -> None:
+    rows = [{**row, "subject": "x", "who": str(number)} for number, row in enumerate(many_rows(320))]
+    assert "columns: not used: `subject`" in bench.prepare(bench.write(rows), group="who").notes
+
+
+def test_relabelled_rows_are_said(bench: Bench) -> None:
+    path = bench.write(many_rows(320))
+    bench.prepare(path)
+    first = next(one for examples in bench.sets().values() for one in examples)
+    write_decision(path, first.id, "relabel", "other" if first.target != "other" else "good")
+    notes = bench.prepare(path).notes
+    assert "review: decisions beside the data were applied: 1 rows have another target, 0 are dropped" in notes
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ['{"key": "t:-1", "set": "train"}', '{"key": "t:' + "f" * 20 + '", "set": "train"}', '{"key": "", "set": "train"}'],
+)
+def test_a_damaged_record_of_the_split_is_refused(bench: Bench, damage: str) -> None:
+    path = bench.write(many_rows(320))
+    bench.prepare(path)
+    record = path.with_name(path.name + ".sintonia") / "split.jsonl"
+    lines = record.read_text().splitlines()
+    for spoiled in ([*lines[:-1], damage], lines[:40], [lines[0], lines[1].replace("0.25", "-5"), *lines[2:]]):
+        record.write_text("\n".join(spoiled) + "\n")
+        with pytest.raises(StorageError, match="not a record of a split"):
+            bench.prepare(path)
+
+
+def test_piles_of_marks_are_read_in_time(bench: Bench) -> None:
+    rows = [{**row, "text": f"{row['text']} e" + "\u0301\u0323" * 30_000} for row in many_rows(60)]
+    began = time.monotonic()
+    bench.prepare(bench.write(rows))
+    assert time.monotonic() - began < 20

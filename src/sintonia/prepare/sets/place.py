@@ -224,7 +224,8 @@ def _check_sets(asked: DataSettings, sets: np.ndarray, groups: np.ndarray) -> No
     names = {TRAIN: "training", VALIDATION: "validation", TEST: "sealed test"}
     empty = [name for number, name in names.items() if not counts[number]]
     by = " and ".join(f"`{shown(name)}`" for name in (asked.group, asked.time) if name)
-    if by and counts[TRAIN] < LEAST_TRAINED_FRACTION * len(sets) and not empty:
+    is_torn = asked.group is not None and asked.time is not None
+    if by and counts[TRAIN] <= LEAST_TRAINED_FRACTION * len(sets) and (is_torn or not empty):
         raise DataError(
             f"split by {by}, {counts[TRAIN]:,} rows are left for training, {counts[VALIDATION]:,} for validation and "
             f"{counts[TEST]:,} for the test",

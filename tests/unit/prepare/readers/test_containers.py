@@ -218,3 +218,43 @@ def test_a_hash_is_a_token_and_a_short_line_is_refused(tmp_path: Path) -> None:
 def test_labels_that_look_like_tags_stay_csv(tmp_path: Path) -> None:
     (tmp_path / "r.tsv").write_text("text\tlabel\n" + "a whole text\tE-mail\nmore words\tO\n" * 60, encoding="utf-8")
     assert look_at(open_source(tmp_path / "r.tsv")).num_rows == 120
+
+
+def test_decimals_of_a_parquet_file_are_exact(tmp_path: Path) -> None:
+    numbers = pyarrow.array([10**20, 10**20 + 1, 0], pyarrow.decimal128(30, 0))
+    path = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", "b", "c"], "number": numbers}), path)
+    assert [row.values["number"] for row in open_source(path).read()] == [str(10**20), str(10**20 + 1), "0"]
+
+
+def test_a_parquet_file_with_a_name_twice_is_refused(tmp_path: Path) -> None:
+    columns = [pyarrow.array(["a"]), pyarrow.array(["b"]), pyarrow.array(["c"])]
+    path = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, names=["text", "label", "label"]), path)
+    with pytest.raises(DataError, match="`label` twice"):
+        open_source(path)
+
+
+def test_a_hidden_sheet_and_a_cover_are_not_the_data(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for title, rows in (
+        ("old", [["text", "label"], ["hidden", "x"]]),
+        ("cover", [["our tickets"]]),
+        ("data", [["text", "label"], ["seen", "a"], ["#N/A", "b"]]),
+    ):
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book["old"].sheet_state = "hidden"
+    path = tmp_path / "rows.xlsx"
+    book.remove(book["Sheet"])
+    book.save(path)
+    source = open_source(path)
+    assert [row.values for row in source.read()] == [{"text": "seen", "label": "a"}, {"text": "", "label": "b"}]
+    assert any("`cover`" in note and "`old`" in note for note in source.notes)
+
+
+def test_rows_of_empty_cells_are_rows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,b\n,\n\n , \nc,d\n", encoding="utf-8")
+    assert [row.line for row in open_source(path).read()] == [2, 3, 5, 6]
