@@ -36,7 +36,7 @@ def look(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool 
     with tempfile.TemporaryDirectory(prefix="sintonia-check-") as folder:
         run = RunFolder.create(Path(folder) / "run", check_values(recipe))
         walk = Walk(run, listener)
-        walk.tell("prepare", f"reading {Path(recipe.data.path).resolve().name}")
+        walk.tell("prepare", f"reading {Path(recipe.data.path).name or recipe.data.path}")
         prepared = prepare(recipe, run, is_check=True)
         for note in prepared.notes:
             walk.tell("prepare", note)
