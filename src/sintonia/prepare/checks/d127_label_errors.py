@@ -146,7 +146,7 @@ def _findings(suspects: Suspects, places: Sequence[Place], num_rows: int) -> tup
     return (
         Finding(
             code=CODE,
-            severity="warning" if noise is not None and noise >= _WARNING_FRACTION else "note",
+            severity="warning" if (suspects.noise_range or (0.0,))[0] >= _WARNING_FRACTION else "note",
             count=count,
             message=f"{message}{looked} ({stands_out})",
             hint=hint,

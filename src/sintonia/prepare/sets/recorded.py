@@ -153,7 +153,8 @@ def _parse(path: Path) -> Recorded:
                 keys, sets = kinds[body["key"][0]]
                 keys.append(int(body["key"][2:], 16))
                 sets.append(SETS.index(body["set"]))
-            if sum(len(keys) for keys, _ in kinds.values()) != head["keys"] or not fractions.is_sound:
+            num_keys = sum(len(keys) for keys, _ in kinds.values())
+            if num_keys != head.get("keys", num_keys) or not fractions.is_sound:
                 raise ValueError
             arrays = [(np.array(keys, dtype=np.uint64), np.array(sets)) for keys, sets in kinds.values()]
     except (KeyError, ValueError, TypeError, AttributeError, StopIteration, OverflowError, IndexError):
