@@ -34,8 +34,7 @@ def test_e4_random_labels_block_and_true_ones_do_not() -> None:
         shuffled = np.random.default_rng(100 + seed).permutation(targets)
         blocked += [one.severity for one in check_label_signal(features, shuffled, groups, 4)] == ["stop"]
         passed += check_label_signal(features, targets, groups, 4) == ()
-    # A test at 5 % lets one of twenty through; the range of the binomial at 99 % begins at 17.
-    assert blocked >= 17
+    assert blocked >= 19  # a test at 5 % lets one of twenty through
     assert passed == SEEDS
 
 

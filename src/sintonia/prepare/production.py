@@ -10,8 +10,7 @@ from sintonia.prepare.columns import as_text
 from sintonia.prepare.forms.form import Unusable
 from sintonia.prepare.gather import Gathered
 from sintonia.prepare.readers import open_source
-from sintonia.prepare.readers.encoding import scan
-from sintonia.prepare.readers.plain import look
+from sintonia.prepare.readers.text import open_text
 from sintonia.prepare.table import Row, Source, look_at, shown
 from sintonia.settings import DataSettings
 
@@ -47,7 +46,7 @@ def read_production(asked: DataSettings, gathered: Gathered) -> tuple[str, ...]:
 
 def _lines(path: Path) -> Source:
     """A text file as rows of one text each; blank lines are none."""
-    text = scan(look(path))
+    text = open_text(path)
 
     def read() -> Iterator[Row]:
         with text.reading() as stream:
