@@ -27,6 +27,17 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
 
 
+@pytest.fixture(scope="session")
+def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random two-layer language model."""
+    import torch
+
+    from tests.tiny import make_tiny_language_model
+
+    torch.set_num_threads(2)
+    return make_tiny_language_model(tmp_path_factory.mktemp("language") / "tiny")
+
+
 @pytest.fixture
 def rows_file(tmp_path: Path) -> Path:
     """400 separable rows as JSONL."""

@@ -17,11 +17,12 @@ _QUIET = {
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",  # no base comes from the hub
+    "HF_HUB_OFFLINE": "1",  # let out only for the download of a base `hf:`, unless SINTONIA_OFFLINE is 1
     "TOKENIZERS_PARALLELISM": "true",  # unset, it complains about every child process
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
+os.environ.setdefault("SINTONIA_OFFLINE", os.environ.get("HF_HUB_OFFLINE", "0"))  # a person's own wish, before ours
 for _name, _value in _QUIET.items():
     os.environ.setdefault(_name, _value)
 

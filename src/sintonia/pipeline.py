@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import time
 from pathlib import Path
 
 from sintonia.corridor.walk import Listener, Progress, Walk, finished_turns
 from sintonia.errors import DataError, StopFindings, UsageError
 from sintonia.models.catalog import find_entry
 from sintonia.recipe import check_values
-from sintonia.records import Advice, Base, Change, Checked, Finding, Prepared, Resources, Turn, Verdict
+from sintonia.records import Advice, Base, Change, Checked, Finding, Prepared, Turn, Verdict
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
 
@@ -32,8 +31,10 @@ def start(recipe: Recipe, folder: Path | str) -> RunFolder:
     data = Path(recipe.data.path).expanduser()
     if not data.exists():
         raise UsageError(f"there is no file `{recipe.data.path}`", hint="check the path")
-    scheme, _, place = find_entry(recipe.base).reference.partition(":")
-    base = f"file:{Path(place).expanduser().absolute()}" if scheme == "file" else recipe.base
+    base = recipe.base
+    if base != "auto":
+        scheme, _, place = find_entry(base).reference.partition(":")
+        base = f"file:{Path(place).expanduser().absolute()}" if scheme == "file" else base
     settings = _absolute(dataclasses.replace(recipe.data, path=str(data.absolute())))
     return RunFolder.create(folder, check_values(dataclasses.replace(recipe, data=settings, base=base)))
 
@@ -58,7 +59,7 @@ def improve(run: RunFolder, listener: Listener = lambda _: None, change: Change 
     with run.writing():
         walk = Walk(run, listener)
         prepared = _prepare(walk)
-        base = _choose(walk)
+        base = _choose(walk, prepared)
         findings = _examine(walk, base, prepared)
         turns = _train_and_adjust(walk, base, prepared, change)
         verdict = _evaluate(walk, base, prepared, turns, findings)
@@ -106,21 +107,22 @@ def _prepare(walk: Walk) -> Prepared:
             shutil.rmtree(walk.run.path, ignore_errors=True)  # nothing was begun: no folder to stumble over
             raise
         walk.run.write("prepared.json", prepared)
-    walk.tell("prepare", f"{prepared.rows_used} of {prepared.rows_in} rows used, {len(prepared.labels)} labels")
+    labels = f", {len(prepared.labels)} labels" if prepared.labels else ""
+    walk.tell("prepare", f"{prepared.rows_used} of {prepared.rows_in} rows used{labels}")
     for note in prepared.notes:
         walk.tell("prepare", note)
     return prepared
 
 
-def _choose(walk: Walk) -> Base:
+def _choose(walk: Walk, prepared: Prepared) -> Base:
     """Pin the base, with reasons."""
     base = walk.run.read("base.json", Base)
     if base is None:
         from sintonia.choose import choose
 
         recipe = walk.run.recipe()
-        with walk.stage("choose", f"base {recipe.base}"):
-            base = choose(recipe)
+        with walk.stage("choose", "pinning the base"):
+            base = choose(recipe, prepared.task)
         walk.run.write("base.json", base)
     walk.tell("choose", f"base {base.reference}: " + "; ".join(base.why))
     return base
@@ -128,17 +130,20 @@ def _choose(walk: Walk) -> Base:
 
 def _examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Finding, ...]:
     """Audit what needs the base, estimate the bill, and stop where going on is pointless."""
+    from sintonia.corridor.examining import Examined, look_with_base
+    from sintonia.corridor.planning import filled_and_planned
     from sintonia.resolve import resolve
     from sintonia.resources.estimate import in_words
 
     run, recipe = walk.run, walk.run.recipe()
     filled, resolved = resolve(recipe, base, prepared)
     run.write_resolved(resolved)
-    examined = run.read("cache/examined.json", _Examined)
+    examined = run.read("cache/examined.json", Examined)
     if examined is None:
         with walk.stage("examine", "looking at the training rows with the base"):
-            examined = _look_with_base(run, base, prepared, filled)
+            examined = look_with_base(run, base, prepared, filled)
         run.write("cache/examined.json", examined)
+    run.write_resolved(filled_and_planned(run, recipe, base, prepared)[1])
     findings = (*prepared.findings, *examined.findings)
     walk.write_findings(findings)
     for one in findings:
@@ -154,29 +159,6 @@ def _examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Finding, ...]:
     run.write("cache/estimate.json", examined.estimate)
     walk.tell("estimate", in_words(examined.estimate, len(prepared.parts)))
     return findings
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Examined:
-    findings: tuple[Finding, ...]
-    estimate: Resources
-
-
-def _look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Recipe) -> _Examined:
-    """Frozen features of the training rows: label signal, truncation, and the pace of this machine."""
-    from sintonia.corridor.turns import read_sets
-    from sintonia.models.open import open_base
-    from sintonia.prepare.examine import examine
-    from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn
-
-    train, validation = read_sets(run, prepared.parts[0])
-    opened = open_base(base, int(filled.training.max_tokens))
-    began = time.monotonic()
-    findings, longest = examine(run, opened, train, validation, prepared)
-    pace = (time.monotonic() - began) / len(train)
-    sizes = SetSizes(num_train=len(train), num_validation=len(validation), longest_tokens=longest)
-    estimate = estimate_parts(estimate_turn(filled, base, sizes, pace), len(prepared.parts))
-    return _Examined(findings=findings, estimate=estimate)
 
 
 def _train_and_adjust(walk: Walk, base: Base, prepared: Prepared, change: Change | None) -> tuple[Turn, ...]:

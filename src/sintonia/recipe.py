@@ -17,7 +17,7 @@ from sintonia.errors import UsageError, nearest
 from sintonia.files import SCHEMA, storage_errors, to_json
 from sintonia.settings import Recipe
 
-STOPPING = ("D103", "D110", "D113", "D130")
+STOPPING = ("D103", "D110", "D113", "D130", "D133")
 """Codes of the findings that can stop a run, and be accepted."""
 
 
@@ -138,9 +138,10 @@ def put(body: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def recipe_id(recipe: Recipe) -> str:
-    """16 hex digits of the content of the recipe, without the budget and the paths."""
+    """16 hex digits of the content of the recipe, without the budget, the trackers and the paths."""
     body = to_json(recipe)
-    body.pop("budget_seconds")
+    for name in ("budget_seconds", "tracking"):
+        body.pop(name)
     for path in ("path", "test", "validation", "production"):
         body["data"].pop(path)
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
@@ -166,11 +167,21 @@ def check_values(recipe: Recipe) -> Recipe:
         "patience": (training.patience, 1, 1000),
         "checkpoint_steps": (training.checkpoint_steps, 1, 10**9),
         "max_tokens": (training.max_tokens, 4, 10**6),
+        "frozen_layers": (training.frozen_layers, 0, 10_000),
     }
-    for name, (value, low, high) in ranges.items():
-        if not isinstance(value, str) and not low <= value <= high:
-            problems.append(f"`training.{name}` is {value}, not within {low} to {high}")
-    if not 0 <= recipe.evaluation.margin < 1:
+    lora = recipe.lora
+    of_lora = {
+        "rank": (lora.rank, 1, 4096),
+        "alpha": (lora.alpha, 1e-3, 1e5),
+        "dropout": (lora.dropout, 0.0, 0.9),
+        "layers": (lora.layers, 1, 10_000),
+        "plus_ratio": (lora.plus_ratio, 0.01, 1000.0),
+    }
+    for block, of_block in (("training", ranges), ("lora", of_lora)):
+        for name, (value, low, high) in of_block.items():
+            if not isinstance(value, str) and not low <= value <= high:
+                problems.append(f"`{block}.{name}` is {value}, not within {low} to {high}")
+    if recipe.evaluation.margin != "auto" and not 0 <= recipe.evaluation.margin < 1:
         problems.append(f"`evaluation.margin` is {recipe.evaluation.margin}, not a fraction below 1")
     if not 0.5 <= recipe.evaluation.confidence < 1:
         problems.append(f"`evaluation.confidence` is {recipe.evaluation.confidence}, not within 0.5 to 1")

@@ -1,4 +1,7 @@
-"""Fills every `auto` of a recipe, and says where each value came from. It reads no file and asks nobody."""
+"""Fills every `auto` of a recipe, and says where each value came from. It reads no data and asks nobody.
+
+A setting that would have no effect with the task and the method of the recipe is refused, not passed over.
+"""
 
 from __future__ import annotations
 
@@ -9,82 +12,192 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.errors import UsageError
-from sintonia.methods import METHODS
+from sintonia.methods import DEFAULTS, METHODS
+from sintonia.metrics import METRICS
 from sintonia.records import Base, Prepared, Resolved
-from sintonia.settings import Recipe, TrainingSettings
+from sintonia.settings import ChatSettings, LoraSettings, Recipe, TrainingSettings
 
 _TARGET_STEPS = {"probe": 150, "random": 450}
 """Optimizer steps aimed at; a head that starts from the probe needs only to settle (science.md 6.3)."""
+_CHAT_STEPS = 150
+LONGEST_TEXT, LONGEST_CONVERSATION = 256, 2048
+"""Tokens that are read of an example when nothing else is asked for."""
+LANGUAGE_MICRO_TOKENS = 2048
+
+
+def settle(recipe: Recipe, task: str) -> Recipe:
+    """The recipe with its task and method named.
+
+    Raises:
+        UsageError: the method is not for this task, or a setting has no effect with them.
+    """
+    method = DEFAULTS[task] if recipe.method == "auto" else recipe.method
+    if task not in METHODS[method].tasks:
+        known = [name for name, one in METHODS.items() if task in one.tasks]
+        raise UsageError(
+            f"the method `{method}` does not learn the task `{task}`",
+            expected=f"one of {', '.join(f'`{one}`' for one in known)}",
+            hint=f"leave `method` on auto, which takes `{DEFAULTS[task]}`",
+        )
+    settled: Recipe = dataclasses.replace(recipe, task=task, method=method)
+    _refuse_idle(settled)
+    return settled
 
 
 def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tuple[Resolved, ...]]:
     """The recipe without any `auto`, and each setting with its origin.
 
     Raises:
-        UsageError: a precision that this processor has no hardware for, or more tokens than the base reads.
+        UsageError: a precision that this processor has no hardware for, more tokens or layers than the base has, a
+            method that does not fit, or a setting without effect.
     """
-    found = _training(recipe, base, prepared.parts[0].train.count)
+    settled = settle(recipe, prepared.task)
+    found = _training(settled, base, prepared.parts[0].train.count)
     training = dataclasses.replace(
         recipe.training, **{name.partition(".")[2]: value for name, (value, _) in found.items()}
     )
-    metric = prepared.primary_metric
+    metric, margin = prepared.primary_metric, recipe.evaluation.margin
+    if margin == "auto":
+        margin = METRICS[metric].usual_margin
     filled = dataclasses.replace(
-        recipe,
-        task=prepared.task,
+        settled,
+        base=base.reference if recipe.base == "auto" else recipe.base,
         training=training,
         data=dataclasses.replace(recipe.data, columns=dict(prepared.columns)),
-        evaluation=dataclasses.replace(recipe.evaluation, primary_metric=metric),
+        evaluation=dataclasses.replace(recipe.evaluation, primary_metric=metric, margin=margin),
     )
     origins = {name: origin for name, (_, origin) in found.items()}
     origins |= {
         "task": f"found in the data, form {prepared.form}",
+        "base": f"the default for the task {prepared.task}",
+        "method": f"the default for the task {prepared.task}",
         "data.columns": f"found in the data, form {prepared.form}",
-        "evaluation.primary_metric": "a class is rare" if metric == "macro_f1" else "no class is rare",
+        "evaluation.primary_metric": _why_metric(metric),
+        "evaluation.margin": f"usual for {METRICS[metric].title}",
     }
     return filled, _list(recipe, filled, origins)
 
 
+def _why_metric(metric: str) -> str:
+    whys = {"macro_f1": "a class is rare", "accuracy": "no class is rare", "bits_per_byte": "task chat"}
+    return whys.get(metric, "default")
+
+
 def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any, str]]:
     training, method = recipe.training, METHODS[recipe.method]
+    is_chat = recipe.task == "chat"
+    _check_layers(recipe, base)
     batch = training.batch_examples
     if batch == "auto":
-        batch = 32 if num_train >= 1000 else 16
-    if method.trains_encoder:
-        steps = _TARGET_STEPS[training.head_start]
-        epochs = min(max(math.ceil(steps * int(batch) / num_train), 1), 10 if training.head_start == "probe" else 20)
-        why = f"about {steps} optimizer steps, head starts from {training.head_start}"
-    else:
-        epochs, why = 30, "method head, features are computed once"
-    length = min(base.max_tokens, 256)
+        batch = 8 if is_chat else 32 if num_train >= 1000 else 16
+    epochs, why = _epochs(recipe, int(batch), num_train)
+    length = min(base.max_tokens, LONGEST_CONVERSATION if is_chat else LONGEST_TEXT)
     if training.max_tokens != "auto" and training.max_tokens > base.max_tokens:
         raise UsageError(
             f"`training.max_tokens` is {training.max_tokens}, the base reads at most {base.max_tokens}",
             hint=f"leave it on auto, or take {base.max_tokens}",
         )
-    precision, precision_origin = _precision(training.precision)
-    return {
-        "training.batch_examples": (batch, f"{num_train} training examples"),
-        "training.epochs": (epochs if training.epochs == "auto" else training.epochs, why),
-        "training.learning_rate": (
-            method.learning_rate if training.learning_rate == "auto" else training.learning_rate,
-            method.learning_rate_origin,
-        ),
-        "training.micro_tokens": (
-            4096 if training.micro_tokens == "auto" else training.micro_tokens,
-            "fits the caches of a laptop",
-        ),
-        "training.precision": (precision, precision_origin),
-        "training.max_tokens": (
-            length if training.max_tokens == "auto" else training.max_tokens,
-            f"base reads up to {base.max_tokens}",
-        ),
+    rate, rate_origin = method.learning_rate(recipe.task, base.hidden_size)
+    micro, micro_origin = (LANGUAGE_MICRO_TOKENS, "task chat") if is_chat else (4096, "fits the caches of a laptop")
+    found = {
+        "batch_examples": (batch, f"{num_train} training examples"),
+        "epochs": (epochs, why),
+        "learning_rate": (rate, rate_origin),
+        "micro_tokens": (micro, micro_origin),
+        "dropout": (0.0 if is_chat else 0.1, f"task {recipe.task}"),
+        "weight_decay": (0.0 if method.has_adapters else 0.01, f"method {recipe.method}"),
+        "max_tokens": (length, f"base reads up to {base.max_tokens}"),
+        "cache": _cache(recipe, epochs),
+        "checkpointing": ("off", "memory is not short"),
     }
+    chosen = {
+        name: (value if getattr(training, name) == "auto" else getattr(training, name), origin)
+        for name, (value, origin) in found.items()
+    }
+    chosen["precision"] = _precision(training.precision)
+    return {f"training.{name}": pair for name, pair in chosen.items()}
+
+
+def _epochs(recipe: Recipe, batch: int, num_train: int) -> tuple[int, str]:
+    """Steps, not epochs (science.md 6.3)."""
+    if not METHODS[recipe.method].trains_encoder:
+        return 30, "method head, features are computed once"
+    if recipe.task == "chat":
+        return _clipped_epochs(_CHAT_STEPS * batch / num_train, 10), f"about {_CHAT_STEPS} optimizer steps"
+    start = recipe.training.head_start
+    steps, most = _TARGET_STEPS[start], 10 if start == "probe" else 20
+    return _clipped_epochs(steps * batch / num_train, most), f"about {steps} optimizer steps, head starts from {start}"
+
+
+def _clipped_epochs(wanted: float, most: int) -> int:
+    return min(max(math.ceil(wanted), 1), most)
+
+
+def _cache(recipe: Recipe, epochs: float) -> tuple[str, str]:
+    """Keeping what frozen layers say pays from the second epoch on."""
+    has_adapters, asked = METHODS[recipe.method].has_adapters, recipe.training.epochs
+    is_frozen = recipe.lora.layers != "all" if has_adapters else recipe.training.frozen_layers > 0
+    if not is_frozen:
+        return "off", "no layer is frozen"
+    is_worth_it = float(epochs if asked == "auto" else asked) > 1
+    return ("on", "layers are frozen") if is_worth_it else ("off", "one epoch reads each example once")
+
+
+def _check_layers(recipe: Recipe, base: Base) -> None:
+    """At least one layer trains.
+
+    Raises:
+        UsageError: more layers than the base has, or none left.
+    """
+    frozen, layers = recipe.training.frozen_layers, recipe.lora.layers
+    if frozen >= base.num_layers:
+        raise UsageError(
+            f"`training.frozen_layers` is {frozen}, the base has {base.num_layers} layers",
+            hint=f"at most {base.num_layers - 1}; `method: head` trains none",
+        )
+    if layers != "all" and layers > base.num_layers:
+        raise UsageError(f"`lora.layers` is {layers}, the base has {base.num_layers}", hint="take all of them: `all`")
+
+
+def _refuse_idle(recipe: Recipe) -> None:
+    """Refuses what was asked for and would have no effect.
+
+    Raises:
+        UsageError: all such settings, in one message.
+    """
+    training, plain, method = recipe.training, TrainingSettings(), METHODS[recipe.method]
+    is_chat = recipe.task == "chat"
+    idle = {
+        f"with method {recipe.method}": [
+            *(() if method.has_adapters or recipe.lora == LoraSettings() else ("lora",)),
+            *(f"training.{name}" for name in ("frozen_layers",) if method.has_adapters or not method.trains_encoder),
+            *(f"training.{name}" for name in ("dropout", "micro_tokens", "cache") if not method.trains_encoder),
+        ],
+        f"for the task {recipe.task}": [
+            *(() if is_chat or recipe.chat == ChatSettings() else ("chat",)),
+            *(f"training.{name}" for name in ("shared_prefix", "fused", "checkpointing") if not is_chat),
+            *(f"training.{name}" for name in ("head_start", "dropout") if is_chat),
+        ],
+    }
+    problems = []
+    for why, names in idle.items():
+        for name in names:
+            block, _, setting = name.partition(".")
+            was_asked = not setting or getattr(training, setting) not in (getattr(plain, setting), 0)
+            if was_asked:
+                problems.append(f"`{block + '.' + setting if setting else block}` has no effect {why}")
+    if problems:
+        is_dropout = any("dropout" in one for one in problems)
+        hint = "of a language model, `lora.dropout` can be set" if is_dropout and is_chat else "leave it out"
+        raise UsageError("; ".join(problems), hint=hint)
 
 
 def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Resolved, ...]:
     default = Recipe(data=recipe.data)
+    blocks = {"lora": METHODS[filled.method].has_adapters, "chat": filled.task == "chat"}
+    own = [name for name, is_used in blocks.items() if is_used]
     listed: list[Resolved] = []
-    for section in ("", "data", "training", "evaluation", "adjusting", "privacy"):
+    for section in ("", "data", "training", *own, "evaluation", "adjusting", "privacy"):
         asked, got, plain = (getattr(one, section) if section else one for one in (recipe, filled, default))
         for field in dataclasses.fields(got):
             value = getattr(got, field.name)
@@ -99,7 +212,7 @@ def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Reso
     return tuple(listed)
 
 
-def _precision(asked: TrainingSettings | str) -> tuple[str, str]:
+def _precision(asked: str) -> tuple[str, str]:
     flags = processor_flags()
     has_bf16 = bool(flags & {"avx512_bf16", "amx_bf16"})
     if asked == "bf16" and not has_bf16:

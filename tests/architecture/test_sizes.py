@@ -19,7 +19,6 @@ DRAWERS = {"cli", "metrics", "prepare/checks", "prepare/forms", "prepare/readers
 """Folders of many files of one kind."""
 
 OVER = {
-    "adjust/propose.py": 334,
     "report/figures.py:curves_figure lines": 43,
 }
 """`path` or `path:function` -> the most it may measure. Never raise a number and never add a line."""

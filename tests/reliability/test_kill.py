@@ -1,48 +1,172 @@
-"""Killed without warning, a run loses nothing but steps: resume ends with the weights of the run left alone."""
+"""R2: killed without warning, a run loses nothing but steps: resume ends with the weights of the run left alone."""
 
 from __future__ import annotations
 
 import hashlib
-import os
+import random
+import shutil
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.reliability.kills import SEEN
+from tests.reliability.warm import Warm, warm
 from tests.tiny import make_rows, write_rows
 
-SETTINGS = ["training.epochs=12", "training.learning_rate=0.001", "training.checkpoint_steps=7"]
+TRAIN = "tests.reliability.kills:train_once"
+COMMAND = "tests.reliability.warm:command_line"
+INTERVAL = 3
+"""Steps between two checkpoints of `train_once`."""
+SETTINGS = ["training.epochs=6", "training.learning_rate=0.001", "training.checkpoint_steps=7"]
+EVERY, MANY = ["classify full"], ["classify head", "classify lora", "chat full", "chat lora"]
 
 
-def begin(words: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "SINTONIA_HOME": str(folder / "home")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "sintonia", *words],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+@pytest.fixture(scope="module")
+def started() -> Iterator[Warm]:
+    with warm() as process:
+        yield process
 
 
-def weights_of(run: Path) -> str:
-    files = sorted((run / "model").rglob("*.safetensors"))
-    assert len(files) == 2
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def bases(tiny_base: Path, tiny_language_model: Path) -> dict[str, Path]:
+    return {"classify": tiny_base, "chat": tiny_language_model}
+
+
+def weights_of(model: Path) -> str:
+    files = sorted(model.rglob("*.safetensors"))
+    assert files
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def kill_when(process: subprocess.Popen[bytes], mark: Path, lines: int) -> None:
-    """Kills -9 as soon as `mark` exists and has that many lines."""
-    until = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < until:
-        if mark.exists() and mark.read_bytes().count(b"\n") >= lines:
-            break
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+def leftovers(run: Path) -> list[str]:
+    """What only a process that died leaves behind."""
+    return [path.name for path in run.rglob("*") if ".tmp" in path.name or "unfinished" in path.name]
+
+
+class Training:
+    """One kind of training: what it comes to when left alone, and after a kill at any of its calls."""
+
+    def __init__(self, started: Warm, folder: Path, home: Path, words: tuple[str, str]) -> None:
+        self.started, self.folder, self.home, self.words = started, folder, home, words
+        self.whole = folder / "whole"
+        self.whole.mkdir(parents=True)
+        assert self.run(self.whole, 0) == 0, (self.whole / "out.txt").read_text()
+        self.weights = weights_of(self.whole / "run/turns/001/model")
+        self.evaluations = (self.whole / "run/turns/001/evaluations.jsonl").read_bytes()
+        self.calls = (self.whole / "calls.txt").read_text().splitlines()
+
+    def run(self, folder: Path, number: int) -> int:
+        return self.started.run(TRAIN, *self.words, number, folder=folder, home=self.home)
+
+    def kill_and_resume(self, number: int) -> str:
+        """What was wrong after a kill at this call; empty when all is well."""
+        folder = self.folder / f"killed-{number}"
+        folder.mkdir()
+        if self.run(folder, number) != -signal.SIGKILL:
+            return "it was not killed"
+        before = self.seen(folder)
+        if self.run(folder, 0) != 0:
+            return "the resume failed: " + (folder / "out.txt").read_text()[-500:]
+        after = self.seen(folder)[len(before) :]
+        last = max((step for kind, step in before if kind == "step"), default=0)
+        begun = next((step for kind, step in after if kind == "resumed"), 0)
+        turn = folder / "run/turns/001"
+        problems = {
+            "other weights": weights_of(turn / "model") != self.weights,
+            "other evaluations": (turn / "evaluations.jsonl").read_bytes() != self.evaluations,
+            f"back to step {begun} from {last}": last - begun > INTERVAL,
+            f"left behind: {leftovers(folder / 'run')}": bool(leftovers(folder / "run")),
+        }
+        shutil.rmtree(folder)
+        return "; ".join(name for name, is_so in problems.items() if is_so)
+
+    @staticmethod
+    def seen(folder: Path) -> list[tuple[str, int]]:
+        lines = (folder / SEEN).read_text().splitlines()
+        return [(kind, int(step)) for kind, step in (line.split() for line in lines)]
+
+
+def all_kills(training: Training, numbers: list[int]) -> None:
+    found = {f"{k} ({training.calls[k - 1]})": training.kill_and_resume(k) for k in numbers}
+    assert {call: problem for call, problem in found.items() if problem} == {}
+
+
+def training_of(kind: str, started: Warm, folder: Path, home: Path, bases: dict[str, Path]) -> Training:
+    return Training(started, folder, home, (kind, str(bases[kind.split()[0]])))
+
+
+def test_a_training_killed_at_any_call_to_the_file_system_ends_the_same(
+    tmp_path: Path, started: Warm, home: Path, bases: dict[str, Path]
+) -> None:
+    """Every call of the second checkpoint and of the final model but writes of many tensors, and some of all."""
+    training = training_of("classify full", started, tmp_path, home, bases)
+    assert {"fsync", "mkdir", "open", "rename", "replace", "stream.write"} <= set(training.calls)
+    numbers = range(1, len(training.calls) + 1)
+    renames = [k for k in numbers if training.calls[k - 1] == "rename"]
+    assert len(renames) >= 5, "three checkpoints, one removed, the model"
+    checkpoint = [k for k in range(renames[0] + 1, renames[1] + 3) if training.calls[k - 1] != "stream.write"]
+    all_kills(training, sorted({*checkpoint, *renames, *numbers[-12:], *numbers[::50]}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", EVERY + MANY)
+def test_a_training_of_any_kind_killed_at_every_call_ends_the_same(
+    tmp_path: Path, started: Warm, home: Path, bases: dict[str, Path], kind: str
+) -> None:
+    training = training_of(kind, started, tmp_path, home, bases)
+    all_kills(training, list(range(1, len(training.calls) + 1)))
+
+
+class Process:
+    """The whole process by its commands: what it comes to when left alone, and how long that takes."""
+
+    def __init__(self, started: Warm, folder: Path, home: Path, base: Path) -> None:
+        self.started, self.folder, self.home = started, folder, home
+        self.words = ["tune", "rows.jsonl", "--base", f"file:{base}", "--out", "run", *SETTINGS]
+        began = time.monotonic()
+        whole = self.new_folder("whole")
+        assert self.started.run(COMMAND, self.words, folder=whole, home=home) == 0, (whole / "out.txt").read_text()
+        self.seconds = time.monotonic() - began
+        self.weights = weights_of(whole / "run/model")
+
+    def new_folder(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir()
+        write_rows(folder / "rows.jsonl", make_rows(300))
+        return folder
+
+    def resume(self, folder: Path) -> None:
+        told = folder / "out.txt"
+        again = ["resume", "run"] if (folder / "run/recipe.yaml").exists() else self.words
+        assert self.started.run(COMMAND, again, folder=folder, home=self.home) == 0, told.read_text()[-2000:]
+        assert weights_of(folder / "run/model") == self.weights
+        assert leftovers(folder / "run") == []
+        assert b'"test_openings": 1' in (folder / "run/verdict.json").read_bytes()
+        assert "Traceback" not in told.read_text()
+
+    def kill_when(self, folder: Path, mark: str, lines: int) -> None:
+        """Kills -9 as soon as a file of the run exists and has that many lines."""
+        command = self.started.start(COMMAND, self.words, folder=folder, home=self.home)
+        until, path = time.monotonic() + 60, folder / "run" / mark
+        while time.monotonic() < until:
+            if path.exists() and path.read_bytes().count(b"\n") >= lines:
+                break
+            time.sleep(0.001)
+        command.signal(signal.SIGKILL)
+        assert command.wait() == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def process(started: Warm, home: Path, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Process:
+    return Process(started, tmp_path_factory.mktemp("process"), home, tiny_base)
 
 
 @pytest.mark.parametrize(
@@ -52,27 +176,31 @@ def kill_when(process: subprocess.Popen[bytes], mark: Path, lines: int) -> None:
         ("data/train.jsonl", 1),
         ("turns/001/events.jsonl", 3),
         ("turns/001/events.jsonl", 40),
-        ("turns/001/events.jsonl", 95),
+        ("turns/001/events.jsonl", 70),
         ("baselines.jsonl", 1),
         ("verdicts/001.json", 1),
     ],
 )
-def test_a_run_killed_anywhere_resumes_to_the_same_end(
-    tmp_path: Path, tiny_base: Path, mark: str, lines: int, undisturbed: str
-) -> None:
-    write_rows(tmp_path / "rows.jsonl", make_rows(300))
-    words = ["tune", "rows.jsonl", "--base", f"file:{tiny_base}", "--out", "run", *SETTINGS]
-    kill_when(begin(words, tmp_path), tmp_path / "run" / mark, lines)
-    assert begin(["resume", "run"], tmp_path).wait() == 0
-    assert weights_of(tmp_path / "run") == undisturbed
-    assert b'"test_openings": 1' in (tmp_path / "run" / "verdict.json").read_bytes()
+def test_a_run_killed_in_any_stage_resumes_to_the_same_end(process: Process, mark: str, lines: int) -> None:
+    folder = process.new_folder(f"{mark}-{lines}".replace("/", "-"))
+    process.kill_when(folder, mark, lines)
+    process.resume(folder)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> str:
-    """The weights of the run that nobody disturbs."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    write_rows(folder / "rows.jsonl", make_rows(300))
-    words = ["tune", "rows.jsonl", "--base", f"file:{tiny_base}", "--out", "run", *SETTINGS]
-    assert begin(words, folder).wait() == 0
-    return weights_of(folder / "run")
+@pytest.mark.parametrize("num_kills", [pytest.param(20, id="20"), pytest.param(100, id="100", marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_times_resumes_to_the_same_end(process: Process, num_kills: int) -> None:
+    """Each run is killed again and again until it gets through: four kills a run on average."""
+    generator, killed, number = random.Random(num_kills), 0, 0
+    while killed < num_kills:
+        number += 1
+        folder = process.new_folder(f"random-{num_kills}-{number}")
+        for _ in range(generator.randint(2, 6)):
+            words = ["resume", "run"] if (folder / "run/recipe.yaml").exists() else process.words
+            command = process.started.start(COMMAND, words, folder=folder, home=process.home)
+            time.sleep(generator.random() * process.seconds)
+            command.signal(signal.SIGKILL)
+            is_killed = command.wait() == -signal.SIGKILL
+            killed += is_killed
+            if not is_killed:
+                break
+        process.resume(folder)

@@ -48,7 +48,7 @@ def prepared(num_train: int) -> Prepared:
 def values(num_train: int, **training) -> dict:
     recipe = make_recipe({"data": {"path": "x"}, "training": training})
     filled, listed = resolve(recipe, BASE, prepared(num_train))
-    assert "auto" not in str(dataclasses.asdict(filled))
+    assert "auto" not in str(dataclasses.asdict(filled.training))
     return {one.setting: one for one in listed}
 
 
@@ -86,6 +86,68 @@ def test_bf16_is_refused_where_the_processor_has_none(monkeypatch: pytest.Monkey
 def test_a_tiny_base_is_resolved_from_its_folder(tiny_base: Path):
     from sintonia.choose import choose
 
-    base = choose(make_recipe({"data": {"path": "x"}, "base": f"file:{tiny_base}"}))
+    base = choose(make_recipe({"data": {"path": "x"}, "base": f"file:{tiny_base}"}), "classify")
     assert (base.hidden_size, base.num_layers, base.max_tokens) == (32, 2, 64)
     assert base.licence == "unknown" and len(base.revision) == 64
+
+
+def for_chat(num_train: int = 500, **blocks) -> dict:
+    recipe = make_recipe({"data": {"path": "x"}, **blocks})
+    data = dataclasses.replace(prepared(num_train), task="chat", primary_metric="bits_per_byte", labels=())
+    base = dataclasses.replace(BASE, hidden_size=576, num_layers=30, max_tokens=8192, kind="language")
+    return {one.setting: one for one in resolve(recipe, base, data)[1]}
+
+
+def test_conversations_have_their_own_defaults_with_their_origins():
+    listed = for_chat()
+    assert (listed["method"].value, listed["method"].origin) == ("lora", "the default for the task chat")
+    rate = listed["training.learning_rate"]
+    assert (rate.value, rate.origin) == (1e-3, "method lora, base hidden 576")
+    assert listed["training.epochs"].value == 3
+    assert listed["training.weight_decay"].value == 0.0
+    assert listed["evaluation.margin"].value == 0.02
+    assert listed["lora.rank"].value == 16 and listed["chat.template"].value == "auto"
+    assert for_chat(method="full")["training.learning_rate"].value == 3e-4
+
+
+def test_blocks_of_another_task_or_method_are_not_listed():
+    assert not any(name.startswith(("lora", "chat")) for name in values(2000))
+    assert not any(name.startswith("lora") for name in for_chat(method="full"))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "what"),
+    [
+        ({"method": "head"}, "does not learn the task `chat`"),
+        ({"training": {"dropout": 0.1}}, "`training.dropout` has no effect for the task chat"),
+        ({"training": {"head_start": "random"}}, "`training.head_start` has no effect"),
+        ({"training": {"frozen_layers": 3}}, "`training.frozen_layers` has no effect with method lora"),
+        ({"method": "full", "lora": {"rank": 4}}, "`lora` has no effect with method full"),
+        ({"method": "full", "training": {"frozen_layers": 30}}, "the base has 30 layers"),
+        ({"lora": {"layers": 31}}, "the base has 30"),
+    ],
+)
+def test_what_would_have_no_effect_on_conversations_is_refused(blocks: dict, what: str):
+    with pytest.raises(UsageError, match=what):
+        for_chat(**blocks)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "what"),
+    [
+        ({"lora": {"rank": 4}}, "`lora` has no effect with method full"),
+        ({"chat": {"template": "chatml"}}, "`chat` has no effect for the task classify"),
+        ({"training": {"fused": False}}, "`training.fused` has no effect"),
+        ({"method": "head", "training": {"dropout": 0.2}}, "`training.dropout` has no effect with method head"),
+        ({"method": "head", "training": {"micro_tokens": 64}}, "`training.micro_tokens` has no effect"),
+    ],
+)
+def test_what_would_have_no_effect_on_labels_is_refused(blocks: dict, what: str):
+    with pytest.raises(UsageError, match=what):
+        resolve(make_recipe({"data": {"path": "x"}, **blocks}), BASE, prepared(2000))
+
+
+def test_frozen_layers_are_kept_from_the_second_epoch_on():
+    assert for_chat(lora={"layers": 15})["training.cache"].value == "on"
+    assert for_chat(lora={"layers": 15}, training={"epochs": 1})["training.cache"].value == "off"
+    assert for_chat()["training.cache"].value == "off"

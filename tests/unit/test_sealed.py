@@ -231,3 +231,17 @@ def test_a_damaged_ledger_is_found_before_anything_is_trained(data: Path) -> Non
     (folder / "openings.jsonl").write_text("no ledger\n")
     with pytest.raises(StorageError, match="damaged line"):
         seal(run, EXAMPLES, data=data)
+
+
+def test_what_is_learned_whole_is_part_of_the_test(data: Path) -> None:
+    """Other tools, other weights of messages: another test. Rows without it hash as they always did."""
+    plain = sealed._content_sha256(EXAMPLES)
+    assert plain == "1bfda48e5f9728f89e947731f7a228fec1c10bb93ab50c35a8be6f8966dd7e35"
+    one = {"messages": [{"role": "user", "content": "c'è 😀"}], "tools": [{"n": float("nan")}]}
+    with_content = tuple(dataclasses.replace(example, content=one) for example in EXAMPLES)
+    run = _run(data)
+    test = seal(run, with_content, data=data)
+    opened, _ = open_test(test, run, "one")
+    assert opened[0].content == {**one, "tools": [{"n": None}]}
+    other = tuple(dataclasses.replace(example, content={**one, "tools": []}) for example in EXAMPLES)
+    assert len({plain, sealed._content_sha256(with_content), sealed._content_sha256(other)}) == 3

@@ -5,12 +5,14 @@ Pure functions of the validations during training. It names no finding and knows
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy.stats import norm
 
+from sintonia.metrics import METRICS
 from sintonia.records import Evaluation
 from sintonia.statistics.intervals import wilson
 from sintonia.statistics.mcnemar import midp
@@ -23,16 +25,17 @@ NOISE = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prior:
-    """What guessing by the frequencies of the training labels does, and how the head started."""
+    """What was there before training: of a classifier, guessing by the frequencies of the training labels."""
 
     validation_losses: tuple[float, ...]
-    """Loss of the guess on each validation example (H0v)."""
+    """Loss of the guess, or of the base, on each validation example (H0v)."""
     train_entropy: float
-    """Mean loss of the guess on the training examples (H0t)."""
+    """Mean loss of the same on the training examples (H0t)."""
     prior_correct: tuple[bool, ...]
-    """Whether the majority label is right, for each validation example."""
-    start: Literal["probe", "random"] = "random"
-    """`probe`: the head starts fitted, so what training removed is counted from step 0."""
+    """Whether the majority label, or the answer of the base, is right, for each validation example."""
+    start: Literal["probe", "random", "base"] = "random"
+    """`probe`: the head starts fitted, so what training removed is counted from step 0. `base`: there is no head, a
+    language model goes on from what it knows; how low its loss could go, nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +44,29 @@ class Curves:
 
     steps: np.ndarray
     epochs: np.ndarray
-    train_loss: np.ndarray
+    train_losses: np.ndarray
+    """Losses of the probed training examples (evaluations, examples)."""
     train_metric: np.ndarray
-    num_probed: int
-    """Training examples behind `train_loss` and `train_metric`."""
     losses: np.ndarray
     """Validation losses (evaluations, examples)."""
     correct: np.ndarray
     """Validation answers that are right (evaluations, examples)."""
     metric: np.ndarray
+    """What says how good the answers are, more is better: the primary metric, or the share of right answers where that
+    only measures losses."""
     update: np.ndarray
     max_gradient: np.ndarray
     median_gradient: np.ndarray
+
+    @property
+    def train_loss(self) -> np.ndarray:
+        """Mean training loss of each evaluation (Lt)."""
+        return np.asarray(self.train_losses.mean(axis=1))
+
+    @property
+    def num_probed(self) -> int:
+        """Training examples behind `train_loss` and `train_metric`."""
+        return int(self.train_losses.shape[1])
 
     @property
     def validation_loss(self) -> np.ndarray:
@@ -76,17 +90,34 @@ def is_finite(evaluation: Evaluation) -> bool:
     return all(bool(np.isfinite(part).all()) for part in (evaluation.train_losses, evaluation.validation_losses, norms))
 
 
-def curves_of(evaluations: tuple[Evaluation, ...]) -> Curves:
+def prior_from_base(evaluations: Sequence[Evaluation]) -> Prior:
+    """The prior of a language model: step 0 of its training is the base (adapters add nothing yet).
+
+    Raises:
+        ValueError: step 0 was not evaluated.
+    """
+    if not evaluations or evaluations[0].step != 0:
+        raise ValueError("the base itself was not evaluated")
+    first = evaluations[0]
+    return Prior(
+        validation_losses=first.validation_losses,
+        train_entropy=float(np.mean(first.train_losses)),
+        prior_correct=first.validation_correct,
+        start="base",
+    )
+
+
+def curves_of(evaluations: tuple[Evaluation, ...], metric_name: str) -> Curves:
     """The arrays behind the rules, from evaluations that `is_finite` holds for."""
+    higher_is_better = METRICS[metric_name].higher_is_better
     return Curves(
         steps=np.array([one.step for one in evaluations]),
         epochs=np.array([one.epoch for one in evaluations]),
-        train_loss=np.array([np.mean(one.train_losses) for one in evaluations]),
+        train_losses=np.array([one.train_losses for one in evaluations], dtype=np.float64),
         train_metric=np.array([np.mean(one.train_correct) for one in evaluations]),
-        num_probed=len(evaluations[-1].train_correct),
         losses=np.array([one.validation_losses for one in evaluations], dtype=np.float64),
         correct=np.array([one.validation_correct for one in evaluations], dtype=bool),
-        metric=np.array([one.metric for one in evaluations]),
+        metric=np.array([one.metric if higher_is_better else np.mean(one.validation_correct) for one in evaluations]),
         update=np.array([one.relative_update for one in evaluations]),
         max_gradient=np.array([one.max_gradient_norm for one in evaluations]),
         median_gradient=np.array([one.median_gradient_norm for one in evaluations]),
@@ -111,7 +142,10 @@ class Transfer:
 
 
 def transfer(curves: Curves, prior: Prior) -> Transfer:
-    """g_i = H0v_i - lv_i(t*), tested against zero; or the accuracy, by McNemar's mid-p."""
+    """g_i = H0v_i - lv_i(t*), tested against zero; or the accuracy, by McNemar's mid-p.
+
+    Of a language model t* may be the base itself, while its answers got better: they count at the end too.
+    """
     gains = np.asarray(prior.validation_losses) - curves.losses[curves.best]
     guess, tuned = np.asarray(prior.prior_correct, dtype=bool), curves.correct[curves.best]
     fixed, broken = int((tuned & ~guess).sum()), int((guess & ~tuned).sum())
@@ -120,7 +154,7 @@ def transfer(curves: Curves, prior: Prior) -> Transfer:
     return Transfer(
         gain=gain,
         error=error,
-        learned=gain > 1.96 * error or is_more_accurate,
+        learned=gain > 1.96 * error or is_more_accurate or (prior.start == "base" and has_more_right(curves, prior)),
         disagreement=(fixed + broken) / len(gains),
     )
 
@@ -146,12 +180,36 @@ def metric_drop(curves: Curves) -> tuple[float, float]:
     return float(curves.metric[top] - curves.metric[curves.last]), p_value
 
 
+def has_more_right(curves: Curves, prior: Prior) -> bool:
+    """Whether more validation answers are right at the end than before training, beyond chance.
+
+    At 1 %: it is asked beside other tests, and a base that gives everybody the same answer is right by chance.
+    """
+    before, after = np.asarray(prior.prior_correct, dtype=bool), curves.correct[curves.last]
+    fixed, broken = int((after & ~before).sum()), int((before & ~after).sum())
+    return fixed > broken and midp(fixed, broken) < 0.01
+
+
 def gap(curves: Curves) -> tuple[float, float]:
     """Share right in training minus in validation at the end, and its lower 95 % bound (Newcombe)."""
     seen, new = float(curves.train_metric[-1]), float(curves.correct[-1].mean())
     low_seen = wilson(round(seen * curves.num_probed), curves.num_probed)[0]
     high_new = wilson(int(curves.correct[-1].sum()), curves.correct.shape[1])[1]
     return seen - new, seen - new - float(np.hypot(seen - low_seen, high_new - new))
+
+
+def loss_gap(curves: Curves, prior: Prior) -> tuple[float, float]:
+    """Share of the loss of the base that is gone in training minus that in validation at the end; lower 95 % bound."""
+    seen, new = curves.train_losses[-1] / prior.train_entropy, curves.losses[-1] / np.mean(prior.validation_losses)
+    size = float(new.mean() - seen.mean())
+    return size, size - 1.96 * float(np.hypot(standard_error(seen), standard_error(new)))
+
+
+def has_fallen_beyond_chance(curves: Curves) -> bool:
+    """Whether the training loss ended under its start by more than 2 % and, paired by example, beyond chance."""
+    fall = curves.train_losses[0] - curves.train_losses[-1]
+    bar = max(1.96 * standard_error(fall), NOISE * float(curves.train_loss[0]))
+    return bool(fall.mean() > bar)
 
 
 def recent_fall(curves: Curves) -> float:

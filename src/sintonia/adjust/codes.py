@@ -17,6 +17,8 @@ class Kind:
     title: str
     severity: Severity
     hint: str
+    chat_hint: str = ""
+    """The hint for a language model, where it is another one."""
 
 
 TRAINING_FINDINGS: dict[str, Kind] = {
@@ -47,22 +49,28 @@ TRAINING_FINDINGS: dict[str, Kind] = {
         "warning",
         "the loss stayed where guessing is: look at a few rows first, are the columns the right ones and do "
         "the targets belong to their inputs? Otherwise raise `training.learning_rate`",
+        chat_hint="the loss stayed where that of the base is: look at a few rows first, is what the assistant should "
+        "learn in its messages? Otherwise raise `training.learning_rate`",
     ),
     "T206": Kind(
         "underfitting, the trained weights are not enough",
         "warning",
         "train more of the model (`method: full`), raise `training.learning_rate`, or take a larger base",
+        chat_hint="raise `lora.rank` or train more layers, raise `training.learning_rate`, or take a larger base",
     ),
     "T207": Kind(
         "no evidence yet that anything carries over to new examples",
         "warning",
         "look at the labels: wrong or random ones cannot be learned, only memorised. Then check that "
         "training and validation come from the same source; then label more examples",
+        chat_hint="look at a few conversations: answers that do not follow from their questions cannot be learned, "
+        "only memorised. Then check that training and validation come from the same source; then collect more examples",
     ),
     "T208": Kind(
         "the validation set is too small to tell",
         "note",
         "label more examples: the gain may be real, but this many cannot show it",
+        chat_hint="collect more examples: the gain may be real, but this many cannot show it",
     ),
     "T209": Kind(
         "overfitting, trained too long",
@@ -75,12 +83,16 @@ TRAINING_FINDINGS: dict[str, Kind] = {
         "note",
         "no retraining is needed: the answers did not get worse, only the stated confidence is too high. Do "
         "not read it as a probability",
+        chat_hint="no retraining is needed: as many answers are right as before, only their stated probabilities are "
+        "off. Do not read them as such",
     ),
     "T211": Kind(
         "overfitting, too few examples",
         "warning",
         "more labelled examples help most; a shorter training does not. A simpler model (`method: head`) may "
         "do as well on so few",
+        chat_hint="more examples help most; a shorter training does not. A smaller `lora.rank` may do as well "
+        "on so few",
     ),
     "T212": Kind(
         "still improving when training ended",
@@ -98,10 +110,16 @@ TRAINING_FINDINGS: dict[str, Kind] = {
         "this is still the model that training started from; for a real fine-tuning raise "
         "`training.learning_rate`, or set it to `auto`",
     ),
+    "T215": Kind(
+        "the training loss jumped and stayed high",
+        "warning",
+        "the steps are too large: lower `training.learning_rate` (a tenth is a good first try)",
+    ),
 }
 
 
-def make_finding(code: str, numbers: str, *, count: int = 1) -> Finding:
+def make_finding(code: str, numbers: str, *, is_chat: bool = False, count: int = 1) -> Finding:
     """The finding of this code; `numbers` is the evidence, said in one sentence without a capital."""
     kind = TRAINING_FINDINGS[code]
-    return Finding(code=code, severity=kind.severity, message=f"{kind.title}: {numbers}", hint=kind.hint, count=count)
+    hint = kind.chat_hint if is_chat and kind.chat_hint else kind.hint
+    return Finding(code=code, severity=kind.severity, message=f"{kind.title}: {numbers}", hint=hint, count=count)

@@ -2,59 +2,96 @@
 
 from __future__ import annotations
 
-import psutil
+import dataclasses
 
 from sintonia.errors import UsageError
-from sintonia.files import sha256_file
-from sintonia.methods import METHODS
-from sintonia.models.catalog import find_entry
-from sintonia.models.pooled import load_encoder
-from sintonia.models.sources import fetch
+from sintonia.methods import DEFAULTS, METHODS
+from sintonia.models.catalog import Entry, default_base, find_entry
+from sintonia.models.shape import BaseShape, read_shape
+from sintonia.models.sources import BaseFiles, locate, pin
 from sintonia.records import Base
 from sintonia.resources.estimate import DEFAULT_MICRO_TOKENS, peak_memory_bytes
+from sintonia.resources.memory import free_bytes
 from sintonia.settings import Recipe
 
+_NEEDS = {"classify": ("encoder", "an encoder"), "chat": ("language", "a causal language model")}
 
-def choose(recipe: Recipe) -> Base:
-    """The base of the recipe, fetched, pinned by the hash of its weights and found to fit this machine.
+
+def choose(recipe: Recipe, task: str) -> Base:
+    """The base of the recipe for this task, fetched, pinned by the hash of its weights and found to fit this machine.
 
     Raises:
-        UsageError: unknown base, or it does not fit in memory.
+        UsageError: unknown base, one that is not for this task, or it does not fit in memory.
         StorageError: the base cannot be loaded.
     """
-    entry = find_entry(recipe.base)
-    folder = fetch(entry)
-    model = load_encoder(folder)
-    num_parameters = sum(value.numel() for value in model.parameters())
-    layers = int(getattr(model.transformer.config, "num_hidden_layers", 1))
-    positions = int(getattr(model.transformer.config, "max_position_embeddings", 512))
-    micro = recipe.training.micro_tokens
-    num_trained = num_parameters if METHODS[recipe.method].trains_encoder else 0
-    per_token = layers * model.hidden_size
-    tokens = DEFAULT_MICRO_TOKENS if micro == "auto" else micro
-    estimated = peak_memory_bytes(num_parameters, num_trained, per_token * tokens)
-    free = psutil.virtual_memory().available
+    name = default_base(task) if recipe.base == "auto" else recipe.base
+    method = DEFAULTS[task] if recipe.method == "auto" else recipe.method
+    entry = find_entry(name)
+    files = locate(entry)
+    shape = _shape(files)
+    _check_kind(name, shape, task)
+    estimated, free = _estimate(recipe, shape, task, method), free_bytes()
     if estimated > free:
         raise UsageError(
-            f"`{recipe.base}` with method {recipe.method} needs about {estimated / 2**30:.1f} GiB of memory, "
+            f"`{name}` with method {method} needs about {estimated / 2**30:.1f} GiB of memory, "
             f"{free / 2**30:.1f} GiB are free",
-            hint="take `--method head`, or a smaller base",
+            hint=_what_needs_less(task, method),
         )
-    why = [entry.description] if entry.description else []
-    asked = Recipe.__dataclass_fields__["base"].default
-    why.append("the default for classifying text" if recipe.base == asked else "named in the recipe")
-    why.append(
-        f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {recipe.method}; "
-        f"{free / 2**30:.1f} GiB are free"
-    )
+    memory = f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {method}"
     return Base(
-        reference=entry.reference,
-        revision=sha256_file(folder / "model.safetensors"),
+        reference=pin(entry, files),
+        revision=files.revision,
         licence=entry.licence,
-        num_parameters=num_parameters,
-        num_layers=layers,
-        hidden_size=model.hidden_size,
-        max_tokens=positions,
-        why=tuple(why),
+        num_parameters=shape.num_parameters,
+        num_layers=shape.num_layers,
+        hidden_size=shape.hidden_size,
+        max_tokens=shape.max_tokens,
+        why=(*_why(recipe, entry, task), f"{memory}; {free / 2**30:.1f} GiB are free"),
         estimated_memory_bytes=estimated,
+        kind="language" if shape.kind == "language" else "encoder",
+        vocabulary_size=shape.vocabulary_size,
+        intermediate_size=shape.intermediate_size,
     )
+
+
+def _shape(files: BaseFiles) -> BaseShape:
+    """The shape of the base; an encoder is small, and opened to see that it can be."""
+    shape = read_shape(files)
+    if shape.kind == "encoder":
+        from sintonia.models.pooled import load_encoder
+
+        model = load_encoder(files.model)
+        return dataclasses.replace(shape, num_parameters=sum(value.numel() for value in model.parameters()))
+    return shape
+
+
+def _check_kind(name: str, shape: BaseShape, task: str) -> None:
+    kind, in_words = _NEEDS[task]
+    if shape.kind != kind:
+        raise UsageError(
+            f"the task {task} needs {in_words}, and `{name}` is none (its type is {shape.model_type})",
+            hint=f"take `--base {default_base(task)}`, or leave it on auto",
+        )
+
+
+def _estimate(recipe: Recipe, shape: BaseShape, task: str, method: str) -> int:
+    """The most memory that training takes, in bytes."""
+    num_trained = shape.num_parameters if METHODS[method].trains_encoder else 0
+    if METHODS[method].has_adapters:
+        num_trained = shape.num_adapter_parameters(recipe.lora.rank)
+    micro = recipe.training.micro_tokens
+    tokens = DEFAULT_MICRO_TOKENS if micro == "auto" else micro
+    # for the task chat, `language_peak_bytes` belongs here once resources/estimate.py has it
+    return peak_memory_bytes(shape.num_parameters, num_trained, tokens * shape.num_layers * shape.hidden_size)
+
+
+def _what_needs_less(task: str, method: str) -> str:
+    if task == "classify":
+        return "take `--method head`, or a smaller base"
+    return "take a smaller `training.micro_tokens` or base" if method == "lora" else "take `--method lora`"
+
+
+def _why(recipe: Recipe, entry: Entry, task: str) -> tuple[str, ...]:
+    known_as = {"classify": "classifying text", "chat": "conversations"}
+    why = f"the default for {known_as[task]}" if recipe.base == "auto" else "named in the recipe"
+    return (entry.description, why) if entry.description else (why,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,12 @@ import typer
 from sintonia.cli.options import JsonOption, RunArgument
 from sintonia.cli.screen import show_json
 from sintonia.errors import DataError, UsageError
+from sintonia.records import Prepared
 from sintonia.runs import RunFolder
+
+PLAIN_SUFFIXES = frozenset((".txt", ".text", ".md"))
+FILE_SUFFIXES = PLAIN_SUFFIXES | frozenset((".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".gz"))
+"""How the names of files with texts or rows end."""
 
 
 def predict(
@@ -22,7 +28,8 @@ def predict(
 ) -> int:
     """Answer new texts with the model of a run."""
     run = RunFolder.open(path)
-    inputs = _inputs(texts or [], file)
+    _refuse_chat(run)
+    inputs = _inputs(*_told_apart(texts or [], file))
     answers = _answers(run, inputs)
     if as_json:
         show_json(answers)
@@ -30,6 +37,37 @@ def predict(
     for answer in answers:
         print(f"{_one_line(answer['prediction'])}\t{answer['confidence']:.3f}\t{_one_line(answer['input'])}")
     return 0
+
+
+def _refuse_chat(run: RunFolder) -> None:
+    prepared = run.read("prepared.json", Prepared)
+    if prepared is not None and prepared.task == "chat":
+        raise UsageError(
+            f"`{run.path}` learned to chat, and `predict` gives labels only",
+            expected="a run of the task classify",
+            hint=f"the folder `{run.file('model')}` loads in transformers or peft: `sintonia report {run.path}` shows "
+            "the lines",
+        )
+
+
+def _told_apart(texts: list[str], file: Path | None) -> tuple[list[str], Path | None]:
+    """The texts typed, or the one file that was named in their place.
+
+    Raises:
+        UsageError: a word names a file that does not exist, or one among texts.
+    """
+    named = [word for word in texts if _names_file(word)]
+    missing = next((word for word in named if not Path(word).exists()), None)
+    if missing is not None:
+        raise UsageError(f"there is no file `{missing}`", hint="check the path; a text is typed in quotes")
+    if named and (len(texts) > 1 or file):
+        raise UsageError(f"`{named[0]}` is a file among texts", hint="give it alone, with --file")
+    return ([], Path(named[0])) if named else (texts, file)
+
+
+def _names_file(word: str) -> bool:
+    """Whether a word looks like the name of a file with texts: one word that ends as such names do."""
+    return not re.search(r"\s", word.strip()) and Path(word).suffix.lower() in FILE_SUFFIXES
 
 
 def _one_line(text: str) -> str:
@@ -58,7 +96,7 @@ def _inputs(texts: list[str], file: Path | None) -> list[str]:
     if file is None and sys.stdin.isatty():
         raise UsageError("no text was given", hint='for example sintonia predict RUN "turn the light on"')
     name = str(file) if file else "standard input"
-    if file and file.suffix.lower() in (".csv", ".tsv", ".jsonl", ".json"):
+    if file and file.suffix.lower() in FILE_SUFFIXES - PLAIN_SUFFIXES:
         raise DataError(f"a {file.suffix} file has columns", where=name, expected="plain text, one text a line")
     try:
         content = file.read_bytes().decode("utf-8-sig") if file else sys.stdin.read().removeprefix("\ufeff")

@@ -54,10 +54,14 @@ def _row(path: Path) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
+    from sintonia.report import direction
+
     table = Table(box=None, pad_edge=False)
     for title in ("run", "outcome", "metric", "base", "tuned"):
         table.add_column(title, justify="right" if title in ("base", "tuned") else "left", overflow="fold")
     for row in rows:
         scores = ["" if row[name] is None else f"{row[name]:.3f}" for name in ("base", "tuned")]
-        table.add_row(row["run"], row["outcome"], row["metric"] or "", *scores)
+        metric = row["metric"] or ""
+        better = f"{metric} (lower is better)" if metric and direction(metric) == "lower is better" else metric
+        table.add_row(row["run"], row["outcome"], better, *scores)
     return table

@@ -6,6 +6,7 @@ Everything here goes to standard error, except `show_json`, which is the data. I
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import shutil
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
@@ -26,8 +27,11 @@ from sintonia.pipeline import Listener, Progress
 from sintonia.records import Event, Finding, Verdict
 from sintonia.runs import RunFolder
 
-_QUIET_SECONDS = 10.0
-"""Least time between two plain lines about steps."""
+_QUIET_SECONDS = (10.0, 300.0)
+"""Least and most time between two plain lines about steps."""
+_QUIET_SHARE = 0.05
+"""Between them: this share of the time since the beginning, so that a night gives no thousand lines."""
+_GAP, _INDENT = "  ", "  "
 
 
 def program() -> str:
@@ -54,7 +58,7 @@ def watching() -> Iterator[Listener]:
     if not console.is_terminal or os.environ.get("TERM") == "dumb":
         yield PlainLines().hear
         return
-    bar = Bar(
+    bar = TwoLines(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -67,14 +71,29 @@ def watching() -> Iterator[Listener]:
         yield LiveBar(bar).hear
 
 
-class LiveBar:
-    """The bar: stage, step, loss, validation metric, time left."""
+class TwoLines(Bar):
+    """A bar with a line below it, shortened from its end where the terminal is narrow."""
 
-    def __init__(self, bar: Bar) -> None:
+    below: tuple[str, ...] = ()
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """What Rich draws: the bar, and the words that fit into one line."""
+        yield from super().get_renderables()
+        shown = list(self.below)
+        while shown and len(_GAP.join(shown)) + len(_INDENT) > self.console.width:
+            shown.pop()
+        if shown:
+            yield Text(_INDENT + _GAP.join(shown), style="dim", no_wrap=True)
+
+
+class LiveBar:
+    """The bar: stage, step and time left; below it loss, validation, speed and memory."""
+
+    def __init__(self, bar: TwoLines) -> None:
         self._bar = bar
         self._task: TaskID | None = None
         self._stage = ""
-        self._metric = ""
+        self._validation: tuple[str, ...] = ()
 
     def hear(self, progress: Progress) -> None:
         """Moves the bar; what is worth keeping is printed above it."""
@@ -88,34 +107,43 @@ class LiveBar:
     def _begin(self, stage: str) -> None:
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._stage = stage
+        self._stage, self._validation, self._bar.below = stage, (), ()
         self._task = self._bar.add_task(stage, total=None, state="")
 
     def _move(self, task: TaskID, event: Event) -> None:
-        if event.kind == "validated":
-            self._metric = f"  validation {event.values['metric']:.3f}"
-        state = describe(event) if event.kind == "step" else ""
-        total = event.values.get("total_steps")
-        if state or total:
-            self._bar.update(task, total=total, completed=event.step, state=state + self._metric)
+        if event.kind in ("started", "resumed"):
+            self._bar.update(task, total=event.values.get("total_steps"), completed=event.step, state="")
+            self._validation, self._bar.below = (), ()
+        elif event.kind == "validated":
+            self._validation = _validation_words(event)
+        elif event.kind == "step":
+            state = _GAP.join((_step_words(event), *_time_words(event)))
+            loss, *load = _training_words(event)
+            self._bar.below = (loss, *self._validation, *load)
+            self._bar.update(task, total=event.values.get("total_steps"), completed=event.step, state=state)
 
 
 class PlainLines:
-    """Lines for a file or a pipe: each message, each validation, and a step now and then."""
+    """Lines for a file or a pipe: each message, each validation, and a step now and then, ever more seldom."""
 
     def __init__(self) -> None:
-        self._last = -_QUIET_SECONDS
+        self._began = time.monotonic()
+        self._last = -math.inf
 
     def hear(self, progress: Progress) -> None:
         """Prints the line, unless it is about a step and the last such line is recent."""
-        event = progress.event
+        event, now = progress.event, time.monotonic()
         if event is None:
             self._print(progress.stage, progress.message)
         elif event.kind == "validated":
             self._print(progress.stage, describe(event))
-        elif event.kind == "step" and time.monotonic() - self._last >= _QUIET_SECONDS:
-            self._last = time.monotonic()
+        elif event.kind == "step" and now - self._last >= self._quiet_seconds(now):
+            self._last = now
             self._print(progress.stage, describe(event))
+
+    def _quiet_seconds(self, now: float) -> float:
+        least, most = _QUIET_SECONDS
+        return min(most, max(least, (now - self._began) * _QUIET_SHARE))
 
     def _print(self, stage: str, text: str) -> None:
         print(f"{stage:<10}{text}", file=sys.stderr, flush=True)
@@ -123,12 +151,39 @@ class PlainLines:
 
 def describe(event: Event) -> str:
     """A step or a validation in a few words."""
-    values = event.values
     if event.kind == "validated":
-        return f"step {event.step}  validation {values['metric']:.3f}  loss {values['validation_loss']:.3f}"
-    left = values.get("seconds_left")
-    ahead = f"  {duration(left)} left" if isinstance(left, int | float) else ""
-    return f"step {event.step}/{values.get('total_steps', '?')}  loss {values['loss']:.3f}{ahead}"
+        return _GAP.join((f"step {event.step}", *_validation_words(event)))
+    return _GAP.join((_step_words(event), *_training_words(event), *_time_words(event)))
+
+
+def _step_words(event: Event) -> str:
+    return f"step {event.step}/{event.values.get('total_steps', '?')}"
+
+
+def _time_words(event: Event) -> tuple[str, ...]:
+    """Nothing while it is too early to tell."""
+    left = event.values.get("seconds_left")
+    return (f"{duration(left)} left",) if isinstance(left, int | float) else ()
+
+
+def _training_words(event: Event) -> tuple[str, ...]:
+    """Loss, speed and memory, as far as the event tells them."""
+    speed, memory = event.values.get("examples_per_second"), event.values.get("memory_bytes")
+    words = [f"loss {event.values['loss']:.3f}"]
+    if isinstance(speed, int | float):
+        words.append(f"{speed:.3g} examples/s" if speed < 1000 else f"{speed:.0f} examples/s")
+    if isinstance(memory, int):
+        words.append(f"{memory / 2**30:.1f} GiB")
+    return tuple(words)
+
+
+def _validation_words(event: Event) -> tuple[str, ...]:
+    values = event.values
+    metric = str(values.get("metric_name", "")).replace("_", " ")
+    return (
+        " ".join(("validation", *metric.split(), f"{values['metric']:.3f}")),
+        f"validation loss {values['validation_loss']:.3f}",
+    )
 
 
 def duration(seconds: float) -> str:

@@ -10,16 +10,20 @@ import random
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sintonia.corridor.walk import Listener, Walk
 from sintonia.files import from_json, stream_lines
 from sintonia.models.catalog import find_entry
 from sintonia.prepare import SUSPECTS_FILE, prepare, read_decisions
 from sintonia.recipe import check_values
-from sintonia.records import Checked, Example, ExampleSet, Finding, Prepared, Suspect
+from sintonia.records import Base, Checked, Example, ExampleSet, Finding, Prepared, Suspect
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
-from sintonia.tasks import TASKS
+from sintonia.tasks import TASKS, chat
+
+if TYPE_CHECKING:
+    from sintonia.models.language.template import Template
 
 MOST_EMBEDDED = 10_000
 """Training rows that are looked at with the base; of more, an even draw."""
@@ -32,7 +36,8 @@ def look(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool 
         SintoniaError: one of its kinds, each with place and hint.
     """
     began = time.monotonic()
-    find_entry(recipe.base)
+    if recipe.base != "auto":
+        find_entry(recipe.base)
     with tempfile.TemporaryDirectory(prefix="sintonia-check-") as folder:
         run = RunFolder.create(Path(folder) / "run", check_values(recipe))
         walk = Walk(run, listener)
@@ -54,22 +59,55 @@ def look(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool 
 
 def _look_with_base(walk: Walk, prepared: Prepared) -> tuple[Finding, ...]:
     from sintonia.choose import choose
-    from sintonia.models.open import open_base
-    from sintonia.prepare.examine import examine
     from sintonia.resolve import resolve
 
     run = walk.run
     part = prepared.parts[0]
     if part.train.count > MOST_EMBEDDED:
         walk.tell("examine", f"of {part.train.count:,} training rows, {MOST_EMBEDDED:,} are looked at with the base")
-    train = _drawn(run, part.train, MOST_EMBEDDED)
-    labels = tuple(sorted({one.target for one in train}))
-    validation = [one for one in _drawn(run, part.validation, MOST_EMBEDDED) if one.target in set(labels)]
-    base = choose(run.recipe())
+    train, validation = (_drawn(run, held, MOST_EMBEDDED) for held in (part.train, part.validation))
+    base = choose(run.recipe(), prepared.task)
     filled, _ = resolve(run.recipe(), base, prepared)
     walk.tell("examine", f"looking at {len(train):,} training rows with the base {base.reference}")
+    if prepared.task == chat.NAME:
+        return _look_at_conversations(run, base, filled, train, validation)
+    return _look_at_texts(run, base, filled, train, (prepared, validation))
+
+
+def _look_at_texts(
+    run: RunFolder, base: Base, filled: Recipe, train: list[Example], watched: tuple[Prepared, list[Example]]
+) -> tuple[Finding, ...]:
+    from sintonia.models.open import open_base
+    from sintonia.prepare.examine import examine
+
+    prepared, validation = watched
+    labels = tuple(sorted({one.target for one in train}))
+    known = [one for one in validation if one.target in set(labels)]
     opened = open_base(base, int(filled.training.max_tokens))
-    findings, _ = examine(run, opened, train, validation, dataclasses.replace(prepared, labels=labels))
+    findings, _ = examine(run, opened, train, known, dataclasses.replace(prepared, labels=labels))
+    return findings
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """What reads conversations without a model: its tokenizer with a template."""
+
+    template: Template
+    max_tokens: int
+
+
+def _look_at_conversations(
+    run: RunFolder, base: Base, filled: Recipe, train: list[Example], validation: list[Example]
+) -> tuple[Finding, ...]:
+    """The weights stay on the disk: what is learned and cut takes the tokenizer only."""
+    from sintonia.models.language.template import load_template
+    from sintonia.models.loading import load_tokenizer
+    from sintonia.models.open import find_base
+    from sintonia.prepare.examine_conversations import examine_conversations
+
+    template = load_template(load_tokenizer(find_base(base).tokenizer), filled.chat.template)
+    reader = _Reader(template=template, max_tokens=int(filled.training.max_tokens))
+    findings, _, _ = examine_conversations(run, reader, train, validation, is_shown=False)
     return findings
 
 

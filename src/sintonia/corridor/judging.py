@@ -13,30 +13,33 @@ from typing import Any
 
 from sintonia.corridor.turns import read_sets
 from sintonia.evaluate import (
+    LADDERS,
+    Footing,
     JudgeInput,
-    choose_baselines,
+    Ladder,
     invalid_reasons,
     judge,
     pool_cards,
     pool_rungs,
-    score_baselines,
     score_candidate,
 )
-from sintonia.evaluate.baselines import Ground
 from sintonia.evaluate.pooled import Rungs
 from sintonia.files import storage_errors, sync_folder, write_lines
-from sintonia.models.open import OpenBase, open_base
+from sintonia.metrics import METRICS
 from sintonia.records import Advice, Base, Baseline, Example, Finding, Prepared, Rung, Scorecard, Turn, Verdict
 from sintonia.runs import RunFolder
+from sintonia.tasks import TASKS
 
 
-def pick(rungs: Rungs, *, needs_training: bool) -> Rung:
+def pick(rungs: Rungs, primary_metric: str, *, needs_training: bool) -> Rung:
     """The rung of its kind to beat: the one that does best on the test.
 
     The hindsight can only favour the rung: who beats it beats them all. Chosen on validation it could be one that
     the test finds below guessing, and beating that proves nothing.
     """
-    return max((rung for rung, _ in rungs if rung.needs_training == needs_training), key=lambda rung: rung.score)
+    goodness = METRICS[primary_metric].goodness
+    alike = (rung for rung, _ in rungs if rung.needs_training == needs_training)
+    return max(alike, key=lambda rung: goodness(rung.score))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +70,12 @@ class Circumstances:
 class Bench:
     """The saved candidate of one part and its ladder, ready to be scored on the same opened examples."""
 
-    def __init__(self, run: RunFolder, base: OpenBase, prepared: Prepared, best: Turn) -> None:
-        self.run, self.best = run, best
+    def __init__(self, run: RunFolder, base: Any, prepared: Prepared, best: Turn) -> None:
+        self.run, self.best, self.ladder = run, best, LADDERS[prepared.task]
         part = next(one for one in prepared.parts if one.name == best.part)
         train, self.validation = read_sets(run, part)
-        self.ground = Ground(
-            run=run,
-            base=base,
-            labels=prepared.labels,
-            train=train,
-            primary_metric=prepared.primary_metric,
-        )
+        footing = Footing(run=run, base=base, prepared=prepared, recipe=best.recipe, train=train)
+        self.ground = self.ladder.make_ground(footing)
         is_alone = len(prepared.parts) == 1
         self.baselines = self._choose("baselines.jsonl" if is_alone else f"data/{part.name}/baselines.jsonl")
 
@@ -85,25 +83,32 @@ class Bench:
         """The settings of the rungs, chosen on validation; kept, so that a resumed run has the same."""
         kept = self.run.lines(relative, Baseline)
         if not kept:
-            kept = list(choose_baselines(self.ground, self.validation))
+            kept = list(self.ladder.choose(self.ground, self.validation))
             write_lines(self.run.file(relative), kept)
         return tuple(kept)
 
     @property
-    def probe_strength(self) -> float:
-        """The strength of the linear probe that did best on validation."""
-        return next(one.setting for one in self.baselines if one.name == "linear probe")
+    def probe_strength(self) -> float | None:
+        """The strength of the linear probe that did best on validation, where there is such a rung."""
+        return next((one.setting for one in self.baselines if one.name == "linear probe"), None)
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What is to be said about the rungs."""
+        return self.ladder.notes(self.ground, self.baselines, self.validation)
 
     def score(self, examples: tuple[Example, ...]) -> tuple[Scorecard, Rungs]:
         """The candidate and the rungs of this part on its own opened examples."""
-        tuned = score_candidate(self.run.file(self.best.candidate.weights), examples, "test")
-        return tuned, score_baselines(self.ground, self.baselines, examples, "test")
+        weights, learn = self.run.file(self.best.candidate.weights), self.best.recipe.chat.learn
+        tuned = score_candidate(weights, examples, "test", learn=learn)
+        return tuned, self.ladder.score(self.ground, self.baselines, examples, "test")
 
 
 def make_benches(run: RunFolder, base: Base, prepared: Prepared, best: tuple[Turn, ...]) -> tuple[Bench, ...]:
     """A bench for each part, in their order."""
     limits = [next(int(one.value) for one in turn.resolved if one.setting == "training.max_tokens") for turn in best]
-    opened = {limit: open_base(base, limit) for limit in set(limits)}
+    open_base = LADDERS[prepared.task].open_base
+    opened = {limit: open_base(base, best[limits.index(limit)].recipe, limit) for limit in set(limits)}
     return tuple(Bench(run, opened[limit], prepared, turn) for limit, turn in zip(limits, best, strict=True))
 
 
@@ -118,14 +123,16 @@ def judge_all(
     scored = [bench.score(of_part) for bench, of_part in zip(benches, opened, strict=True)]
     tuned = pool_cards([card for card, _ in scored], examples)
     rungs = pool_rungs([ladder for _, ladder in scored], examples, prepared.primary_metric)
-    base, rung = pick(rungs, needs_training=False), pick(rungs, needs_training=True)
+    base, rung = (pick(rungs, prepared.primary_metric, needs_training=is_fitted) for is_fitted in (False, True))
     names = [bench.best.part for bench, of_part in zip(benches, opened, strict=True) for _ in of_part]
     run, folder = benches[0].run, benches[0].run.turn(known.shipped.number)
     run.write(f"{folder}/scorecards/test-tuned.json", tuned)
     for one, card in rungs:
         run.write(f"{folder}/scorecards/test-{one.name.replace(' ', '-')}.json", card)
     base_card = next(card for one, card in rungs if one.name == base.name)
-    rows = _rows(examples, base_card, tuned, names if len(benches) > 1 else None)
+    rows = _rows(examples, base_card, tuned, benches[0].ladder)
+    if len(benches) > 1:
+        rows = [row | {"part": name} for row, name in zip(rows, names, strict=True)]
     write_lines(run.file(f"{folder}/predictions/test.jsonl"), rows)
     return judge(
         JudgeInput(
@@ -138,9 +145,10 @@ def judge_all(
             labels=prepared.labels,
             primary_metric=prepared.primary_metric,
             openings=known.openings,
+            metrics=TASKS[prepared.task]().METRICS,
             invalid_reasons=invalid_reasons(tuned, prepared.leaked, _validation(benches)),
             accepted=known.accepted,
-            causes=known.causes,
+            causes=known.causes + benches[0].notes,
             advice=known.advice,
             turn=known.shipped.number,
             models=len(benches),
@@ -156,17 +164,19 @@ def _validation(benches: tuple[Bench, ...]) -> Scorecard | None:
     return benches[0].run.read(path, Scorecard) if len(benches) == 1 else None
 
 
-def _rows(
-    examples: tuple[Example, ...], base: Scorecard, tuned: Scorecard, parts: list[str] | None
-) -> list[dict[str, Any]]:
-    """Each answer to a test example; with several parts, also which part's model gave it."""
-    rows: list[dict[str, Any]] = []
-    for k, one in enumerate(examples):
-        row = {"id": one.id, "input": one.input, "target": one.target, "base": base.predictions[k]}
-        rows.append(row | {"tuned": tuned.predictions[k], "loss": tuned.losses[k]})
-        if parts:
-            rows[-1]["part"] = parts[k]
-    return rows
+def _rows(examples: tuple[Example, ...], base: Scorecard, tuned: Scorecard, ladder: Ladder) -> list[dict[str, Any]]:
+    """What the base and the tuned model answered to each test example."""
+    return [
+        {
+            "id": one.id,
+            "input": one.input,
+            "target": one.target,
+            "base": ladder.answer(base, k),
+            "tuned": ladder.answer(tuned, k),
+            "loss": tuned.losses[k],
+        }
+        for k, one in enumerate(examples)
+    ]
 
 
 def publish(run: RunFolder, verdict: Verdict, best: Turn) -> None:

@@ -13,18 +13,19 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 
+from sintonia.corridor.looking_back import compare_reloaded
+from sintonia.corridor.planning import filled_and_planned
 from sintonia.corridor.turns import (
     ON_ALL,
     candidate_of,
-    compare_reloaded,
     end_turn,
     forget_unfinished_training_on_all,
     run_training,
 )
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.evaluate import score_candidate
+from sintonia.metrics import METRICS
 from sintonia.records import Base, Evaluation, Example, Prepared, Resolved, Resources, Turn
-from sintonia.resolve import resolve
 from sintonia.resources.meter import peak_memory_bytes
 from sintonia.runs import RunFolder
 from sintonia.train import Job
@@ -86,7 +87,7 @@ def train_on_all(
     with walk.stage("train", f"turn {number}"):
         ended = run_training(walk, job)
     candidate = dataclasses.replace(candidate_of(job, ended), stop_reason="the median of the best epochs of the parts")
-    card = score_candidate(run.file(candidate.weights), rows, "train")
+    card = score_candidate(run.file(candidate.weights), rows, "train", learn=like.recipe.chat.learn)
     run.write(job.file("scorecards/training.json"), card)
     turn = Turn(
         number=number,
@@ -99,6 +100,7 @@ def train_on_all(
         purpose=purpose,
         candidate=candidate,
         validation_metric=decided.validation_metric,
+        primary_metric=prepared.primary_metric,
         resources=Resources(basis="measured", seconds=ended.seconds, peak_memory_bytes=peak_memory_bytes()),
     )
     end_turn(walk, turn)
@@ -109,7 +111,8 @@ def _job(
     walk: Walk, base: Base, prepared: Prepared, decided: OnAll, rows: tuple[Example, ...]
 ) -> tuple[Job, tuple[Resolved, ...]]:
     turns = finished_turns(walk.run)
-    filled, resolved = resolve(turns[decided.settings_of - 1].recipe, base, prepared)
+    recipe = turns[decided.settings_of - 1].recipe
+    filled, resolved = filled_and_planned(walk.run, recipe, base, prepared)
     return Job(
         run=walk.run,
         recipe=filled,
@@ -125,23 +128,27 @@ def _job(
     ), resolved
 
 
-def decide_on_all(run: RunFolder, best: tuple[Turn, ...], strengths: tuple[float, ...]) -> OnAll:
-    """From the best turn of each part, and the strength of probe that each chose on its validation set.
+def decide_on_all(run: RunFolder, best: tuple[Turn, ...], strengths: tuple[float | None, ...]) -> OnAll:
+    """From the best turn of each part, and the strength of probe that each chose on its validation set, if any.
 
     The settings are those that most parts ended with; of equally many, those that did best on validation.
     """
     by_recipe: dict[str, list[Turn]] = defaultdict(list)
     for turn in best:
         by_recipe[turn.recipe_id].append(turn)
-    scored = [(len(alike), statistics.mean(turn.validation_metric for turn in alike)) for alike in by_recipe.values()]
-    (_, metric), alike = max(zip(scored, by_recipe.values(), strict=True), key=lambda pair: pair[0])
-    is_probe = alike[0].recipe.training.head_start == "probe"
+    better = METRICS[best[0].primary_metric].goodness
+    scored = [
+        (len(alike), statistics.mean(better(turn.validation_metric) for turn in alike)) for alike in by_recipe.values()
+    ]
+    (_, goodness), alike = max(zip(scored, by_recipe.values(), strict=True), key=lambda pair: pair[0])
+    known = [strength for strength in strengths if strength is not None]
+    is_probe = alike[0].recipe.training.head_start == "probe" and bool(known)
     return OnAll(
         turns=tuple(turn.number for turn in best),
         settings_of=alike[0].number,
         epoch=statistics.median(_best_epoch(run, turn) for turn in alike),
-        validation_metric=metric,
-        head_strength=statistics.median_low(strengths) if is_probe else None,
+        validation_metric=better(goodness),  # turned back
+        head_strength=statistics.median_low(known) if is_probe else None,
     )
 
 

@@ -11,23 +11,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
-
-from sintonia.adjust import Prior, diagnose
+from sintonia.corridor.looking_back import look_back
+from sintonia.corridor.planning import filled_and_planned
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.errors import Interrupted, RunFailed, StorageError
-from sintonia.evaluate import score_candidate
 from sintonia.files import sha256_file
+from sintonia.metrics import METRICS
 from sintonia.recipe import recipe_id
 from sintonia.records import (
     Base,
     Candidate,
     Change,
-    Evaluation,
     Event,
     Example,
     Finding,
@@ -35,29 +32,27 @@ from sintonia.records import (
     Prepared,
     Resolved,
     Resources,
-    Scorecard,
     Turn,
 )
-from sintonia.resolve import resolve
+from sintonia.resolve import settle
 from sintonia.resources.meter import peak_memory_bytes
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
-from sintonia.tasks.classify import encode_targets
 from sintonia.train import Job, train
-
-RELOAD_TOLERANCE = 1e-4
-"""Largest difference of a loss between the model in training and the one loaded from its folder."""
-
 
 ON_ALL = "on_all.json"
 """In the folder of a turn that trains on all rows: what it was decided from (`shipping.py`)."""
-_SETS = {"train": "training examples", "validation": "validation examples"}
 
 
 def best_turn(turns: tuple[Turn, ...]) -> Turn:
     """The turn with the best primary metric on validation, the earlier one of equals; a broken one only if alone."""
     whole = [turn for turn in turns if not is_broken(turn)]
-    return max(whole or turns, key=lambda turn: (turn.validation_metric, -turn.number))
+    return max(whole or turns, key=lambda turn: (goodness(turn), -turn.number))
+
+
+def goodness(turn: Turn) -> float:
+    """Its validation metric so that more is better."""
+    return METRICS[turn.primary_metric].goodness(turn.validation_metric)
 
 
 def best_turns(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tuple[Turn, ...]:
@@ -151,20 +146,20 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
     """
     run, turns = walk.run, finished_turns(walk.run)
     number, before = len(turns) + 1, turns_of(turns, part.name)
-    recipe = change.recipe if change else run.recipe()
+    recipe = settle(change.recipe if change else run.recipe(), prepared.task)
     forget_unfinished_training_on_all(run, number)
     if change:
         run.write(f"{run.turn(number)}/change.json", change)
     job, resolved = _job(walk, recipe, base, prepared, part)
     where = f" of part {part.name}" if len(prepared.parts) > 1 else ""
     walk.tell("train", f"turn {number}{where}: " + (change.reason if change else f"method {recipe.method}"))
-    if job.recipe.training.head_start == "probe":
+    if prepared.task == "classify" and job.recipe.training.head_start == "probe":
         walk.tell("train", "the head starts from a linear probe of the base: step 0 already knows the task a little")
     with walk.stage("train", f"turn {number}"):
         ended = run_training(walk, job)
     candidate = candidate_of(job, ended)
     with walk.stage("evaluate", "scoring validation from the saved model"):
-        metric, findings = _look_back(job, candidate, resolved)
+        metric, findings = look_back(job, candidate, resolved)
     turn = Turn(
         number=number,
         recipe_id=recipe_id(recipe),
@@ -176,6 +171,7 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
         purpose=change.reason if change else "first turn",
         candidate=candidate,
         validation_metric=metric,
+        primary_metric=prepared.primary_metric,
         resources=Resources(basis="measured", seconds=ended.seconds, peak_memory_bytes=peak_memory_bytes()),
     )
     end_turn(walk, turn)
@@ -198,7 +194,7 @@ def forget_unfinished_training_on_all(run: RunFolder, number: int) -> None:
 
 
 def _job(walk: Walk, recipe: Recipe, base: Base, prepared: Prepared, part: Part) -> tuple[Job, tuple[Resolved, ...]]:
-    filled, resolved = resolve(recipe, base, prepared)
+    filled, resolved = filled_and_planned(walk.run, recipe, base, prepared)
     train_set, validation = read_sets(walk.run, part)
     return Job(
         run=walk.run,
@@ -223,7 +219,7 @@ def run_training(walk: Walk, job: Job) -> Event:
     run.file(job.file("stop")).unlink(missing_ok=True)
     for event in train(job):
         run.append(job.file("events.jsonl"), event, sync=event.kind != "step")
-        if event.kind == "message":
+        if event.kind in ("message", "spike"):
             walk.tell("train", event.values["text"])
             continue
         walk.tell("train", event.kind, event)
@@ -248,50 +244,4 @@ def candidate_of(job: Job, ended: Event) -> Candidate:
         planned_steps=values["planned_steps"],
         stop_reason=values["stop_reason"],
         num_trained=values["num_trained"],
-    )
-
-
-def _look_back(job: Job, candidate: Candidate, resolved: tuple[Resolved, ...]) -> tuple[float, tuple[Finding, ...]]:
-    """The primary metric of the saved candidate on validation, and what its curves and its reloading show."""
-    card = score_candidate(job.run.file(candidate.weights), job.validation, "validation")
-    job.run.write(job.file("scorecards/validation.json"), card)
-    evaluations = tuple(job.run.lines(job.file("evaluations.jsonl"), Evaluation))
-    findings = diagnose(evaluations, _prior(job), {one.setting: one.value for one in resolved})
-    metric = next(one.value for one in card.scores if one.metric == job.primary_metric)
-    return metric, (*_reload(evaluations, candidate, card), *findings)
-
-
-def _prior(job: Job) -> Prior:
-    """What somebody who knows only how common the labels are would score."""
-    counts = Counter(one.target for one in job.train)
-    shares = np.array([counts[label] + 1.0 for label in job.labels])
-    shares /= shares.sum()
-    goal = encode_targets([one.target for one in job.validation], job.labels)
-    train_shares = shares[encode_targets([one.target for one in job.train], job.labels)]
-    return Prior(
-        validation_losses=tuple((-np.log(shares[goal])).tolist()),
-        start=job.recipe.training.head_start,
-        train_entropy=float(-np.log(train_shares).mean()),
-        prior_correct=tuple((goal == int(shares.argmax())).tolist()),
-    )
-
-
-def _reload(evaluations: tuple[Evaluation, ...], candidate: Candidate, card: Scorecard) -> tuple[Finding, ...]:
-    live = next(one for one in evaluations if one.step == candidate.best_step)
-    return compare_reloaded(live.validation_losses, card)
-
-
-def compare_reloaded(live: Sequence[float], card: Scorecard) -> tuple[Finding, ...]:
-    """E310 when the saved model, loaded again, has other losses than the live one had; otherwise nothing."""
-    differing = int((np.abs(np.array(live) - np.array(card.losses)) > RELOAD_TOLERANCE).sum())
-    if differing == 0:
-        return ()
-    return (
-        Finding(
-            code="E310",
-            severity="stop",
-            count=differing,
-            message=f"the saved model, loaded again, differs on {differing} of {len(card.ids)} {_SETS[card.split]}",
-            hint="if the training was unstable (T201), mend that first; else report this, with log.txt",
-        ),
     )

@@ -22,6 +22,7 @@ CODES = {
     "E307": "the gain is not shown on test examples without a near-copy in training",
     "E305": "the test examples come from fewer than 20 groups",
     "E306": "the verdict is on the recipe; the model saved is none of the models that were scored",
+    "E308": "the base was not tried with answered examples in its prompt",
 }
 
 
@@ -67,6 +68,16 @@ def recipe_note(num_models: int, num_examples: int) -> Finding:
         message=f"the verdict is on the recipe: {num_models} models were scored, each on examples it had not seen; the "
         f"model saved is none of them, it was trained afterwards on all {num_examples} examples",
         hint="label 300 rows or more, and the model saved is itself tested",
+    )
+
+
+def few_shot_note(why: str) -> Finding:
+    """That a rung of the ladder is missing."""
+    return Finding(
+        code="E308",
+        severity="note",
+        message=f"the base was not tried with answered examples in its prompt: {why}",
+        hint="a better prompt may do as well as tuning: try it by hand",
     )
 
 

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import hstack
 
+from sintonia.evaluate.answers import (
+    Answers,
+    count_changes,
+    net_by_group,
+    num_differing_groups,
+    num_informative_groups,
+)
 from sintonia.metrics import Metric
 from sintonia.records import Comparison, Interval, Outcome, Score
 from sintonia.statistics import (
@@ -21,6 +29,7 @@ from sintonia.statistics import (
     cluster_bootstrap,
     clustered_midp,
     clustered_wilson,
+    detectable_difference,
     examples_needed,
     minimum_detectable_effect,
     sum_by_group,
@@ -51,32 +60,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """Targets, and what base and tuned predicted, example by example, with the group of each example."""
-
-    targets: tuple[str, ...]
-    base: tuple[str, ...]
-    tuned: tuple[str, ...]
-    groups: tuple[str, ...]
-    repeats: int = 1
-    """How often each example was tested, by another model each time, always in the same group.
-
-    A group is the unit of every test and interval, so the repeats of an example never count as examples: they
-    are averaged (out-of-fold answers as independent draws: Bayle et al. 2020, NeurIPS, for the means over folds).
-    """
-
-    def __post_init__(self) -> None:
-        lengths = {len(self.targets), len(self.base), len(self.tuned), len(self.groups)}
-        if len(lengths) != 1 or not self.targets or len(self.targets) % self.repeats:
-            raise ValueError(f"targets, predictions and groups must be as many: {sorted(lengths)}")
-
-    @property
-    def num_examples(self) -> int:
-        """Examples, however often each was tested."""
-        return len(self.targets) // self.repeats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What the rule looks at."""
 
@@ -100,43 +83,34 @@ class Compared:
 
 def compare(metric: Metric, answers: Answers, rule: Rule) -> Compared:
     """Compare tuned with base on one metric and decide: better, worse, equivalent or inconclusive."""
-    num_examples, num_groups = answers.num_examples, len(set(answers.groups))
+    num_examples = answers.num_examples
     resampled = _resample(metric, answers, rule.draws)
-    num_differing = _num_differing_groups(metric, answers)
-
-    def interval(confidence: float) -> Interval:
-        low, high = resampled.interval(confidence)
-        bare = Interval(value=resampled.estimate, low=low, high=high)
-        return _clipped(_widened(bare, num_groups, num_differing, confidence), (-1.0, 1.0))
-
     evidence = Evidence(
-        difference=interval(max(DECISION_CONFIDENCE, rule.confidence)),
-        equivalence=interval(EQUIVALENCE_CONFIDENCE),
+        difference=_difference(metric, answers, resampled, max(DECISION_CONFIDENCE, rule.confidence)),
+        equivalence=_difference(metric, answers, resampled, EQUIVALENCE_CONFIDENCE),
         p_value=_p_value(metric, answers, rule.draws),
         num_examples=num_examples,
         higher_is_better=metric.higher_is_better,
     )
     outcome = decide(evidence, rule)
     disagreement = num_examples * _null_variance(metric, answers, resampled)
-    # Groups, not rows, can be in favour: the floor of few disagreements is one of groups.
-    detectable = max(
-        minimum_detectable_effect(disagreement, num_examples, rule.level),
-        minimum_detectable_effect(0.0, num_groups, rule.level),
+    needed = _Needed(
+        scale=_scale(metric, answers), disagreement=disagreement, num_examples=num_examples, level=rule.level
     )
     fixed, broken = count_changes(answers)
     comparison = Comparison(
         metric=metric.name,
         base=_score_interval(metric, answers, answers.base, rule),
         tuned=_score_interval(metric, answers, answers.tuned, rule),
-        difference=interval(rule.confidence),
+        difference=_difference(metric, answers, resampled, rule.confidence),
         p_value=evidence.p_value,
         fixed=fixed,
         broken=broken,
         examples=num_examples,
-        minimum_detectable_effect=detectable,
-        examples_needed=_needed(outcome, disagreement, resampled.estimate, num_examples, rule),
+        minimum_detectable_effect=_detectable(metric, answers, disagreement, rule.level),
+        examples_needed=needed.examples(resampled.estimate) if outcome == "inconclusive" else None,
     )
-    for_margin = _needed(outcome, disagreement, rule.margin, num_examples, rule)
+    for_margin = needed.examples(rule.margin) if outcome == "inconclusive" else None
     return Compared(comparison=comparison, outcome=outcome, examples_for_margin=for_margin)
 
 
@@ -155,26 +129,8 @@ def decide(evidence: Evidence, rule: Rule) -> Outcome:
     return "inconclusive"
 
 
-def count_changes(answers: Answers) -> tuple[int, int]:
-    """How many answers the tuned model fixes, and how many it breaks; over repeats, the mean, rounded up from .5."""
-    net = _net_correct(answers)
-    fixed, broken = ((net > 0).sum() / answers.repeats, (net < 0).sum() / answers.repeats)
-    return int(fixed + 0.5), int(broken + 0.5)
-
-
-def score(
-    metric: Metric,
-    targets: tuple[str, ...],
-    predictions: tuple[str, ...],
-    groups: tuple[str, ...],
-    rule: Rule,
-) -> Score:
-    """One subject's score with its interval (Wilson for shares, else the bootstrap), groups respected."""
-    return score_alone(metric, Answers(targets=targets, base=predictions, tuned=predictions, groups=groups), rule)
-
-
 def score_alone(metric: Metric, answers: Answers, rule: Rule) -> Score:
-    """The score of the tuned side of some answers, as `score` gives it."""
+    """The score of the tuned side, with its interval (Wilson for shares, else the bootstrap), groups respected."""
     interval = _score_interval(metric, answers, answers.tuned, rule)
     return Score(
         metric=metric.name,
@@ -195,9 +151,17 @@ def _resample(metric: Metric, answers: Answers, draws: int) -> Bootstrap:
     return cluster_bootstrap(hstack([base, tuned]), answers.groups, difference, draws)
 
 
+def _difference(metric: Metric, answers: Answers, resampled: Bootstrap, confidence: float) -> Interval:
+    low, high = resampled.interval(confidence)
+    bare = Interval(value=resampled.estimate, low=low, high=high)
+    room = _scale(metric, answers) * unseen_fraction(answers.num_groups, confidence)
+    limit = metric.range[1] - metric.range[0]
+    return _clipped(_widened(bare, room, num_differing_groups(metric, answers)), (-limit, limit))
+
+
 def _p_value(metric: Metric, answers: Answers, draws: int) -> float:
     if metric.is_mean_of_correct:
-        return clustered_midp(_net_by_group(answers))
+        return clustered_midp(net_by_group(answers))
     base, tuned = (metric.counts(answers.targets, part) for part in (answers.base, answers.tuned))
     return approximate_randomisation((base, tuned), answers.groups, metric.from_counts, draws)
 
@@ -205,22 +169,54 @@ def _p_value(metric: Metric, answers: Answers, draws: int) -> float:
 def _null_variance(metric: Metric, answers: Answers, resampled: Bootstrap) -> float:
     """Squared standard error of the difference if there were none; for a share, disagreement / examples."""
     if metric.is_mean_of_correct:
-        return float((_net_by_group(answers) ** 2).sum()) / len(answers.targets) ** 2
+        return float((net_by_group(answers) ** 2).sum()) / len(answers.targets) ** 2
     return resampled.standard_error() ** 2
 
 
-def _needed(outcome: Outcome, disagreement: float, difference: float, num_examples: int, rule: Rule) -> int | None:
-    if outcome != "inconclusive" or abs(difference) < 1e-12:
-        return None
-    by_power = examples_needed(disagreement, difference, rule.level)
-    # With next to no disagreement, only the number of examples bounds what was not seen.
-    unseen = math.log((1 - EQUIVALENCE_CONFIDENCE) / 2) / math.log1p(-min(abs(difference), 1 - 1e-12))
-    return max(by_power, math.ceil(unseen), FEWEST_EXAMPLES, num_examples + 1)
+def _scale(metric: Metric, answers: Answers) -> float:
+    """As much as an example that nobody has seen could change: all of the range; without an end, all of the score."""
+    span = metric.range[1] - metric.range[0]
+    if math.isfinite(span):
+        return span
+    scores = [metric.function(answers.targets, part) for part in (answers.base, answers.tuned)]
+    return max(*scores, 1e-12)
 
 
-def _score_interval(metric: Metric, answers: Answers, predictions: tuple[str, ...], rule: Rule) -> Interval:
-    counts = metric.counts(answers.targets, predictions)
-    value = metric.function(answers.targets, predictions)
+def _detectable(metric: Metric, answers: Answers, disagreement: float, level: float) -> float:
+    """Groups, not rows, can be in favour: the floor of few disagreements is one of groups."""
+    if metric.reads == "losses":
+        least = minimum_detectable_effect(0.0, answers.num_groups, level)
+        by_spread = detectable_difference(math.sqrt(disagreement / answers.num_examples), level)
+        return by_spread if least < 1 else max(by_spread, _scale(metric, answers))
+    return max(
+        minimum_detectable_effect(disagreement, answers.num_examples, level),
+        minimum_detectable_effect(0.0, answers.num_groups, level),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Needed:
+    """What the number of examples that decide a difference follows from."""
+
+    scale: float
+    disagreement: float
+    num_examples: int
+    level: float
+
+    def examples(self, difference: float) -> int | None:
+        """None for a difference of zero, which no number decides."""
+        if abs(difference) < 1e-12:
+            return None
+        by_power = examples_needed(self.disagreement, difference, self.level)
+        # With next to no disagreement, only the number of examples bounds what was not seen.
+        share = min(abs(difference) / self.scale, 1 - 1e-12)
+        unseen = math.log((1 - EQUIVALENCE_CONFIDENCE) / 2) / math.log1p(-share)
+        return max(by_power, math.ceil(unseen), FEWEST_EXAMPLES, self.num_examples + 1)
+
+
+def _score_interval(metric: Metric, answers: Answers, subject: tuple[Any, ...], rule: Rule) -> Interval:
+    counts = metric.counts(answers.targets, subject)
+    value = metric.function(answers.targets, subject)
     if metric.is_mean_of_correct:
         right, size = sum_by_group(counts, answers.groups).toarray().T / answers.repeats
         low, high = clustered_wilson(right, size, rule.confidence)
@@ -228,23 +224,19 @@ def _score_interval(metric: Metric, answers: Answers, predictions: tuple[str, ..
     resampled = cluster_bootstrap(counts, answers.groups, metric.from_counts, rule.draws)
     low, high = resampled.interval(rule.confidence)
     bare = Interval(value=value, low=low, high=high)
-    pairs = list(zip(answers.targets, predictions, answers.groups, strict=True))
-    with_mistake = {group for target, prediction, group in pairs if target != prediction}
-    with_hit = {group for target, prediction, group in pairs if target == prediction}
-    num_rare = min(len(with_mistake), len(with_hit))
-    num_groups = len(set(answers.groups))
-    return _clipped(_widened(bare, num_groups, num_rare, rule.confidence), metric.range)
+    span = metric.range[1] - metric.range[0]
+    room = (span if math.isfinite(span) else value) * unseen_fraction(answers.num_groups, rule.confidence)
+    return _clipped(_widened(bare, room, num_informative_groups(metric, answers, subject)), metric.range)
 
 
-def _widened(bare: Interval, num_groups: int, num_informative: int, confidence: float) -> Interval:
-    """The interval, made at least as wide as what so many groups cannot have shown, when few of them differ.
+def _widened(bare: Interval, room: float, num_informative: int) -> Interval:
+    """The interval, made at least as wide as the room for what was not seen, when few groups differ.
 
     Without it, two identical sets of predictions would have an interval of width zero, and ten examples would
     prove equivalence.
     """
     if num_informative >= SPARSE_GROUPS:
         return bare
-    room = unseen_fraction(num_groups, confidence)
     low, high = min(bare.low, bare.value - room), max(bare.high, bare.value + room)
     return Interval(value=bare.value, low=low, high=high)
 
@@ -252,24 +244,3 @@ def _widened(bare: Interval, num_groups: int, num_informative: int, confidence: 
 def _clipped(interval: Interval, limits: tuple[float, float]) -> Interval:
     low, high = max(interval.low, limits[0]), min(interval.high, limits[1])
     return Interval(value=interval.value, low=low, high=high)
-
-
-def _net_correct(answers: Answers) -> NDArray[np.int64]:
-    """For each example, 1 where only the tuned model is right, -1 where only the base is, else 0."""
-    targets = np.array(answers.targets, dtype=object)
-    tuned = np.array(answers.tuned, dtype=object) == targets
-    base = np.array(answers.base, dtype=object) == targets
-    return np.asarray(tuned.astype(np.int64) - base.astype(np.int64), dtype=np.int64)
-
-
-def _net_by_group(answers: Answers) -> NDArray[np.int64]:
-    net: dict[str, int] = {}
-    for group, change in zip(answers.groups, _net_correct(answers).tolist(), strict=True):
-        net[group] = net.get(group, 0) + change
-    return np.array(list(net.values()), dtype=np.int64)
-
-
-def _num_differing_groups(metric: Metric, answers: Answers) -> int:
-    base, tuned = (metric.counts(answers.targets, part) for part in (answers.base, answers.tuned))
-    change = sum_by_group(tuned - base, answers.groups)
-    return int(np.count_nonzero(abs(change).sum(axis=1)))

@@ -11,14 +11,16 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, replace
 
+from sintonia.evaluate.answers import answers_of, count_repeats
 from sintonia.evaluate.cautions import cautions, near_copies_caution, recipe_note
-from sintonia.evaluate.compare import FEWEST_EXAMPLES, Answers, Compared, Rule, compare
-from sintonia.evaluate.pooled import count_repeats
+from sintonia.evaluate.compare import FEWEST_EXAMPLES, Compared, Rule, compare
+from sintonia.evaluate.pooled import COLUMNS
 from sintonia.evaluate.sentence import Told, verdict_sentence
 from sintonia.metrics import METRICS
 from sintonia.records import Advice, Finding, Outcome, Rung, Scorecard, Verdict, WorthTuning
 from sintonia.settings import EvaluationSettings
 from sintonia.statistics import level_of_opening
+from sintonia.tasks import classify
 
 MANY_COPIES_FRACTION = 0.1
 """Share of test examples with a near-copy in training from which a gain must also show on the others."""
@@ -40,6 +42,8 @@ class JudgeInput:
     labels: tuple[str, ...]
     primary_metric: str
     openings: int
+    metrics: tuple[str, ...] = classify.METRICS
+    """The metrics of the task; those that are not the primary one are told beside it."""
     invalid_reasons: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
     causes: tuple[Finding, ...] = ()
@@ -58,13 +62,13 @@ def judge(given: JudgeInput) -> Verdict:
     Raises ValueError when the scorecards are not comparable: a mistake of the caller, not of a person.
     """
     _check(given)
-    rule = _rule(given)
-    primary = _compare(given, given.base_name, given.primary_metric, rule)
+    rule = _rule(given, given.base_name, given.primary_metric)
+    primary = _compare(given, given.base_name, given.primary_metric)
     is_one_rung = given.best_rung_name == given.base_name
-    against_rung = primary if is_one_rung else _compare(given, given.best_rung_name, given.primary_metric, rule)
-    others = (name for name in METRICS if name != given.primary_metric)
+    against_rung = primary if is_one_rung else _compare(given, given.best_rung_name, given.primary_metric)
+    others = (name for name in given.metrics if name != given.primary_metric)
     outcome = _outcome(given, primary)
-    copied = _gained_on_copies(given, outcome, rule)
+    copied = _gained_on_copies(given, outcome)
     outcome = "inconclusive" if copied else outcome
     told = Told(
         outcome=outcome,
@@ -85,7 +89,7 @@ def judge(given: JudgeInput) -> Verdict:
         sentence=verdict_sentence(told),
         base=given.base_name,
         primary=primary.comparison,
-        secondary=tuple(_compare(given, given.base_name, name, rule).comparison for name in others),
+        secondary=tuple(_compare(given, given.base_name, name).comparison for name in others),
         rungs=tuple(rung for rung, _ in given.rungs),
         worth_tuning=worth_tuning,
         invalid_reasons=given.invalid_reasons,
@@ -98,7 +102,7 @@ def judge(given: JudgeInput) -> Verdict:
     )
 
 
-def _gained_on_copies(given: JudgeInput, outcome: Outcome, rule: Rule) -> tuple[Finding, ...]:
+def _gained_on_copies(given: JudgeInput, outcome: Outcome) -> tuple[Finding, ...]:
     """Whether a gain is gone where no near-copy was trained on; asked when there are many (science.md 3.3)."""
     is_new = [one not in given.near_copies for one in given.tuned.ids]
     num_copied = len(is_new) - sum(is_new)
@@ -111,7 +115,7 @@ def _gained_on_copies(given: JudgeInput, outcome: Outcome, rule: Rule) -> tuple[
             rungs=tuple((rung, _only(card, is_new)) for rung, card in given.rungs),
             groups=tuple(group for group, held in zip(given.groups, is_new, strict=True) if held),
         )
-        alone = _compare(kept, given.base_name, given.primary_metric, rule)
+        alone = _compare(kept, given.base_name, given.primary_metric)
         if alone.outcome == "better":
             return ()
     return (near_copies_caution(num_copied, len(is_new)),)
@@ -119,15 +123,16 @@ def _gained_on_copies(given: JudgeInput, outcome: Outcome, rule: Rule) -> tuple[
 
 def _only(card: Scorecard, is_kept: list[bool]) -> Scorecard:
     """The scorecard of some of its examples; its scores, which were of all, are left out."""
-    names = ("ids", "targets", "predictions", "losses", "confidences")
-    held = {name: tuple(itertools.compress(getattr(card, name), is_kept)) for name in names}
+    held = {name: tuple(itertools.compress(getattr(card, name), is_kept)) for name in COLUMNS}
     return replace(card, scores=(), **held)
 
 
-def _rule(given: JudgeInput) -> Rule:
+def _rule(given: JudgeInput, rung_name: str, metric_name: str) -> Rule:
+    """The level of this opening, and the margin in scores: of some metrics it is a share of what the rung scores."""
+    metric, card = METRICS[metric_name], _card(given, rung_name)
     return Rule(
         level=level_of_opening(given.openings),
-        margin=given.evaluation.margin,
+        margin=metric.margin(given.evaluation.margin, metric.function(card.targets, metric.answers(card))),
         confidence=given.evaluation.confidence,
         draws=given.draws,
     )
@@ -153,16 +158,14 @@ def _outcome(given: JudgeInput, compared: Compared) -> Outcome:
     return "invalid" if given.invalid_reasons else compared.outcome
 
 
-def _compare(given: JudgeInput, rung_name: str, metric_name: str, rule: Rule) -> Compared:
-    card = next(card for rung, card in given.rungs if rung.name == rung_name)
-    answers = Answers(
-        targets=given.tuned.targets,
-        base=card.predictions,
-        tuned=given.tuned.predictions,
-        groups=given.groups,
-        repeats=count_repeats(given.tuned.ids),
-    )
-    return compare(METRICS[metric_name], answers, rule)
+def _compare(given: JudgeInput, rung_name: str, metric_name: str) -> Compared:
+    metric = METRICS[metric_name]
+    answers = answers_of(metric, _card(given, rung_name), given.tuned, given.groups)
+    return compare(metric, answers, _rule(given, rung_name, metric_name))
+
+
+def _card(given: JudgeInput, rung_name: str) -> Scorecard:
+    return next(card for rung, card in given.rungs if rung.name == rung_name)
 
 
 def _check(given: JudgeInput) -> None:
@@ -183,5 +186,8 @@ def _check(given: JudgeInput) -> None:
             raise ValueError(f"{card.subject} was scored on the {card.split} set, not on the test")
         if (card.ids, card.targets) != (given.tuned.ids, given.tuned.targets):
             raise ValueError(f"{card.subject} was not scored on the same examples in the same order")
-        if not len(card.ids) == len(card.targets) == len(card.predictions):
-            raise ValueError(f"{card.subject} has {len(card.predictions)} predictions of {len(card.ids)}")
+        answers = METRICS[given.primary_metric].answers(card)
+        if not len(card.ids) == len(card.targets) == len(answers):
+            raise ValueError(f"{card.subject} has {len(answers)} predictions of {len(card.ids)}")
+        if card.num_bytes != given.tuned.num_bytes:
+            raise ValueError(f"{card.subject} was not scored on the same text of the examples")

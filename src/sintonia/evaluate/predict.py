@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from sintonia.evaluate.language import score_language
 from sintonia.evaluate.score import make_scorecard
 from sintonia.models.forward import compute_logits, log_softmax
 from sintonia.models.open import open_candidate
@@ -22,7 +24,24 @@ def predict_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], 
     return candidate.labels, np.exp(log_softmax(logits)) if len(texts) else np.zeros((0, len(candidate.labels)))
 
 
-def score_candidate(folder: Path, examples: Sequence[Example], split: Split) -> Scorecard:
-    """What the saved candidate does on a set of examples."""
+def score_candidate(folder: Path, examples: Sequence[Example], split: Split, *, learn: str = "answers") -> Scorecard:
+    """What the saved candidate does on a set of examples; `learn` is which tokens of a conversation count.
+
+    Raises:
+        StorageError: the folder is not a model of ours.
+        RunFailed: a loss is not a finite number.
+    """
+    if _is_language_model(folder):
+        from sintonia.models.language.saved import open_language_candidate
+
+        return score_language(open_language_candidate(folder), examples, split, "tuned", learn=learn)
     labels, probabilities = predict_texts(folder, [one.input for one in examples])
     return make_scorecard("tuned", split, examples, labels, probabilities)
+
+
+def _is_language_model(folder: Path) -> bool:
+    try:
+        body = json.loads((folder / "sintonia.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # opening it says what is wrong
+    return isinstance(body, dict) and body.get("task") == "chat"

@@ -1,12 +1,14 @@
-"""Predictions to a scorecard: scores with intervals, and everything a paired test needs later."""
+"""Answers to a scorecard: scores with intervals, and everything a paired test needs later."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from sintonia.evaluate.compare import Rule, score
+from sintonia.evaluate.answers import answers_of
+from sintonia.evaluate.compare import Rule, score_alone
 from sintonia.metrics import METRICS
 from sintonia.records import Example, Score, Scorecard, Split
 from sintonia.tasks import classify
@@ -14,6 +16,9 @@ from sintonia.tasks import classify
 _SMALLEST = 1e-12
 RULE = Rule(level=0.05, margin=0.0, draws=2_000)
 """Only its confidence (95 %) and number of draws matter here: nothing is decided."""
+
+Weighed = tuple[Sequence[float], Sequence[int], Sequence[bool]]
+"""Of each example: nats of the target, its bytes, and whether it is the likeliest answer."""
 
 
 def make_scorecard(
@@ -27,32 +32,51 @@ def make_scorecard(
     best = probabilities.argmax(axis=1)
     goal = classify.encode_targets([one.target for one in examples], labels)
     of_target = np.where(goal >= 0, probabilities[np.arange(len(goal)), goal], 0.0)
-    predictions = tuple(labels[int(k)] for k in best)
-    return Scorecard(
-        subject=subject,
-        split=split,
-        scores=score_all(examples, predictions),
-        ids=tuple(one.id for one in examples),
-        targets=tuple(one.target for one in examples),
-        predictions=predictions,
+    bare = dataclasses.replace(
+        _bare(subject, split, examples),
+        predictions=tuple(labels[int(k)] for k in best),
         losses=tuple((-np.log(np.maximum(of_target, _SMALLEST))).tolist()),
         confidences=tuple(probabilities.max(axis=1).tolist()),
     )
+    return with_scores(bare, examples, classify.METRICS)
 
 
 def plain_scorecard(subject: str, split: Split, examples: Sequence[Example], predictions: Sequence[str]) -> Scorecard:
     """The scorecard of a subject that gives answers only."""
+    bare = dataclasses.replace(_bare(subject, split, examples), predictions=tuple(predictions))
+    return with_scores(bare, examples, classify.METRICS)
+
+
+def language_scorecard(subject: str, split: Split, examples: Sequence[Example], columns: Weighed) -> Scorecard:
+    """The scorecard of a language model, or of something else that gives probabilities of texts."""
+    from sintonia.tasks import chat
+
+    nats, num_bytes, correct = columns
+    bare = dataclasses.replace(
+        _bare(subject, split, examples),
+        losses=tuple(float(one) for one in nats),
+        num_bytes=tuple(int(one) for one in num_bytes),
+        correct=tuple(bool(one) for one in correct),
+    )
+    return with_scores(bare, examples, chat.METRICS)
+
+
+def with_scores(card: Scorecard, examples: Sequence[Example], metrics: Sequence[str]) -> Scorecard:
+    """The card with each metric and its 95 % interval, groups of examples resampled together."""
+    groups = tuple(one.group for one in examples)
+    return dataclasses.replace(card, scores=tuple(_score(name, card, groups) for name in metrics))
+
+
+def _bare(subject: str, split: Split, examples: Sequence[Example]) -> Scorecard:
     return Scorecard(
         subject=subject,
         split=split,
-        scores=score_all(examples, predictions),
+        scores=(),
         ids=tuple(one.id for one in examples),
         targets=tuple(one.target for one in examples),
-        predictions=tuple(predictions),
+        predictions=(),
     )
 
 
-def score_all(examples: Sequence[Example], predictions: Sequence[str]) -> tuple[Score, ...]:
-    """Each metric with its 95 % interval, groups of examples resampled together."""
-    targets, groups = tuple(one.target for one in examples), tuple(one.group for one in examples)
-    return tuple(score(METRICS[name], targets, tuple(predictions), groups, RULE) for name in classify.METRICS)
+def _score(name: str, card: Scorecard, groups: tuple[str, ...]) -> Score:
+    return score_alone(METRICS[name], answers_of(METRICS[name], card, card, groups), RULE)

@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sintonia.evaluate.compare import FEWEST_EXAMPLES, Rule
+from sintonia.evaluate.units import unit_of
 from sintonia.metrics import METRICS
 from sintonia.records import Comparison, Outcome, WorthTuning
+
+_FAR, _SLIGHT = 0.2, 0.05
+"""Changes of the bits per byte, as a share of the base's, from which they are large, and below which small."""
+_EXPLAINED = (
+    "Bits per byte say how surprised a model is by the right answer, letter by letter: 0 is sure of every letter, "
+    "8 knows nothing."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,11 @@ def verdict_sentence(told: Told) -> str:
             f"more strictly (level {told.rule.level:.2g})."
         )
     parts += [f"But {doubt}." for doubt in told.doubts]
+    metric = METRICS[told.primary.metric]
+    if metric.reads == "losses":
+        parts.append(_EXPLAINED)
+    if metric.reads != "predictions":
+        parts.append("Nobody read the answers as text: the model was not asked to write any.")
     if told.accepted:
         parts.append(f"Reached in spite of accepted findings: {', '.join(told.accepted)}.")
     return " ".join(part for part in parts if part)
@@ -67,41 +80,90 @@ def _opening_words(told: Told) -> str:
 
 def _numbers(told: Told) -> str:
     primary, difference = told.primary, told.primary.difference
-    is_one = told.models == 1
-    if METRICS[primary.metric].is_mean_of_correct:
+    metric = METRICS[primary.metric]
+    if metric.reads == "losses":
+        scores = _about_bits(told)
+    elif metric.reads == "correct":
+        scores = _about_exact(told)
+    elif metric.is_mean_of_correct:
         scores = (
-            f"the tuned {'model gets' if is_one else 'models get'} {_percent(primary.tuned.value)} % of "
-            f"{primary.examples:,} unseen examples right, the base (`{told.base}`) {_percent(primary.base.value)} %"
+            f"the tuned {_model(told, 'gets', 'get')} {_score(primary, primary.tuned.value)} % of "
+            f"{primary.examples:,} unseen examples right, the base (`{told.base}`) "
+            f"{_score(primary, primary.base.value)} %"
         )
     else:
         scores = (
-            f"on {primary.examples:,} unseen examples the tuned {'model has' if is_one else 'models have'} a "
-            f"{METRICS[primary.metric].title} "
-            f"(every class counts the same) of {_percent(primary.tuned.value)} out of 100, "
-            f"the base (`{told.base}`) {_percent(primary.base.value)}"
+            f"on {primary.examples:,} unseen examples the tuned {_model(told, 'has', 'have')} a {metric.title} "
+            f"(every class counts the same) of {_score(primary, primary.tuned.value)} out of 100, "
+            f"the base (`{told.base}`) {_score(primary, primary.base.value)}"
         )
-    value, low, high = _points(difference.value, difference.low, difference.high)
-    interval = f"{100 * told.rule.confidence:.10g} % interval {_unsigned(low)} to {_unsigned(high)}"
-    verbs = ("it fixes", "breaks") if is_one else ("they fix", "break")
-    changes = f"{verbs[0]} {_answers(primary.fixed)} and {verbs[1]} {primary.broken}"
-    return f"{scores}: {value} points ({interval}); {changes}"
+    unit = unit_of(metric)
+    value = unit.differences(difference.value, difference.low, difference.high)[0]
+    ends = unit.interval(difference.low, difference.high, difference.value)
+    noun = "" if metric.reads == "losses" else f" {unit.noun}"
+    return f"{scores}: {value}{noun} ({100 * told.rule.confidence:.10g} % interval {ends}); {_changes(told)}"
+
+
+def _about_bits(told: Told) -> str:
+    primary = told.primary
+    tuned, base = (_score(primary, one.value) for one in (primary.tuned, primary.base))
+    answers = f"the right answers to {primary.examples:,} unseen examples take {tuned} bits per byte"
+    if told.outcome not in ("better", "worse"):
+        return f"{answers}, and {base} with the base (`{told.base}`)"
+    change = primary.tuned.value / primary.base.value - 1 if primary.base.value else 0.0
+    size = "far " if abs(change) >= _FAR else "" if abs(change) >= _SLIGHT else "slightly "
+    likely = f"{size}{'more' if change < 0 else 'less'} likely"
+    return (
+        f"{answers} instead of {base} with the base (`{told.base}`), so the tuned {_model(told, 'finds', 'find')} them "
+        f"{likely}"
+    )
+
+
+def _about_exact(told: Told) -> str:
+    primary = told.primary
+    return (
+        f"taking the likeliest word each time, the tuned {_model(told, 'gives', 'give')} "
+        f"{_score(primary, primary.tuned.value)} % of {primary.examples:,} unseen answers letter by letter, "
+        f"the base (`{told.base}`) {_score(primary, primary.base.value)} %"
+    )
+
+
+def _changes(told: Told) -> str:
+    primary = told.primary
+    if METRICS[primary.metric].reads == "losses":
+        if not primary.fixed + primary.broken:
+            return "no answer becomes exact, letter by letter, or stops being so"
+        return (
+            f"{_answers(primary.fixed)} {'becomes' if primary.fixed == 1 else 'become'} exact, letter by letter, and "
+            f"{primary.broken:,} no longer {'is' if primary.broken == 1 else 'are'}"
+        )
+    verbs = ("it fixes", "breaks") if told.models == 1 else ("they fix", "break")
+    return f"{verbs[0]} {_answers(primary.fixed)} and {verbs[1]} {primary.broken}"
+
+
+def _model(told: Told, one: str, several: str) -> str:
+    return f"model {one}" if told.models == 1 else f"models {several}"
+
+
+def _score(comparison: Comparison, value: float) -> str:
+    return unit_of(METRICS[comparison.metric]).score(value)
 
 
 def _ending(told: Told) -> str:
-    primary, margin = told.primary, _plain(told.rule.margin)
+    primary, unit = told.primary, unit_of(METRICS[told.primary.metric])
+    margin = unit.size(told.rule.margin)
     if told.outcome == "worse":
         return "; keep the base"
     if told.outcome == "equivalent":
-        return f"; differences under {margin} points do not matter (the margin), so keep whichever is cheaper"
+        return f"; differences under {margin} do not matter (the margin), so keep whichever is cheaper"
     if told.outcome != "inconclusive":
         return ""
-    smallest = _plain(primary.minimum_detectable_effect)
-    detectable = f"; this test can only find differences from about {smallest} points"
+    detectable = f"; this test can only find differences from about {unit.size(primary.minimum_detectable_effect)}"
     if primary.examples_needed is not None and abs(primary.difference.value) >= told.rule.margin:
         return f"{detectable}, and deciding this one would take about {primary.examples_needed:,} examples"
     if told.examples_for_margin is not None:
         return (
-            f"{detectable}, and deciding a difference of {margin} points (the margin) would take about "
+            f"{detectable}, and deciding a difference of {margin} (the margin) would take about "
             f"{told.examples_for_margin:,} examples"
         )
     return detectable
@@ -111,8 +173,11 @@ def _about_worth(told: Told) -> str:
     worth = told.worth_tuning
     if worth.outcome == "better" or worth.best_rung == told.base:
         return ""
-    value, low, high = _points(worth.difference.value, worth.difference.low, worth.difference.high)
-    unit = " %" if METRICS[told.primary.metric].is_mean_of_correct else ""
+    metric, difference = METRICS[told.primary.metric], worth.difference
+    unit = unit_of(metric)
+    value = unit.differences(difference.value, difference.low, difference.high)[0]
+    ends = unit.interval(difference.low, difference.high, difference.value)
+    noun = f" {unit.noun}" if metric.reads == "losses" else " %" if metric.is_mean_of_correct else ""
     start = {
         "worse": "It is not worth its cost: the quick baseline",
         "equivalent": "A quick baseline does as well:",
@@ -122,35 +187,9 @@ def _about_worth(told: Told) -> str:
     if worth.outcome == "inconclusive" and (worth.difference.low > 0 or worth.difference.high < 0):
         doubt = f"; p = {worth.p_value:.3f}, not below the {told.rule.level:.3f} that this opening needs"
     return (
-        f"{start} `{worth.best_rung}` gets {_percent(told.rung_score)}{unit} "
-        f"(tuned minus this: {value} points, {_unsigned(low)} to {_unsigned(high)}{doubt})."
+        f"{start} `{worth.best_rung}` gets {unit.score(told.rung_score)}{noun} "
+        f"(tuned minus this: {value} {unit.noun}, {ends}{doubt})."
     )
-
-
-def _percent(share: float) -> str:
-    """One decimal, more only where one would claim a perfect or an empty score that is not."""
-    decimals = 1
-    while decimals < 4 and 0 < share < 1 and float(f"{100 * share:.{decimals}f}") in (0.0, 100.0):
-        decimals += 1
-    return f"{100 * share:.{decimals}f}"
-
-
-def _points(*differences: float) -> tuple[str, ...]:
-    """Signed points with one decimal, more only where one would make a difference look like zero."""
-    decimals = 1
-    nonzero = [100 * difference for difference in differences if abs(difference) > 1e-9]
-    while decimals < 4 and any(float(f"{points:.{decimals}f}") == 0 for points in nonzero):
-        decimals += 1
-    signed = [f"{100 * difference:+.{decimals}f}" for difference in differences]
-    return tuple(text[1:] if float(text) == 0 else text for text in signed)
-
-
-def _plain(difference: float) -> str:
-    return _unsigned(_points(difference)[0])
-
-
-def _unsigned(points: str) -> str:
-    return points.removeprefix("+")
 
 
 def _answers(count: int) -> str:

@@ -23,7 +23,8 @@ def invalid_reasons(tuned: Scorecard, leaked: Collection[str], validation: Score
     `leaked` are ids of test examples whose text is trained on too (few of them are taken out of training instead, and
     are none of these), `validation` the same model's scorecard there.
     """
-    found = (_leak(tuned, leaked), _unrelated(tuned, validation) if validation else None)
+    has_labels = bool(tuned.predictions)
+    found = (_leak(tuned, leaked), _unrelated(tuned, validation) if validation and has_labels else None)
     return tuple(reason for reason in found if reason)
 
 
@@ -32,12 +33,23 @@ def _leak(tuned: Scorecard, leaked: Collection[str]) -> str | None:
     count = int(is_leaked.sum())
     if not count:
         return None
-    right = _right(tuned)
-    others = f", on the others {right[~is_leaked].mean():.1%}" if count < len(right) else ""
+    others = f", on the others {_score_in_words(tuned, ~is_leaked)}" if count < len(tuned.ids) else ""
     return (
         f"{count:,} of {len(tuned.ids):,} test examples ({count / len(tuned.ids):.1%}) are trained on too (D113): on "
-        f"them the model is right in {right[is_leaked].mean():.1%}{others}; take them out of the training file"
+        f"them {_does(tuned)} {_score_in_words(tuned, is_leaked)}{others}; take them out of the training file"
     )
+
+
+def _does(card: Scorecard) -> str:
+    return "the model is right in" if card.predictions else "the answers take"
+
+
+def _score_in_words(card: Scorecard, is_meant: np.ndarray) -> str:
+    """The share of right answers, or the bits per byte, of some of the examples."""
+    if card.predictions:
+        return f"{_right(card)[is_meant].mean():.1%}"
+    nats, num_bytes = (np.array(column)[is_meant].sum() for column in (card.losses, card.num_bytes))
+    return f"{nats / np.log(2) / max(num_bytes, 1):.2f} bits per byte"
 
 
 def _unrelated(tuned: Scorecard, validation: Scorecard) -> str | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from sintonia.methods.full import FULL
 from sintonia.methods.head import HEAD
+from sintonia.methods.lora import LORA
 from sintonia.methods.method import Method
 
-METHODS: dict[str, Method] = {"full": FULL, "head": HEAD}
+METHODS: dict[str, Method] = {one.name: one for one in (FULL, HEAD, LORA)}
+DEFAULTS = {"classify": "full", "chat": "lora"}
+"""The method of each task when none is asked for."""
 
-__all__ = ["METHODS", "Method"]
+__all__ = ["DEFAULTS", "METHODS", "Method"]

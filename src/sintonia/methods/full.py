@@ -1,11 +1,13 @@
-"""`full`: all weights of the encoder and the head train."""
+"""`full`: all weights of the base train, and the head of a classifier."""
 
 from sintonia.methods.method import Method
 
-FULL = Method(
-    name="full",
-    trains_encoder=True,
-    learning_rate=5e-5,
-    learning_rate_origin="method full, small encoders 5e-5 to 1e-4",
-    bytes_per_weight=16,
-)
+
+def _learning_rate(task: str, hidden_size: int) -> tuple[float, str]:
+    if task == "classify":
+        return 5e-5, "method full, small encoders 5e-5 to 1e-4"
+    rate = 3e-4 if hidden_size < 1024 else 1e-4 if hidden_size < 3000 else 2e-5
+    return rate, f"method full, base hidden {hidden_size}"
+
+
+FULL = Method(name="full", tasks=("classify", "chat"), trains_encoder=True, learning_rate=_learning_rate)

@@ -2,10 +2,9 @@
 
 from sintonia.methods.method import Method
 
-HEAD = Method(
-    name="head",
-    trains_encoder=False,
-    learning_rate=1e-2,
-    learning_rate_origin="method head, unit features",
-    bytes_per_weight=16,
-)
+
+def _learning_rate(_task: str, _hidden_size: int) -> tuple[float, str]:
+    return 1e-2, "method head, unit features"
+
+
+HEAD = Method(name="head", tasks=("classify",), trains_encoder=False, learning_rate=_learning_rate)

@@ -1,7 +1,8 @@
-"""What a method is: which weights train, how fast, and whether the encoder stays as it is."""
+"""What a method is: which weights train, how fast, and for which tasks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -13,8 +14,12 @@ class Method:
     """
 
     name: str
+    tasks: tuple[str, ...]
     trains_encoder: bool
-    learning_rate: float
-    learning_rate_origin: str
-    bytes_per_weight: int
+    learning_rate: Callable[[str, int], tuple[float, str]]
+    """From the task and the width of the base to the default, and where that comes from (science.md 6)."""
+    bytes_per_weight: int = 16
     """Weights, gradients and optimizer state of one trained weight."""
+    has_adapters: bool = False
+    """Whether the weights of the base stay as they are and small matrices beside them train."""
+    needs_gpu: bool = False

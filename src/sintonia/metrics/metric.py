@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.records import Scorecard
+
 Labels = Sequence[str]
 Array = NDArray[np.float64]
+Reads = Literal["predictions", "losses", "correct"]
+
+_COLUMNS: dict[Reads, Callable[[Scorecard], tuple[Any, ...]]] = {
+    "predictions": lambda card: card.predictions,
+    "losses": lambda card: tuple(zip(card.losses, card.num_bytes, strict=False)),
+    "correct": lambda card: card.correct,
+}
+"""What a metric may read of a scorecard, one value an example."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A way to turn targets and predictions into one number, that says what it is blind to."""
+    """A way to turn targets and answers into one number, that says what it is blind to."""
 
     name: str
     title: str
     """The name in prose."""
-    counts: Callable[[Labels, Labels], Any]
-    """From targets and predictions to a sparse array with one row an example; rows add up.
+    counts: Callable[[Labels, Sequence[Any]], Any]
+    """From targets and answers (what `reads` says) to a sparse array with one row an example; rows add up.
     The columns depend on the targets only, so that two subjects on the same targets have the same columns."""
     from_counts: Callable[[Array], Array]
     """From total counts, shape (..., columns), to the metric, shape (...). A label that no total holds as a
@@ -31,19 +41,39 @@ class Metric:
     blind_to: str
     """What this number hides, in words for the report."""
     is_mean_of_correct: bool
-    """Whether it is the share of right answers: then McNemar's test and Wilson's interval hold."""
+    """Whether it is the share of right answers: then McNemar's test and Wilson's interval hold, and the counts are
+    right answers and examples."""
+    reads: Reads = "predictions"
+    """What an answer is: the predicted text; nats and bytes of the target; or whether it was right."""
+    usual_margin: float = 0.01
+    """The smallest difference that matters in practice, where nobody says otherwise."""
+    is_margin_relative: bool = False
+    """Whether a margin is a share of the score of the base, and not a difference of scores."""
 
     def __post_init__(self) -> None:
         if not self.blind_to.strip():
             raise ValueError(f"metric {self.name} must say what it is blind to")
 
-    def function(self, targets: Labels, predictions: Labels) -> float:
-        """The metric of these predictions."""
-        totals = np.asarray(self.counts(targets, predictions).sum(axis=0), dtype=np.float64)
+    def function(self, targets: Labels, answers: Sequence[Any]) -> float:
+        """The metric of these answers."""
+        totals = np.asarray(self.counts(targets, answers).sum(axis=0), dtype=np.float64)
         return float(self.from_counts(totals.reshape(1, -1))[0])
 
+    def answers(self, card: Scorecard) -> tuple[Any, ...]:
+        """What the metric reads of a scorecard, one value an example; empty when the scorecard has it not."""
+        return _COLUMNS[self.reads](card)
 
-def check_lengths(targets: Labels, predictions: Labels) -> None:
-    """Raise ValueError unless there is one prediction for each of at least one target."""
-    if len(targets) == 0 or len(targets) != len(predictions):
-        raise ValueError(f"{len(targets)} targets and {len(predictions)} predictions")
+    def goodness(self, value: float) -> float:
+        """The value, turned so that more is better."""
+        return value if self.higher_is_better else -value
+
+    def margin(self, asked: float | Literal["auto"], base: float) -> float:
+        """The smallest difference of scores that matters, from the setting and from the score of the base."""
+        size = self.usual_margin if asked == "auto" else asked
+        return size * base if self.is_margin_relative else size
+
+
+def check_lengths(targets: Labels, answers: Sequence[Any]) -> None:
+    """Raise ValueError unless there is one answer for each of at least one target."""
+    if len(targets) == 0 or len(targets) != len(answers):
+        raise ValueError(f"{len(targets)} targets and {len(answers)} predictions")

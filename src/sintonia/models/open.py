@@ -1,4 +1,4 @@
-"""Opens bases, always pristine, and candidates, only from their saved folder."""
+"""Opens bases, always pristine, and candidates, only from their saved folder. Language models: `language/saved.py`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.errors import StorageError
-from sintonia.files import sha256_file
+from sintonia.models.adapter_files import load_adapters
 from sintonia.models.catalog import find_entry
-from sintonia.models.pooled import PooledEncoder, load_encoder, load_tokenizer
-from sintonia.models.sources import fetch
+from sintonia.models.pooled import PooledEncoder, load_encoder, load_tokenizer, without_adapters
+from sintonia.models.sources import BaseFiles, locate
 from sintonia.records import Base
 
 
@@ -35,33 +35,68 @@ class OpenCandidate:
     max_tokens: int
 
 
-def open_base(base: Base, max_tokens: int) -> OpenBase:
-    """Loads a base from the cache of downloads (or its folder).
+def find_base(base: Base) -> BaseFiles:
+    """The folders of a base that a run was begun with.
 
     Raises:
         StorageError: its weights are not those that the run was begun with.
     """
-    folder = fetch(find_entry(base.reference))
-    if sha256_file(folder / "model.safetensors") != base.revision:
+    files = locate(find_entry(base.reference))
+    if files.revision != base.revision:
         raise StorageError(f"the base `{base.reference}` was changed since this run began", hint="begin a new run")
-    return OpenBase(record=base, model=load_encoder(folder), tokenizer=load_tokenizer(folder), max_tokens=max_tokens)
+    return files
 
 
-def open_candidate(folder: Path) -> OpenCandidate:
-    """Loads a candidate.
+def open_base(base: Base, max_tokens: int) -> OpenBase:
+    """Loads an encoder from the cache of downloads (or its folder); an adapter is added to its weights.
+
+    Raises:
+        StorageError: its weights are not those that the run was begun with.
+    """
+    files = find_base(base)
+    model = load_encoder(files.model)
+    if files.adapter is not None:
+        load_adapters(model.transformer, files.adapter)
+        model = without_adapters(model)
+    return OpenBase(record=base, model=model, tokenizer=load_tokenizer(files.tokenizer), max_tokens=max_tokens)
+
+
+def candidate_task(folder: Path) -> str:
+    """What a candidate learned: `classify` is opened by `open_candidate`, `chat` by `open_language_candidate`.
+
+    Raises:
+        StorageError: the folder is not a model of ours.
+    """
+    return str(read_candidate(folder).get("task"))
+
+
+def read_candidate(folder: Path) -> dict[str, Any]:
+    """What a candidate's folder says of itself.
 
     Raises:
         StorageError: the folder is not a model of ours.
     """
     try:
         body = json.loads((folder / "sintonia.json").read_text(encoding="utf-8"))
-        limits = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise StorageError(f"`{folder}` holds no tuned model", hint="`sintonia resume` finishes the run") from None
-    model = load_encoder(folder)
+        body = None
+    if not isinstance(body, dict):
+        raise StorageError(f"`{folder}` holds no tuned model", hint="`sintonia resume` finishes the run")
+    return body
+
+
+def open_candidate(folder: Path) -> OpenCandidate:
+    """Loads a candidate that classifies.
+
+    Raises:
+        StorageError: the folder is not such a model of ours.
+    """
+    body = read_candidate(folder)
+    try:
+        limits = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
+        labels, max_tokens = tuple(str(one) for one in body["labels"]), int(limits["max_seq_length"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StorageError(f"`{folder}` holds no tuned classifier", hint="`sintonia resume` finishes the run") from None
     return OpenCandidate(
-        model=model,
-        tokenizer=load_tokenizer(folder),
-        labels=tuple(body["labels"]),
-        max_tokens=int(limits["max_seq_length"]),
+        model=load_encoder(folder), tokenizer=load_tokenizer(folder), labels=labels, max_tokens=max_tokens
     )

@@ -6,7 +6,6 @@ logits, so that it loads without our code. This file never reads data and never 
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from sintonia.errors import StorageError
+from sintonia.models.adapters import merge_adapters
+from sintonia.models.loading import load_tokenizer, load_transformer, quiet
+
+__all__ = ["PooledEncoder", "load_encoder", "load_tokenizer", "save_encoder", "without_adapters"]
 
 _TYPES = "sentence_transformers.models."
 
@@ -56,36 +57,16 @@ class PooledEncoder(nn.Module):
         self.head = head
 
 
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Transformers prints bars and advice on loading; only doors print."""
-    before = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(before)
-
-
 def load_encoder(folder: Path) -> PooledEncoder:
     """The encoder in a folder, with its head when it has one, in float32 and evaluation mode.
 
     Raises:
         StorageError: the folder does not hold such a model.
     """
+    transformer = load_transformer(folder)
+    model = PooledEncoder(transformer, int(transformer.config.hidden_size))
+    dense = folder / "3_Dense" / "model.safetensors"
     try:
-        with _quiet():
-            transformer = AutoModel.from_pretrained(
-                folder,
-                local_files_only=True,
-                use_safetensors=True,
-                dtype=torch.float32,
-                attn_implementation="sdpa",
-                trust_remote_code=False,
-            )
-        model = PooledEncoder(transformer, int(transformer.config.hidden_size))
-        dense = folder / "3_Dense" / "model.safetensors"
         if dense.is_file():
             values = load_file(dense)
             model.add_head(values["linear.weight"], values["linear.bias"])
@@ -95,13 +76,10 @@ def load_encoder(folder: Path) -> PooledEncoder:
     return model.eval()
 
 
-def load_tokenizer(folder: Path) -> Any:
-    """The fast tokenizer in a folder."""
-    try:
-        with _quiet():
-            return AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise StorageError(f"cannot load the tokenizer in `{folder}`: {str(error).splitlines()[0]}") from None
+def without_adapters(model: PooledEncoder) -> PooledEncoder:
+    """The same model after its adapters were added to the weights, as it is saved; training cannot go on after this."""
+    merge_adapters(model.transformer)
+    return model
 
 
 def save_encoder(
@@ -109,7 +87,7 @@ def save_encoder(
 ) -> None:
     """Writes the model in the sentence-transformers form into a new folder."""
     folder.mkdir(parents=True)
-    with _quiet():
+    with quiet():
         model.transformer.save_pretrained(folder, safe_serialization=True)  # type: ignore[operator]
         tokenizer.save_pretrained(folder)
     _write_modules(model, folder, max_tokens)

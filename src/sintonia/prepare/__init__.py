@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sintonia.errors import UsageError
 from sintonia.prepare.audit import SETS, Audit, is_imbalanced
 from sintonia.prepare.checks import explain, run_checks
+from sintonia.prepare.conversations import count_conversations
 from sintonia.prepare.gather import Gathered, gather
 from sintonia.prepare.mending.decisions import ACTIONS, read_decisions, write_decision
 from sintonia.prepare.mending.fix import Fixed, fix
@@ -27,7 +29,7 @@ from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
 from sintonia.statistics import level_of_opening
 from sintonia.statistics.power import PLANNED_DISAGREEMENT, minimum_detectable_effect
-from sintonia.tasks import TASKS
+from sintonia.tasks import TASKS, chat
 
 __all__ = [
     "ACTIONS",
@@ -74,7 +76,13 @@ def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepar
         primary_metric=audit.primary_metric,
         findings=run_checks(audit),
         parts=parts,
-        notes=(*gathered.notes, *_task_notes(recipe, audit), *_sizes(recipe.data, audit), placed.note),
+        notes=(
+            *gathered.notes,
+            *_task_notes(recipe, audit),
+            *_sizes(recipe.data, audit),
+            *_shared(placed, recipe.data),
+            placed.note,
+        ),
         rows_in=audit.rows_in,
         rows_used=len(audit.rows),
         rows_set_aside=len(audit.dropped),
@@ -97,7 +105,8 @@ def _is_folded(asked: DataSettings, gathered: Gathered) -> bool:
 def _folds(where: str, placed: Placed) -> tuple[Fold, ...]:
     rows = placed.rows
     keys = [f"{key:016x}" for key in rows.text_keys.tolist()]
-    return make_folds(keys, placed.groups.tolist(), [rows.classes[code] for code in rows.codes.tolist()], where=where)
+    targets = [rows.classes[code] for code in rows.codes.tolist()] if rows.classes else []
+    return make_folds(keys, placed.groups.tolist(), targets, where=where)
 
 
 def _audit(recipe: Recipe, gathered: Gathered, placed: Placed, folds: tuple[Fold, ...]) -> Audit:
@@ -121,27 +130,62 @@ def _audit(recipe: Recipe, gathered: Gathered, placed: Placed, folds: tuple[Fold
         language=recipe.data.language,
         hides_texts=recipe.privacy.redact,
     )
-    if audit.primary_metric != "auto":
-        return audit
+    return dataclasses.replace(audit, primary_metric=_primary_metric(audit))
+
+
+def _primary_metric(audit: Audit) -> str:
+    """The metric asked for, or that of the task.
+
+    Raises:
+        UsageError: the task has no such metric.
+    """
+    asked = audit.primary_metric
+    known = TASKS[audit.task]().METRICS if audit.task in TASKS else ()
+    if asked != "auto":
+        if known and asked not in known:
+            raise UsageError(
+                f"`evaluation.primary_metric` is {asked}, which the task `{audit.task}` does not have",
+                expected=" or ".join(f"`{name}`" for name in known),
+                hint="leave it on auto",
+            )
+        return asked
+    if audit.task == chat.NAME:
+        return chat.METRICS[0]
     counts = audit.counts()
-    rare = bool(counts) and is_imbalanced(counts)
-    return dataclasses.replace(audit, primary_metric="macro_f1" if rare else "accuracy")
+    return "macro_f1" if counts and is_imbalanced(counts) else "accuracy"
 
 
 def _task_notes(recipe: Recipe, audit: Audit) -> tuple[str, ...]:
+    notes = []
+    if recipe.data.production:
+        name = Path(recipe.data.production).name
+        notes.append(f"real use: {len(audit.production):,} texts of `{name}` are compared (D117 if they differ)")
+    is_metric_asked = recipe.evaluation.primary_metric != "auto"
+    if audit.task == chat.NAME:
+        why = "as asked" if recipe.task != "auto" else "the rows are conversations or texts"
+        metric = "as asked" if is_metric_asked else "how surprised the model is by the right answers; lower is better"
+        said = f"task: chat, {why}", f"primary metric: {audit.primary_metric}, {metric}"
+        return (*said, count_conversations(audit.rows), *notes)
     if not audit.rows.classes:
         return ()
     classes = len(audit.counts())
     target = shown(audit.columns.get("target", "label"))
     why = "as asked" if recipe.task != "auto" else f"`{target}` holds {classes} repeated values"
-    metric = "as asked"
-    notes = []
-    if recipe.data.production:
-        name = Path(recipe.data.production).name
-        notes.append(f"real use: {len(audit.production):,} texts of `{name}` are compared (D117 if they differ)")
-    if recipe.evaluation.primary_metric == "auto":
-        metric = "a class is rare" if audit.primary_metric == "macro_f1" else "no class is rare"
+    metric = "a class is rare" if audit.primary_metric == "macro_f1" else "no class is rare"
+    metric = "as asked" if is_metric_asked else metric
     return (f"task: classify, {why}", f"primary metric: {audit.primary_metric}, {metric}", *notes)
+
+
+def _shared(placed: Placed, asked: DataSettings) -> tuple[str, ...]:
+    """Passages that stand on both sides of the split: the test is then about new questions, not new passages."""
+    passages = placed.passages
+    if not passages.num_long or asked.group:
+        return ()
+    kinds = "one passage" if passages.num_long == 1 else f"{passages.num_long:,} passages"
+    return (
+        f"split: {kinds} that many rows share, in {passages.num_rows:,} rows (a system prompt, a schema), may be"
+        f" in all sets; rows that also share the answer stay together, with `--group COLUMN` all of a passage do",
+    )
 
 
 def _sizes(asked: DataSettings, audit: Audit) -> tuple[str, ...]:

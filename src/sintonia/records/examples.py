@@ -47,6 +47,9 @@ class Example:
     target: str
     group: str
     place: Place
+    content: dict[str, Any] | None = None
+    """All of it, where texts cannot hold it: a conversation as `{"messages", "tools"}`, its answers included, or
+    `{"text"}` that is learned from as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

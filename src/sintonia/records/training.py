@@ -22,6 +22,11 @@ class Base:
     max_tokens: int
     why: tuple[str, ...]
     estimated_memory_bytes: int  # at most: with micro-batches filled to the brim
+    kind: Literal["encoder", "language"] = "encoder"
+    """An encoder gives features of a text; a causal language model goes on writing it."""
+    vocabulary_size: int = 0
+    intermediate_size: int = 0
+    """Width of the middle of each layer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +51,14 @@ class Scorecard:
     targets: tuple[str, ...]
     predictions: tuple[str, ...]
     losses: tuple[float, ...] = ()
-    """Negative log-likelihood of the target, natural logarithm; empty when the subject gives no probabilities."""
+    """Negative log-likelihood of the target, natural logarithm (of an answer: of all its tokens together); empty when
+    the subject gives no probabilities."""
     confidences: tuple[float, ...] = ()
     """Probability of the prediction."""
+    num_bytes: tuple[int, ...] = ()
+    """UTF-8 bytes of what was learned of each example, for a language model."""
+    correct: tuple[bool, ...] = ()
+    """Whether greedy decoding gives exactly the target, for a language model that was not asked to write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +100,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """The heartbeat of training: `started`, `step`, `validated`, `checkpoint`, `finished`, `paused`."""
+    """The heartbeat of training: `started`, `resumed`, `step`, `validated`, `checkpoint`, `message`, `spike`,
+    `diverged`, `finished`, `paused`."""
 
     kind: str
     step: int
@@ -133,6 +144,8 @@ class Turn:
     validation_metric: float
     findings: tuple[Finding, ...]
     resources: Resources
+    primary_metric: str = "accuracy"
+    """What `validation_metric` is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

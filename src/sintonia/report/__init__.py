@@ -6,5 +6,6 @@ matplotlib are imported when something is written, never before.
 
 from sintonia.report.card import write_card
 from sintonia.report.page import write_report
+from sintonia.report.wording import direction
 
-__all__ = ["write_card", "write_report"]
+__all__ = ["direction", "write_card", "write_report"]

@@ -39,7 +39,7 @@ def render_card(contents: Contents) -> str:
 def card_values(contents: Contents) -> dict[str, object]:
     """What the card shows: the values of the page without pictures and quotations."""
     values = page_values(contents)
-    shown = ("run", "name", "verdict", "words", "confidence", "margin", "bars", "blind", "bill", "findings")
+    shown = ("run", "name", "verdict", "words", "confidence", "bars", "blind", "bill", "findings", "is_chat")
     return {**{key: values[key] for key in shown}, "pairs": summaries.worst_pairs(contents, most=5)}
 
 

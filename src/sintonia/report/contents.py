@@ -8,6 +8,7 @@ several parts, single answers are those of the first time; scores are of all ans
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,14 +37,28 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """How likely a language model found the target, and whether it would have written just that."""
+
+    nats: float
+    bytes: int
+    exact: bool
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits that the target takes, over its bytes."""
+        return self.nats / math.log(2) / max(self.bytes, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One test example with what the base and the tuned model answered."""
+    """One test example with what the base and the tuned model answered, or made of the target."""
 
     id: str
     input: str
     target: str
-    base: str
-    tuned: str
+    base: str | Weighed
+    tuned: str | Weighed
     loss: float | None = None
 
 
@@ -69,7 +84,7 @@ class Contents:
     measured: Resources | None
     resolved: tuple[Resolved, ...]
     model_form: str
-    """`sentence-transformers`, `transformers`, or empty when no model is saved yet."""
+    """`sentence-transformers`, `transformers`, `peft`, or empty when no model is saved yet."""
     problems: tuple[str, ...]
     """Files that are there and could not be read."""
 
@@ -165,14 +180,9 @@ def _first_answers(card: Scorecard) -> Scorecard:
     first = sorted({one: position for position, one in reversed(list(enumerate(card.ids)))}.values())
     if len(first) == len(card.ids):
         return card
-    return dataclasses.replace(
-        card,
-        ids=tuple(card.ids[k] for k in first),
-        targets=tuple(card.targets[k] for k in first),
-        predictions=tuple(card.predictions[k] for k in first),
-        losses=tuple(card.losses[k] for k in first if card.losses),
-        confidences=tuple(card.confidences[k] for k in first if card.confidences),
-    )
+    columns = ("ids", "targets", "predictions", "losses", "confidences", "num_bytes", "correct")
+    kept = {name: tuple(getattr(card, name)[k] for k in first if getattr(card, name)) for name in columns}
+    return dataclasses.replace(card, **kept)
 
 
 def _answers(run: RunFolder, folder: str, recipe: Recipe | None) -> tuple[Answer, ...]:
@@ -181,8 +191,14 @@ def _answers(run: RunFolder, folder: str, recipe: Recipe | None) -> tuple[Answer
         return ()
     answers = [from_json(Answer, body) for body in read_lines(run.file(f"{folder}/predictions/test.jsonl"))]
     if recipe is None or recipe.privacy.redact:
-        answers = [replace(one, input=f"(hidden: example {one.id})") for one in answers]
+        answers = [_hidden(one) for one in answers]
     return tuple({one.id: one for one in reversed(answers)}.values())[::-1]
+
+
+def _hidden(answer: Answer) -> Answer:
+    """Without its text; the target of a language model is text too, that of a classifier a label."""
+    is_text = isinstance(answer.tuned, Weighed)
+    return replace(answer, input=f"(hidden: example {answer.id})", target="(hidden)" if is_text else answer.target)
 
 
 def _findings(
@@ -218,4 +234,6 @@ def _resolved(run: RunFolder) -> tuple[Resolved, ...]:
 def _model_form(folder: Path) -> str:
     if (folder / "modules.json").exists():
         return "sentence-transformers"
+    if (folder / "adapter_config.json").exists():
+        return "peft"
     return "transformers" if (folder / "config.json").exists() else ""

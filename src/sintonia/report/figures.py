@@ -17,7 +17,17 @@ from markupsafe import Markup, escape
 
 from sintonia.records import Interval
 from sintonia.report.summaries import LadderBar
-from sintonia.report.wording import percent, points, points_range, readable, shortened
+from sintonia.report.wording import (
+    change,
+    change_range,
+    direction,
+    is_in_bits,
+    metric_name,
+    percent,
+    readable,
+    score,
+    shortened,
+)
 
 WIDTH = 350.0
 ROW = 34.0
@@ -76,66 +86,76 @@ class Curve:
 
 def difference_figure(gaps: Sequence[Gap], margin: float, metric: str) -> Markup:
     """Each difference with its interval, the zero line and the margin below which nothing matters."""
+    factor = 1.0 if is_in_bits(metric) else 100.0
     low = min(-margin, *(gap.difference.low for gap in gaps))
     high = max(margin, *(gap.difference.high for gap in gaps))
     pad = 0.06 * (high - low)
     height = GAP_ROW * len(gaps) + 46
 
     def paint(figure: Any) -> None:
-        axes = _row_axes(figure, height, GAP_ROW * len(gaps), (100 * (low - pad), 100 * (high + pad)))
+        axes = _row_axes(figure, height, GAP_ROW * len(gaps), (factor * (low - pad), factor * (high + pad)))
         axes.set_ylim(0, len(gaps))
+        band = [-factor * margin, factor * margin]
         for position, gap in enumerate(gaps):
             row = len(gaps) - position
-            axes.fill_between([-100 * margin, 100 * margin], row - 1, row - 0.48, color=MUTED, alpha=0.22, linewidth=0)
+            axes.fill_between(band, row - 1, row - 0.48, color=MUTED, alpha=0.22, linewidth=0)
             axes.plot([0, 0], [row - 1, row - 0.48], color=INK, linewidth=1.1)
-            _gap_row(axes, row, gap, is_first=position == 0)
-        axes.xaxis.set_major_formatter(lambda value, _: points(value / 100, unit=False).removesuffix(".0"))
-        opponent = "other" if len(gaps) > 1 else "base"
-        axes.set_xlabel(f"points of {metric}: {opponent} better  ←  0  →  tuned better")
+            colour = TUNED if position == 0 else BASE
+            ends = [factor * gap.difference.low, factor * gap.difference.high]
+            axes.plot(ends, [row - 0.74] * 2, color=colour, linewidth=2.4, solid_capstyle="round")
+            axes.plot([factor * gap.difference.value], [row - 0.74], marker="o", markersize=7.5, color=colour)
+            texts = (shortened(gap.name, 38), change(gap.difference.value, metric))
+            _row_text(axes, row - 0.24, texts, is_strong=position == 0)
+        axes.xaxis.set_major_formatter(lambda value, _: _signed(value))
+        axes.set_xlabel(_sides(metric, "other" if len(gaps) > 1 else "base"))
 
     spoken = "; ".join(
-        f"{gap.name} {points(gap.difference.value)}, interval {points_range(gap.difference)}" for gap in gaps
+        f"{gap.name} {change(gap.difference.value, metric)}, interval {change_range(gap.difference, metric)}"
+        for gap in gaps
     )
-    return _draw("difference", height, f"Difference of {metric} between the tuned model and others: {spoken}.", paint)
+    label = f"Difference of {metric_name(metric)} between the tuned model and others: {spoken}."
+    return _draw("difference", height, label, paint)
 
 
-def _gap_row(axes: Any, row: int, gap: Gap, *, is_first: bool) -> None:
-    colour, difference, y = TUNED if is_first else BASE, gap.difference, row - 0.74
-    axes.plot(
-        [100 * difference.low, 100 * difference.high], [y, y], color=colour, linewidth=2.4, solid_capstyle="round"
-    )
-    axes.plot([100 * difference.value], [y], marker="o", markersize=7.5, color=colour)
-    _row_text(axes, row - 0.24, (shortened(gap.name, 38), points(difference.value)), is_strong=is_first)
+def _signed(value: float) -> str:
+    return f"{value:+g}".replace("-", "−") if abs(value) > 1e-9 else "0"
+
+
+def _sides(metric: str, opponent: str) -> str:
+    """Which side of zero is whose."""
+    sides = [f"{opponent} better", "tuned better"]
+    left, right = sides if direction(metric) == "higher is better" else sides[::-1]
+    name = metric_name(metric)
+    return f"{name if is_in_bits(metric) else f'points of {name}'}: {left}  ←  0  →  {right}"
 
 
 def ladder_figure(bars: Sequence[LadderBar], metric: str) -> Markup:
     """Horizontal bars from zero with their intervals, best first, the tuned model in its own colour."""
     height = ROW * len(bars) + 46
     colours = {"tuned": TUNED, "base": BASE, "untrained": OTHER, "fitted": OTHER}
+    factor = 1.0 if is_in_bits(metric) else 100.0
+    ends = [bar.interval.high if bar.interval else bar.score for bar in bars]
+    longest = 1.05 * max(ends) if is_in_bits(metric) else 100.0
 
     def paint(figure: Any) -> None:
-        axes = _row_axes(figure, height, ROW * len(bars), (0.0, 100.0))
+        axes = _row_axes(figure, height, ROW * len(bars), (0.0, longest))
         axes.set_ylim(0, len(bars))
         for position, bar in enumerate(bars):
             row = len(bars) - position
             y = row - 0.7
-            axes.barh([y], [100 * bar.score], height=0.3, color=colours[bar.kind], linewidth=0)
+            axes.barh([y], [factor * bar.score], height=0.3, color=colours[bar.kind], linewidth=0)
             if bar.interval:
-                axes.plot(
-                    [100 * bar.interval.low, 100 * bar.interval.high],
-                    [y, y],
-                    color=INK,
-                    linewidth=1.3,
-                    marker="|",
-                    markersize=7,
-                )
+                reach = [factor * bar.interval.low, factor * bar.interval.high]
+                axes.plot(reach, [y, y], color=INK, linewidth=1.3, marker="|", markersize=7)
             name = f"{bar.name} (the base)" if bar.kind == "base" else bar.name
-            _row_text(axes, row - 0.3, (shortened(name, 42), percent(bar.score)), is_strong=bar.kind == "tuned")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
-        axes.set_xlabel(f"{metric} on the sealed test")
+            _row_text(axes, row - 0.3, (shortened(name, 42), score(bar.score, metric)), is_strong=bar.kind == "tuned")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}" if is_in_bits(metric) else f"{value:.0f}%")
+        axes.set_xlabel(
+            f"{metric_name(metric)} on the sealed test" + (": less is better" if is_in_bits(metric) else "")
+        )
 
-    spoken = "; ".join(f"{bar.name} {percent(bar.score)}" for bar in bars)
-    return _draw("ladder", height, f"{metric} of the tuned model and of each baseline: {spoken}.", paint)
+    spoken = "; ".join(f"{bar.name} {score(bar.score, metric)}" for bar in bars)
+    return _draw("ladder", height, f"{metric_name(metric)} of the tuned model and of each baseline: {spoken}.", paint)
 
 
 def _row_axes(figure: Any, height: float, rows_height: float, limits: tuple[float, float]) -> Any:

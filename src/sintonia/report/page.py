@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from sintonia.files import write_atomic
+from sintonia.metrics import METRICS
 from sintonia.records import Evaluation, Place, Verdict
 from sintonia.report import summaries, wording
 from sintonia.report.contents import Contents, read_contents
@@ -24,11 +25,14 @@ LONGEST_TEXT = 400
 MOST_PLACES = 6
 FILTERS = (
     wording.metric_name,
+    wording.direction,
+    wording.is_in_bits,
     wording.percent,
-    wording.points,
-    wording.size_of_points,
-    wording.percent_range,
-    wording.points_range,
+    wording.score,
+    wording.score_range,
+    wording.change,
+    wording.change_range,
+    wording.size_of_change,
     wording.p_value,
     wording.duration,
     wording.size,
@@ -80,6 +84,7 @@ def page_values(contents: Contents) -> dict[str, Any]:
     """Everything the template shows."""
     verdict = contents.verdict
     bars = summaries.ladder(contents)
+    improved, worsened = summaries.most_changed(contents.answers)
     return {
         "run": contents,
         "name": contents.path.name,
@@ -90,12 +95,17 @@ def page_values(contents: Contents) -> dict[str, Any]:
         "confidence": contents.recipe.evaluation.confidence if contents.recipe else 0.95,
         "margin": _margin(contents),
         "difference": _difference(contents, verdict) if verdict else None,
-        "ladder": ladder_figure(bars, wording.metric_name(verdict.primary.metric)) if verdict else None,
+        "ladder": ladder_figure(bars, verdict.primary.metric) if verdict else None,
         "bars": bars,
         "curves": _curves(contents),
         "rounds": [_round(evaluation) for evaluation in contents.evaluations],
         "pairs": summaries.worst_pairs(contents),
         "wrong": summaries.most_wrong(contents.answers),
+        "improved": improved,
+        "worsened": worsened,
+        "is_redacted": contents.recipe is None or contents.recipe.privacy.redact,
+        "is_chat": bool(contents.prepared and contents.prepared.task == "chat"),
+        "metric_of_rounds": contents.prepared.primary_metric if contents.prepared else "metric",
         "longest_text": LONGEST_TEXT,
         "findings": summaries.by_severity(contents.findings),
         "aside": summaries.aside_groups(contents.set_aside),
@@ -107,7 +117,11 @@ def page_values(contents: Contents) -> dict[str, Any]:
 
 
 def _margin(contents: Contents) -> float:
-    return contents.recipe.evaluation.margin if contents.recipe else 0.0
+    """The margin in scores: of some metrics it is a share of what the base scores."""
+    if contents.recipe is None or contents.verdict is None:
+        return 0.0
+    primary = contents.verdict.primary
+    return METRICS[primary.metric].margin(contents.recipe.evaluation.margin, primary.base.value)
 
 
 def _metrics(contents: Contents) -> tuple[str, ...]:
@@ -121,7 +135,7 @@ def _difference(contents: Contents, verdict: Verdict) -> Any:
     worth = verdict.worth_tuning
     if worth.best_rung != verdict.base:
         gaps.append(Gap(name=f"against {worth.best_rung}", difference=worth.difference))
-    return difference_figure(gaps, _margin(contents), wording.metric_name(verdict.primary.metric))
+    return difference_figure(gaps, _margin(contents), verdict.primary.metric)
 
 
 def _curves(contents: Contents) -> list[Any]:
@@ -143,7 +157,7 @@ def _curves(contents: Contents) -> list[Any]:
         Curve(name="validation", steps=steps, values=[one["validation_loss"] for one in rounds], colour=SECOND),
     ]
     scores = [Curve(name="validation", steps=steps, values=[one["metric"] for one in rounds], colour=SECOND)]
-    if metric == "accuracy":
+    if metric in METRICS and METRICS[metric].is_mean_of_correct:
         scores.insert(
             0,
             Curve(
@@ -157,8 +171,8 @@ def _curves(contents: Contents) -> list[Any]:
     return [
         ("Loss (lower is better)", curves_figure("Loss", losses, best, is_percent=False)),
         (
-            f"{wording.metric_name(metric).capitalize()} (higher is better)",
-            curves_figure(wording.metric_name(metric), scores, best, is_percent=True),
+            f"{wording.metric_name(metric).capitalize()} ({wording.direction(metric)})",
+            curves_figure(wording.metric_name(metric), scores, best, is_percent=not wording.is_in_bits(metric)),
         ),
     ]
 

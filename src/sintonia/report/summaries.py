@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sintonia.metrics import METRICS
 from sintonia.records import Finding, Interval, Place, Resources, Scorecard, SetAside
-from sintonia.report.contents import Answer, Contents
+from sintonia.report.contents import Answer, Contents, Weighed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,15 @@ class WrongAnswer:
     answer: Answer
     chance: float | None
     """Probability that the tuned model gave to the target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedAnswer:
+    """One of the examples that the tuning changed most, in bits per byte of its target."""
+
+    answer: Answer
+    before: float
+    after: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +86,7 @@ class AsideGroup:
 def worst_pairs(contents: Contents, most: int = 8) -> tuple[Pair, ...]:
     """The pairs of labels that the tuned model confuses most often on the test."""
     tuned = contents.scorecards.get("tuned")
-    if tuned is None:
+    if tuned is None or not tuned.predictions:
         return ()
     base = contents.scorecards.get(contents.verdict.base) if contents.verdict else None
     base_mistakes = _mistakes(base) if base else None
@@ -100,9 +109,23 @@ def _mistakes(card: Scorecard) -> Counter[tuple[str, str]]:
     return Counter((target, prediction) for target, prediction in pairs if target != prediction)
 
 
+def most_changed(
+    answers: Iterable[Answer], most: int = 5
+) -> tuple[tuple[ChangedAnswer, ...], tuple[ChangedAnswer, ...]]:
+    """The targets that the tuning made likelier, most first, and those it made less likely; for language models."""
+    changed = [
+        ChangedAnswer(answer=one, before=one.base.bits_per_byte, after=one.tuned.bits_per_byte)
+        for one in answers
+        if isinstance(one.base, Weighed) and isinstance(one.tuned, Weighed)
+    ]
+    changed.sort(key=lambda one: one.after - one.before)
+    improved = tuple(one for one in changed if one.after < one.before)[:most]
+    return improved, tuple(one for one in reversed(changed) if one.after > one.before)[:most]
+
+
 def most_wrong(answers: Iterable[Answer], most: int = 10) -> tuple[WrongAnswer, ...]:
     """The examples with the highest loss; without losses, wrong ones in file order. None when all answers are right."""
-    answers = tuple(answers)
+    answers = tuple(one for one in answers if not isinstance(one.tuned, Weighed))
     if all(one.tuned == one.target for one in answers):
         return ()
     known = [one for one in answers if one.loss is not None or one.tuned != one.target]
@@ -135,7 +158,8 @@ def ladder(contents: Contents) -> tuple[LadderBar, ...]:
         bars.append(
             LadderBar(name=rung.name, score=rung.score, interval=interval, kind=kind, description=rung.description)
         )
-    return tuple(sorted(bars, key=lambda bar: (-bar.score, bar.name)))
+    goodness = METRICS[primary.metric].goodness
+    return tuple(sorted(bars, key=lambda bar: (-goodness(bar.score), bar.name)))
 
 
 def _rung_interval(card: Scorecard | None, metric: str) -> Interval | None:

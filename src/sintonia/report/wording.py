@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sintonia.metrics import METRICS
 from sintonia.records import Interval
 
 UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -48,8 +49,47 @@ def shortened(text: str, longest: int) -> str:
 
 
 def metric_name(metric: str) -> str:
-    """`macro_f1` as `macro-F1`."""
-    return metric.replace("_", "-").replace("f1", "F1")
+    """`macro_f1` as `macro-F1`, `bits_per_byte` as `bits per byte`."""
+    return METRICS[metric].title if metric in METRICS else metric.replace("_", "-")
+
+
+def is_in_bits(metric: str) -> bool:
+    """Whether the scores of a metric are bits per byte; else they are shares."""
+    return metric in METRICS and METRICS[metric].reads == "losses"
+
+
+def direction(metric: str) -> str:
+    """`higher is better`, or `lower is better`."""
+    return "lower is better" if metric in METRICS and not METRICS[metric].higher_is_better else "higher is better"
+
+
+def score(value: float, metric: str) -> str:
+    """A score of a metric: 0.9352 as `93.5%`; bits per byte as `0.935`."""
+    return f"{value:.3f}" if is_in_bits(metric) else percent(value)
+
+
+def score_range(interval: Interval, metric: str) -> str:
+    """The interval of a score as `90.2% to 95.7%`, or `0.902 to 0.957`."""
+    return f"{score(interval.low, metric)} to {score(interval.high, metric)}"
+
+
+def change(value: float, metric: str, *, unit: bool = True) -> str:
+    """A difference of scores: 0.312 as `+31.2 points`; of bits per byte as `+0.312 bits per byte`."""
+    if not is_in_bits(metric):
+        return points(value, unit=unit)
+    number = f"{value:+.3f}".replace("-", "−")
+    number = "0.000" if number[1:] == "0.000" else number
+    return f"{number} bits per byte" if unit else number
+
+
+def change_range(interval: Interval, metric: str) -> str:
+    """The interval of a difference as `+26.1 to +36.3`."""
+    return f"{change(interval.low, metric, unit=False)} to {change(interval.high, metric, unit=False)}"
+
+
+def size_of_change(value: float, metric: str) -> str:
+    """The size of a difference: 0.054 as `5.4 points`, or as `0.054 bits per byte`."""
+    return f"{abs(value):.3f} bits per byte" if is_in_bits(metric) else size_of_points(value)
 
 
 def percent(fraction: float, digits: int = 1) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from sintonia.methods import METHODS
 from sintonia.records import Base, Resources
+from sintonia.resources.plan import RUNTIME_BYTES
 from sintonia.settings import Recipe
 
-RUNTIME_BYTES = 650 * 2**20
-"""Python with torch, transformers and scikit-learn loaded."""
 DEFAULT_MICRO_TOKENS = 4096
 _ACTIVATION_WIDTHS = 34
 """Float32 values kept for the backward pass per token, layer and unit of width (attention scores apart)."""
+_ADAPTER_FACTOR = 2
+"""How much more adapters beside every linear layer of an encoder keep."""
+_GROUP_FACTOR = 16
+"""Rows of like length are computed together, and others apart: about so many times the root of a batch's tokens."""
 _ALL_ROWS_TURNS = 1.6
 """A training on all rows against one on a part, which trains on two thirds of them and is validated besides."""
 FORWARD_AND_BACKWARD = 3.0
@@ -37,6 +41,25 @@ def peak_memory_bytes(num_parameters: int, num_trained: int, cells: int) -> int:
     return RUNTIME_BYTES + weights + (4 * _ACTIVATION_WIDTHS * cells if num_trained else 0)
 
 
+def _tokens_at_once(recipe: Recipe, sizes: SetSizes) -> int:
+    """Tokens of a large micro-batch of texts that differ in length as texts do."""
+    batch = int(recipe.training.batch_examples) * sizes.longest_tokens
+    usual = max(sizes.longest_tokens, round(_GROUP_FACTOR * math.sqrt(batch)))
+    return min(int(recipe.training.micro_tokens), batch, usual)
+
+
+def num_trained_of(recipe: Recipe, base: Base) -> int:
+    """Weights that the method of the recipe trains (without a new head): all, those of adapters, or none."""
+    method = METHODS[recipe.method]
+    if not method.has_adapters:
+        words = base.vocabulary_size * base.hidden_size  # of an encoder, only the vectors of words that are met train
+        return base.num_parameters - words if method.trains_encoder else 0
+    middle = base.intermediate_size or 4 * base.hidden_size
+    widths = 8 * base.hidden_size + 2 * (base.hidden_size + middle)  # four square matrices and two between
+    num_layers = base.num_layers if recipe.lora.layers == "all" else recipe.lora.layers
+    return recipe.lora.rank * widths * num_layers
+
+
 def estimate_turn(recipe: Recipe, base: Base, sizes: SetSizes, seconds_per_example: float) -> Resources:
     """Cost of one turn, from the measured seconds of one forward pass of one example."""
     training, trains_encoder = recipe.training, METHODS[recipe.method].trains_encoder
@@ -45,10 +68,9 @@ def estimate_turn(recipe: Recipe, base: Base, sizes: SetSizes, seconds_per_examp
         scored = (training.evaluations + 2) * (sizes.num_validation + min(sizes.num_validation, 512))
         steps = FORWARD_AND_BACKWARD * float(training.epochs) * sizes.num_train
         seconds = seconds_per_example * (steps + scored)
-    tokens = min(int(training.micro_tokens), int(training.batch_examples) * sizes.longest_tokens)
-    peak = peak_memory_bytes(
-        base.num_parameters, base.num_parameters if trains_encoder else 0, tokens * base.num_layers * base.hidden_size
-    )
+    cells = _tokens_at_once(recipe, sizes) * base.num_layers * base.hidden_size
+    cells *= _ADAPTER_FACTOR if METHODS[recipe.method].has_adapters else 1
+    peak = peak_memory_bytes(base.num_parameters, num_trained_of(recipe, base), cells)
     features = sizes.num_train + sizes.num_validation
     disk = 4 * base.num_parameters + 4 * base.hidden_size * features
     return Resources(

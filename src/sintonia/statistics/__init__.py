@@ -7,7 +7,12 @@ from sintonia.statistics.bootstrap import Bootstrap, cluster_bootstrap, sum_by_g
 from sintonia.statistics.intervals import clustered_wilson, unseen_fraction, wilson
 from sintonia.statistics.levels import level_of_opening
 from sintonia.statistics.mcnemar import clustered_midp, midp
-from sintonia.statistics.power import examples_needed, fewest_disagreements, minimum_detectable_effect
+from sintonia.statistics.power import (
+    detectable_difference,
+    examples_needed,
+    fewest_disagreements,
+    minimum_detectable_effect,
+)
 from sintonia.statistics.randomisation import approximate_randomisation
 
 __all__ = [
@@ -16,6 +21,7 @@ __all__ = [
     "cluster_bootstrap",
     "clustered_midp",
     "clustered_wilson",
+    "detectable_difference",
     "examples_needed",
     "fewest_disagreements",
     "level_of_opening",

@@ -29,6 +29,19 @@ def minimum_detectable_effect(disagreement: float, num_examples: int, level: flo
     return min(1.0, max(effect, fewest_disagreements(level) / num_examples))
 
 
+def detectable_difference(standard_error: float, level: float, power: float = 0.8) -> float:
+    """Smallest true difference that a paired test at `level` finds with probability `power`: 3.01 standard errors.
+
+    For differences without an upper end, such as those of losses.
+
+    >>> round(detectable_difference(0.01, 0.0304), 4)
+    0.0301
+    """
+    if standard_error < 0:
+        raise ValueError(f"a standard error of {standard_error}")
+    return _quantiles(level, power) * standard_error
+
+
 def examples_needed(disagreement: float, difference: float, level: float, power: float = 0.8) -> int:
     """Examples that find a true `difference`: 9.04 * disagreement / difference^2 at the first opening.
 

@@ -12,4 +12,10 @@ def _classify() -> ModuleType:
     return classify
 
 
-TASKS: dict[str, Callable[[], ModuleType]] = {"classify": _classify}
+def _chat() -> ModuleType:
+    from sintonia.tasks import chat
+
+    return chat
+
+
+TASKS: dict[str, Callable[[], ModuleType]] = {"classify": _classify, "chat": _chat}

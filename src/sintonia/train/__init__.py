@@ -4,6 +4,6 @@ Sees the training and validation sets only. It knows no test set and prints noth
 """
 
 from sintonia.train.job import Job
-from sintonia.train.loop import train
+from sintonia.train.loop import AVERAGED_FILE, train
 
-__all__ = ["Job", "train"]
+__all__ = ["AVERAGED_FILE", "Job", "train"]

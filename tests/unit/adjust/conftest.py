@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sintonia.adjust import Prior
+from sintonia.adjust import Prior, prior_from_base
 from sintonia.records import Candidate, Evaluation, Finding, Resolved, Resources, Turn
 from sintonia.settings import DataSettings, Recipe, TrainingSettings
 
@@ -72,6 +72,8 @@ class Planted:
 
     def prior(self) -> Prior:
         """Guessing on the same validation examples."""
+        if self.start == "base":
+            return prior_from_base(self.evaluations())
         rng = np.random.default_rng(self.seed + 1)
         losses = GUESS * rng.uniform(0.9, 1.1, size=self.num_validation)
         correct = rng.permutation(self.num_validation) < round(self.guess_metric * self.num_validation)
@@ -104,24 +106,27 @@ def make_turn() -> Any:
         planned_steps: int | None = None,
         seconds: float = 120.0,
         recipe: Recipe | None = None,
+        primary_metric: str = "accuracy",
     ) -> Turn:
         from sintonia.recipe import recipe_id
 
         recipe = recipe or Recipe(data=DataSettings(path="data.csv"), training=TrainingSettings())
         for name, value in (asked or {}).items():
             block, _, last = name.rpartition(".")
-            recipe = (
-                replace(recipe, training=replace(recipe.training, **{last: value}))
-                if block
-                else replace(recipe, **{last: value})
-            )
+            changed = replace(getattr(recipe, block), **{last: value}) if block else value
+            recipe = replace(recipe, **{block or last: changed})
         values = {
             "training.epochs": 3.0,
             "training.learning_rate": 5e-5,
             "training.batch_examples": 32,
             "training.precision": "fp32",
+            "training.dropout": 0.1,
+            "training.weight_decay": 0.01,
         }
         explicit = {name: getattr(recipe.training, name.split(".")[1]) for name in values}
+        values |= {"task": "classify" if recipe.task == "auto" else recipe.task}
+        if recipe.method != "auto":
+            values |= {"method": recipe.method}
         values |= {name: value for name, value in explicit.items() if value != "auto"} | (used or {})
         return Turn(
             number=number,
@@ -140,6 +145,7 @@ def make_turn() -> Any:
                 num_trained=100,
             ),
             validation_metric=metric,
+            primary_metric=primary_metric,
             findings=tuple(Finding(code=code, severity="note", message="m 1", hint="h") for code in codes),
             resources=Resources(basis="measured", seconds=seconds, peak_memory_bytes=1),
         )

@@ -12,12 +12,23 @@ from sintonia.methods import METHODS
 from sintonia.recipe import check_values, recipe_id
 from sintonia.settings import Recipe
 
+FULL_RATE = METHODS["full"].learning_rate("classify", 384)[0]
+CHAT = {"task": "chat", "method": "lora"}
+
 
 def differences(before: Recipe, after: Recipe) -> set[str]:
     """Dotted names of the settings in which two recipes differ."""
     one, two = asdict(before), asdict(after)
-    names = {name for name in one if one[name] != two[name] and name != "training"}
-    return names | {f"training.{name}" for name in one["training"] if one["training"][name] != two["training"][name]}
+    blocks = ("training", "lora")
+    names = {name for name in one if one[name] != two[name] and name not in blocks}
+    return names | {
+        f"{block}.{name}" for block in blocks for name in one[block] if one[block][name] != two[block][name]
+    }
+
+
+def proposed(turn: Any) -> list[tuple[str, str]]:
+    """Settings and new values of all changes."""
+    return [(change.setting, change.after) for change in next_changes((turn,))]
 
 
 def first(turn: Any) -> tuple[str, str]:
@@ -33,7 +44,7 @@ def test_nothing_without_history() -> None:
 def test_rate_far_too_low_goes_to_the_usual_one(make_turn: Any) -> None:
     turn = make_turn("T202", asked={"training.learning_rate": 1e-7})
     change = next_changes((turn,))[0]
-    assert change.recipe.training.learning_rate == METHODS["full"].learning_rate
+    assert change.recipe.training.learning_rate == FULL_RATE
     assert (change.before, change.finding) == ("1e-07", "T202")
     assert "500 times below" in change.reason
 
@@ -43,7 +54,7 @@ def test_low_usual_rate_is_tripled(make_turn: Any) -> None:
 
 
 def test_too_high_rate_goes_down(make_turn: Any) -> None:
-    usual = METHODS["full"].learning_rate
+    usual = FULL_RATE
     change = next_changes((make_turn("T201", "T204", asked={"training.learning_rate": 0.05}),))[0]
     assert change.recipe.training.learning_rate == usual
     assert first(make_turn("T201")) == ("training.learning_rate", f"{usual / 10:g}")
@@ -126,8 +137,76 @@ def test_healthy_gets_two_small_probes_of_the_rate_then_nothing(make_turn: Any) 
     assert next_changes((turn, *worse)) == ()
 
 
-def test_nothing_is_worth_trying_when_all_is_right(make_turn: Any) -> None:
-    assert next_changes((make_turn(metric=0.995),)) == ()
+@pytest.mark.parametrize("code", ["", "T202", "T212", "T214", "T213", "T209"])
+def test_nothing_is_worth_trying_when_all_is_right(make_turn: Any, code: str) -> None:
+    """No advice to double the learning rate at 100 %, whatever the curves look like."""
+    assert next_changes((make_turn(*filter(None, [code]), metric=1.0),)) == ()
+    assert next_changes((make_turn(*filter(None, [code]), metric=0.95),)) != ()
+
+
+def test_of_bits_the_turn_with_the_fewest_is_the_best_and_none_is_perfect(make_turn: Any) -> None:
+    bits = {"asked": CHAT, "primary_metric": "bits_per_byte", "used": {"training.learning_rate": 1e-3}}
+    worse = make_turn(metric=1.4, **bits)
+    better = make_turn("T209", number=2, metric=0.9, best_step=100, **bits | {"asked": CHAT | {"seed": 1}})
+    assert {change.recipe.seed for change in next_changes((worse, better))} == {1}
+    assert proposed(make_turn(metric=0.995, **bits)) == [
+        ("training.learning_rate", "0.002"),
+        ("training.learning_rate", "0.0005"),
+    ]
+
+
+def test_a_typed_rate_of_a_language_model_goes_back_to_that_of_its_base(make_turn: Any) -> None:
+    typed = {**CHAT, "training.learning_rate": 1e-6}
+    assert proposed(make_turn("T202", asked=typed)) == [
+        ("training.learning_rate", "auto"),
+        ("training.learning_rate", "3e-06"),
+        ("training.learning_rate", "1e-05"),
+    ]
+    used = {"training.learning_rate": 1e-3}
+    assert proposed(make_turn("T202", asked=CHAT, used=used))[0] == ("training.learning_rate", "0.003")
+    assert proposed(make_turn("T204", asked=CHAT, used=used)) == [
+        ("training.learning_rate", "0.0001"),
+        ("training.learning_rate", "0.00033"),
+    ]
+
+
+def test_a_loss_that_jumped_is_answered_by_a_tenth_of_the_rate(make_turn: Any) -> None:
+    turn = make_turn("T215", asked=CHAT, used={"training.learning_rate": 1e-3})
+    assert first(turn) == ("training.learning_rate", "0.0001")
+
+
+def test_adapters_grow_but_never_turn_into_all_weights(make_turn: Any) -> None:
+    """Going from adapters to all weights multiplies the memory: no remedy that anybody should carry out unasked."""
+    turn = make_turn("T206", asked={**CHAT, "lora.layers": 4, "training.frozen_layers": 2})
+    assert proposed(turn)[:3] == [("training.frozen_layers", "0"), ("lora.layers", "all"), ("lora.rank", "64")]
+    for code in TRAINING_FINDINGS:
+        assert ("method", "full") not in proposed(make_turn(code, asked=CHAT, best_step=100))
+
+
+def test_overfitting_adapters_shrink(make_turn: Any) -> None:
+    assert proposed(make_turn("T211", asked=CHAT)) == [
+        ("lora.rank", "4"),
+        ("lora.dropout", "0.05"),
+        ("training.weight_decay", "0.1"),
+    ]
+    assert proposed(make_turn("T211", asked={"task": "chat", "method": "full"}))[0] == ("method", "lora")
+
+
+def test_a_head_has_nothing_to_drop(make_turn: Any) -> None:
+    settings = [
+        name for name, _ in proposed(make_turn("T211", asked={"method": "head"}, used={"training.dropout": 0.0}))
+    ]
+    assert settings == ["training.weight_decay"]
+    full = proposed(make_turn("T211", asked={"method": "full"}, used={"training.dropout": 0.0}))
+    assert ("training.dropout", "0.1") in full
+
+
+def test_conversations_are_not_answered_with_heads(make_turn: Any) -> None:
+    for code in TRAINING_FINDINGS:
+        for method in ("lora", "full"):
+            turn = make_turn(code, best_step=100, asked={"task": "chat", "method": method})
+            words = " ".join(f"{change.setting} {change.after} {change.reason}" for change in next_changes((turn,)))
+            assert "head" not in words
 
 
 def test_a_value_used_as_auto_is_not_tried_again(make_turn: Any) -> None:
@@ -145,10 +224,11 @@ def test_starts_from_the_best_turn(make_turn: Any) -> None:
     assert changes[0].finding == ""
 
 
+@pytest.mark.parametrize("asked", [{}, CHAT, {"task": "chat", "method": "full"}, {"method": "head"}])
 @pytest.mark.parametrize("code", [*TRAINING_FINDINGS, ""])
-def test_changes_are_single_valid_new_and_end(make_turn: Any, code: str) -> None:
+def test_changes_are_single_valid_new_and_end(make_turn: Any, code: str, asked: dict[str, str]) -> None:
     """Following the advice for ever: each recipe is new, valid, one setting away, and it comes to an end."""
-    history = [make_turn(*filter(None, [code]), best_step=100)]
+    history = [make_turn(*filter(None, [code]), best_step=100, asked=asked)]
     for number in range(2, 60):
         changes = next_changes(tuple(history))
         if not changes:

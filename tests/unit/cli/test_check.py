@@ -61,15 +61,15 @@ def test_json_is_the_data_and_nothing_else(call) -> None:
 
 
 def test_data_of_other_tasks_are_checked_and_not_tuned(call) -> None:
-    rows = [
-        {"messages": [{"role": "user", "content": row["text"]}, {"role": "assistant", "content": f"answer {k}"}]}
+    rows: list[dict[str, object]] = [
+        {"prompt": row["text"], "chosen": f"answer {k}", "rejected": f"other answer {k}"}
         for k, row in enumerate(many_rows(120))
     ]
-    rows[3]["messages"].pop()
+    rows[3].pop("chosen")
     path = str(_write(rows))
     outcome = call("check", path)
     assert outcome.exit_code == 0
-    assert "OpenAI chat" in outcome.err
+    assert "prefer" in outcome.err
     assert "at rows.jsonl:4" in outcome.err
     refused = call("tune", path)
     assert refused.exit_code == 2

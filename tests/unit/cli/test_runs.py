@@ -37,3 +37,13 @@ def test_the_table_is_on_standard_output(call) -> None:
     _run("runs/a-001")
     outcome = call("runs")
     assert "runs/a-001" in outcome.out and "no verdict yet" in outcome.out
+
+
+def test_scores_where_less_is_better_say_so(call) -> None:
+    from tests.unit.report.chat_fixture import write_chat_run
+
+    write_chat_run(Path("runs/chat-001"))
+    outcome = call("runs")
+    assert "bits_per_byte" in outcome.out and "lower is" in outcome.out
+    (row,) = json.loads(call("runs", "--json").out)
+    assert row["metric"] == "bits_per_byte" and row["tuned"] < row["base"]

@@ -9,32 +9,51 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from rich.progress import Progress as Bar
 from rich.progress import TextColumn
 
 from sintonia.cli import screen
-from sintonia.cli.screen import LiveBar, PlainLines, describe, duration, show_json, watching
+from sintonia.cli.screen import LiveBar, PlainLines, TwoLines, describe, duration, show_json, watching
 from sintonia.records import Event, Finding
 
 STEP = Event(
     kind="step",
     step=3,
     seconds=1.0,
-    values={"loss": 0.5, "learning_rate": 1e-3, "seconds_left": 75.0, "total_steps": 9},
+    values={
+        "loss": 0.5,
+        "learning_rate": 1e-3,
+        "seconds_left": 75.0,
+        "total_steps": 9,
+        "examples_per_second": 41.237,
+        "memory_bytes": 1288490188,
+    },
 )
+EARLY = Event(kind="step", step=1, seconds=1.0, values={"loss": 0.5, "seconds_left": None})
 VALIDATED = Event(kind="validated", step=4, seconds=2.0, values={"metric": 0.875, "validation_loss": 0.25})
+NAMED = Event(
+    kind="validated",
+    step=4,
+    seconds=2.0,
+    values={"metric": 1.25, "metric_name": "bits_per_byte", "validation_loss": 0.25},
+)
+SAID = "step 3/9  loss 0.500  41.2 examples/s  1.2 GiB  75 s left"
 
 
 def _progress(message: str = "", event: Event | None = None, stage: str = "train") -> SimpleNamespace:
     return SimpleNamespace(stage=stage, message=message, event=event)
 
 
-def test_a_step_says_where_it_is_and_what_is_left() -> None:
-    assert describe(STEP) == "step 3/9  loss 0.500  75 s left"
+def test_a_step_says_where_it_is_how_fast_in_what_memory_and_what_is_left() -> None:
+    assert describe(STEP) == SAID
 
 
-def test_a_validation_says_its_metric() -> None:
-    assert describe(VALIDATED) == "step 4  validation 0.875  loss 0.250"
+def test_too_early_no_time_is_promised_and_what_an_event_does_not_tell_is_left_out() -> None:
+    assert describe(EARLY) == "step 1/?  loss 0.500"
+
+
+def test_a_validation_says_its_metric_by_name_where_it_has_one() -> None:
+    assert describe(VALIDATED) == "step 4  validation 0.875  validation loss 0.250"
+    assert describe(NAMED) == "step 4  validation bits per byte 1.250  validation loss 0.250"
 
 
 @pytest.mark.parametrize(
@@ -54,20 +73,63 @@ def test_plain_lines_tell_every_message_and_validation_but_few_steps(
     assert captured.out == ""
     assert captured.err.splitlines() == [
         "train     starts",
-        "train     step 3/9  loss 0.500  75 s left",
-        "train     step 4  validation 0.875  loss 0.250",
+        f"train     {SAID}",
+        "train     step 4  validation 0.875  validation loss 0.250",
     ]
 
 
-def test_the_bar_shows_step_loss_metric_and_time_left() -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
-    bar = Bar(TextColumn("{task.description} {task.completed}/{task.total} {task.fields[state]}"), console=console)
+def test_plain_lines_become_more_seldom(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(screen.time, "monotonic", lambda: clock[0])
+    lines = PlainLines()
+    counts = []
+    for _hour in range(3):
+        for _second in range(3600):
+            clock[0] += 1.0
+            lines.hear(_progress(event=STEP))
+        counts.append(len(capsys.readouterr().err.splitlines()))
+    assert 60 < counts[0] < 120
+    assert counts[1:] == sorted(counts[1:], reverse=True) and counts[2] <= 14
+
+
+def _bar(width: int) -> TwoLines:
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    return TwoLines(TextColumn("{task.description} {task.fields[state]}"), console=console)
+
+
+def _drawn(bar: TwoLines) -> list[str]:
+    """The lines of the bar as they are on the screen."""
+    with bar.console.capture() as captured:
+        bar.console.print(bar.get_renderable())
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def test_the_bar_shows_step_and_time_left_and_below_it_loss_validation_speed_and_memory() -> None:
+    bar = _bar(80)
     live = LiveBar(bar)
     for event in (None, VALIDATED, STEP):
         live.hear(_progress("hello", event))
-    (task,) = bar.tasks
-    assert (task.description, task.completed, task.total) == ("train", 3, 9)
-    assert task.fields["state"] == "step 3/9  loss 0.500  75 s left  validation 0.875"
+    assert (bar.tasks[0].completed, bar.tasks[0].total) == (3, 9)
+    assert _drawn(bar) == [
+        "train step 3/9  75 s left",
+        "  loss 0.500  validation 0.875  validation loss 0.250  41.2 examples/s  1.2 GiB",
+    ]
+
+
+def test_in_a_narrow_terminal_the_least_important_words_are_left_out() -> None:
+    bar = _bar(40)
+    live = LiveBar(bar)
+    for event in (NAMED, STEP):
+        live.hear(_progress("", event))
+    assert _drawn(bar)[1:] == ["  loss 0.500"]
+
+
+def test_a_new_stage_or_training_begins_a_new_bar() -> None:
+    bar = _bar(80)
+    live = LiveBar(bar)
+    for event in (VALIDATED, STEP, Event(kind="started", step=0, seconds=0.0, values={"total_steps": 20})):
+        live.hear(_progress("", event))
+    assert (bar.tasks[0].completed, bar.tasks[0].total, _drawn(bar)) == (0, 20, ["train"])
     live.hear(_progress("next", stage="judge"))
     assert [task.description for task in bar.tasks] == ["judge"]
 

@@ -78,6 +78,7 @@ def test_predict_answers_each_text_in_order(place: Path, call, monkeypatch: pyte
     Path("texts.txt").write_bytes("\ufeffguitar song\r\nrain snow\n".encode())
     lines = call("predict", "runs/rows-001", "--file", "texts.txt").out.splitlines()
     assert [line.split("\t")[::2] for line in lines] == [[one["prediction"], one["input"]] for one in answers]
+    assert call("predict", "runs/rows-001", "texts.txt").out.splitlines() == lines
 
 
 def test_predict_never_loses_a_line(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:

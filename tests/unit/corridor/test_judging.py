@@ -19,5 +19,5 @@ def test_the_rung_to_beat_is_the_best_on_the_test_of_its_kind():
         rung("linear probe", 0.146, needs_training=True),
         rung("TF-IDF", 0.104, needs_training=True),
     )
-    assert pick(rungs, needs_training=False).name == "majority"
-    assert pick(rungs, needs_training=True).name == "linear probe"
+    assert pick(rungs, "accuracy", needs_training=False).name == "majority"
+    assert pick(rungs, "accuracy", needs_training=True).name == "linear probe"

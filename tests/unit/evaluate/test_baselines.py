@@ -8,7 +8,7 @@ import pytest
 
 from sintonia.choose import choose
 from sintonia.evaluate import choose_baselines, score_baselines
-from sintonia.evaluate.baselines import Ground
+from sintonia.evaluate.ladders.classify import Ground
 from sintonia.models.open import open_base
 from sintonia.recipe import make_recipe
 from sintonia.runs import RunFolder
@@ -18,10 +18,10 @@ from tests.unit.train.jobs import make_examples
 
 @pytest.fixture
 def ground(tmp_path: Path, tiny_base: Path) -> Ground:
-    recipe = make_recipe({"data": {"path": "x"}, "base": f"file:{tiny_base}"})
+    recipe = make_recipe({"data": {"path": "x"}, "base": f"file:{tiny_base}", "method": "full"})
     return Ground(
         run=RunFolder.create(tmp_path / "run", recipe),
-        base=open_base(choose(recipe), 32),
+        base=open_base(choose(recipe, "classify"), 32),
         labels=tuple(sorted(TOPICS)),
         train=make_examples(200, 1),
         primary_metric="accuracy",

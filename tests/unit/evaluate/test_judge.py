@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sintonia.evaluate.compare import Answers, Evidence, Rule, compare, decide, score
+from sintonia.evaluate.compare import Answers, Evidence, Rule, compare, decide, score_alone
 from sintonia.evaluate.judge import JudgeInput, judge
 from sintonia.metrics import METRICS
 from sintonia.records import Interval, Rung, Scorecard
@@ -212,7 +212,8 @@ def test_asking_for_a_narrow_interval_does_not_loosen_the_rule() -> None:
 
 def test_scores_outside_a_comparison_use_the_same_intervals() -> None:
     answers = predictions([True] * 95 + [False] * 5)
-    found = score(METRICS["accuracy"], targets(100), answers, tuple(map(str, range(100))), RULE)
+    alone = Answers(targets=targets(100), base=answers, tuned=answers, groups=tuple(map(str, range(100))))
+    found = score_alone(METRICS["accuracy"], alone, RULE)
     assert found.value == 0.95 and found.num_examples == 100
     assert (found.low, found.high) == pytest.approx((0.888, 0.978), abs=0.003)
 

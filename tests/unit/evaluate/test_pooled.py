@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from sintonia.evaluate import JudgeInput, judge
+from sintonia.evaluate.answers import count_repeats
 from sintonia.evaluate.compare import Answers, Rule, compare
-from sintonia.evaluate.pooled import count_repeats, pool_cards, pool_rungs
+from sintonia.evaluate.pooled import pool_cards, pool_rungs
 from sintonia.evaluate.score import plain_scorecard
 from sintonia.metrics import METRICS
 from sintonia.records import Example, Place, Rung, Scorecard

@@ -9,9 +9,9 @@ from typing import Any
 from sintonia.choose import choose
 from sintonia.records import Example, Place
 from sintonia.runs import RunFolder
-from sintonia.settings import DataSettings, Recipe, TrainingSettings
+from sintonia.settings import DataSettings, LoraSettings, Recipe, TrainingSettings
 from sintonia.train import Job
-from tests.tiny import TOPICS, make_rows
+from tests.tiny import TOPICS, make_conversations, make_rows
 
 
 def make_examples(count: int, seed: int = 0) -> tuple[Example, ...]:
@@ -24,7 +24,9 @@ def make_examples(count: int, seed: int = 0) -> tuple[Example, ...]:
     )
 
 
-def make_job(folder: Path, base: Path, method: str = "full", **training: Any) -> Job:
+def make_job(
+    folder: Path, base: Path, method: str = "full", lora: dict[str, Any] | None = None, **training: Any
+) -> Job:
     """A job on 96 training and 40 validation examples."""
     settings = TrainingSettings(
         **{
@@ -36,21 +38,89 @@ def make_job(folder: Path, base: Path, method: str = "full", **training: Any) ->
             "evaluations": 4,
             "checkpoint_steps": 6,
             "max_tokens": 32,
+            "dropout": 0.1,
+            "weight_decay": 0.01,
             **training,
         }
     )
     recipe = Recipe(
-        data=DataSettings(path="rows"), base=f"file:{base}", task="classify", method=method, training=settings
+        data=DataSettings(path="rows"),
+        base=f"file:{base}",
+        task="classify",
+        method=method,
+        training=settings,
+        lora=LoraSettings(**(lora or {})),
     )
     run = RunFolder.create(folder, recipe)
     return Job(
         run=run,
         recipe=recipe,
-        base=choose(recipe),
+        base=choose(recipe, "classify"),
         labels=tuple(sorted(TOPICS)),
         primary_metric="accuracy",
         train=make_examples(96, 1),
         validation=make_examples(40, 2),
+        turn=1,
+        part="000",
+    )
+
+
+def make_chat_examples(count: int, seed: int = 0) -> tuple[Example, ...]:
+    """Conversations of one question and the answer that belongs to its topic."""
+    return tuple(
+        Example(
+            id=f"{seed}-{k}",
+            input=row["prompt"],
+            target=row["completion"],
+            group=str(k),
+            place=Place(file="rows", line=k + 1),
+            content={
+                "messages": [
+                    {"role": "user", "content": row["prompt"]},
+                    {"role": "assistant", "content": row["completion"]},
+                ]
+            },
+        )
+        for k, row in enumerate(make_conversations(count, seed))
+    )
+
+
+def make_chat_job(
+    folder: Path, base: Path, method: str = "lora", lora: dict[str, Any] | None = None, **training: Any
+) -> Job:
+    """A job on 48 training and 16 validation conversations; `base` is a tiny language model."""
+    settings = TrainingSettings(
+        **{
+            "epochs": 2.0,
+            "learning_rate": 5e-3,
+            "batch_examples": 8,
+            "micro_tokens": 2048,
+            "precision": "fp32",
+            "evaluations": 3,
+            "checkpoint_steps": 3,
+            "max_tokens": 128,
+            "dropout": 0.0,
+            "weight_decay": 0.0,
+            **training,
+        }
+    )
+    recipe = Recipe(
+        data=DataSettings(path="rows"),
+        base=f"file:{base}",
+        task="chat",
+        method=method,
+        training=settings,
+        lora=LoraSettings(**{"rank": 4, **(lora or {})}),
+    )
+    run = RunFolder.create(folder, recipe)
+    return Job(
+        run=run,
+        recipe=recipe,
+        base=choose(recipe, "chat"),
+        labels=(),
+        primary_metric="bits_per_byte",
+        train=make_chat_examples(48, 1),
+        validation=make_chat_examples(16, 2),
         turn=1,
         part="000",
     )

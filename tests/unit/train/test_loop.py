@@ -13,7 +13,7 @@ from sintonia.errors import RunFailed
 from sintonia.records import Evaluation
 from sintonia.train import train
 from sintonia.train.checkpoint import load_checkpoint, save_checkpoint
-from sintonia.train.learner import EncoderLearner
+from sintonia.train.learners.pooled import EncoderLearner
 from tests.unit.train.jobs import make_job
 
 
@@ -217,8 +217,8 @@ def test_a_base_that_reads_more_from_an_id_than_its_vector_trains_its_whole_tabl
     assert list(train(job))[-1].kind == "finished"
     assert table_of(job).shape == (69, 32)
     from sintonia.evaluate import score_candidate
-    from sintonia.train.stopping import best_evaluation
+    from sintonia.train.selection import best_evaluation
 
     card = score_candidate(job.run.file(job.file("model")), job.validation, "validation")
-    live = best_evaluation(job.run.lines(job.file("evaluations.jsonl"), Evaluation))
+    live = best_evaluation(job.run.lines(job.file("evaluations.jsonl"), Evaluation), "accuracy")
     assert card.losses == pytest.approx(live.validation_losses, abs=1e-4)

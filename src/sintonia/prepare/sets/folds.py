@@ -59,15 +59,18 @@ class _Group:
 
 
 def make_folds(
-    keys: Sequence[str], groups: Sequence[int], targets: Sequence[str], *, where: str = ""
+    keys: Sequence[str], groups: Sequence[int], targets: Sequence[str] = (), *, where: str = ""
 ) -> tuple[Fold, ...]:
     """Ten folds: in each repeat every row is tested once, and no group lies in two sets of one fold.
 
-    `keys` stand for the contents of the rows (hashes), `groups` says which rows must stay together.
+    `keys` stand for the contents of the rows (hashes), `groups` says which rows must stay together; without
+    `targets` the rows are of no class.
 
     Raises:
         DataError: fewer than five groups, or so few groups of a class that a fold would learn one class only.
     """
+    has_classes = len(targets) > 0
+    targets = targets if has_classes else [""] * len(keys)
     if not len(keys) == len(groups) == len(targets):
         raise ValueError(f"{len(keys)} keys, {len(groups)} groups and {len(targets)} targets")
     gathered = _gather(keys, groups, targets)
@@ -89,7 +92,8 @@ def make_folds(
             for group in _pick_validation(rest, VALIDATION_FRACTION * len(keys), f"{repeat} {number}"):
                 _place(sets, group, "validation")
             made.append(Fold(repeat=repeat, number=number, sets=tuple(sets)))
-            _refuse_one_class(made[-1], targets, where)
+            if has_classes:
+                _refuse_one_class(made[-1], targets, where)
     return tuple(made)
 
 

@@ -16,6 +16,7 @@ from sintonia.errors import DataError
 from sintonia.prepare.audit import Dropped
 from sintonia.prepare.gather import FREE, Gathered
 from sintonia.prepare.near import NearPairs, clusters, near_pairs
+from sintonia.prepare.near.passages import Passages, find_passages
 from sintonia.prepare.rows import Rows
 from sintonia.prepare.sets.leaks import Leaks, find_leaks, is_too_many
 from sintonia.prepare.sets.recorded import UNKNOWN, Fractions, read_recorded, record_name, write_recorded
@@ -37,6 +38,8 @@ from sintonia.settings import DataSettings
 LARGEST_CLUSTER_FRACTION = 0.02
 """A cluster of near-copies with more of the rows than this is cut at a stricter similarity (science.md 3.3)."""
 _MIN_LARGEST_CLUSTER = 10
+_OF_CONVERSATIONS = ("chat", "prefer")
+"""Tasks whose inputs may share long passages."""
 LEAST_TRAINED_FRACTION = 0.2
 """With fewer of the rows in training a split by groups or by time has gone wrong."""
 
@@ -56,6 +59,8 @@ class Placed:
     leaks: Leaks
     dropped: list[Dropped]
     note: str
+    passages: Passages
+    """What many rows share word for word, which is left out where near-copies are looked for."""
 
 
 def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_folded: bool = False) -> Placed:
@@ -68,16 +73,20 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
         StorageError: the record cannot be read or written.
     """
     rows = gathered.rows
-    near = near_pairs(rows.texts())
+    is_shared = gathered.form.task in _OF_CONVERSATIONS
+    passages = find_passages(rows.texts() if is_shared else (), _largest_cluster(len(rows)))
+    twins = passages.twins(rows.answer_keys)
+    near = near_pairs(passages.left_out(rows.texts()) if passages.shared else rows.texts())
     free = np.flatnonzero(gathered.origins == FREE)
     if is_folded:
         sets, groups = (
             np.full(len(rows), TRAIN, dtype=np.int8),
-            tie_together(ties_of(rows, _near_ids(asked, rows, near))),
+            tie_together(ties_of(rows, _near_ids(asked, near, twins))),
         )
         reasons, note = {}, "split: ten parts below 300 rows, decided by hashes; they are not recorded"
     else:
-        split, note = _split(asked, rows.only(free), _among(near, free, len(rows)), is_recorded=is_recorded)
+        ties = _near_ids(asked, _among(near, free, len(rows)), twins[free])
+        split, note = _split(asked, rows.only(free), ties, is_recorded=is_recorded)
         sets, groups = _with_own_sets(gathered.origins, free, split, rows)
         reasons = _unplaced(free, split)
     is_repeat = gathered.first != np.arange(len(rows))
@@ -100,17 +109,22 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
         leaks=leaks.at(back),
         dropped=dropped,
         note=note,
+        passages=passages,
     )
 
 
-def _near_ids(asked: DataSettings, rows: Rows, near: NearPairs) -> np.ndarray:
-    """The cluster of near-copies of each row; each row alone where a group column says what belongs together.
+def _near_ids(asked: DataSettings, near: NearPairs, twins: np.ndarray) -> np.ndarray:
+    """What ties each row besides its text: near-copies, and the same answer to the same passage.
 
-    Both would tie most of a data set of templates into one group.
+    Each row is alone where a group column says what belongs together: both would tie most of a data set of templates
+    into one group.
     """
-    if asked.group:
-        return np.arange(len(rows))
-    return clusters(len(rows), near, max(_MIN_LARGEST_CLUSTER, int(LARGEST_CLUSTER_FRACTION * len(rows))))
+    count = len(twins)
+    return np.arange(count) if asked.group else tie_together([clusters(count, near, _largest_cluster(count)), twins])
+
+
+def _largest_cluster(count: int) -> int:
+    return max(_MIN_LARGEST_CLUSTER, int(LARGEST_CLUSTER_FRACTION * count))
 
 
 def _between_groups(near: NearPairs, sets: np.ndarray, groups: np.ndarray) -> Leaks:
@@ -141,15 +155,15 @@ def _take_out_unseen(rows: Rows, sets: np.ndarray, reasons: Reasons) -> None:
         sets[position] = UNKNOWN
 
 
-def _split(asked: DataSettings, rows: Rows, near: NearPairs, *, is_recorded: bool) -> tuple[SplitRows, str]:
+def _split(asked: DataSettings, rows: Rows, ties: np.ndarray, *, is_recorded: bool) -> tuple[SplitRows, str]:
     """The split of the rows whose set no file gives, recorded before anything uses it."""
     data, name = Path(asked.path), record_name(asked)
     with writing_beside(data) if is_recorded else nullcontext() as folder:
         recorded, path = read_recorded(data, name)
         wish = Wish(
-            clusters=_near_ids(asked, rows, near),
+            clusters=ties,
             recorded=recorded,
-            fractions=_fractions(asked, len(np.unique(rows.input_keys))),
+            fractions=_fractions(asked, _num_different(rows)),
             time_column=asked.time,
         )
         placed = split_rows(rows, wish)
@@ -160,6 +174,11 @@ def _split(asked: DataSettings, rows: Rows, near: NearPairs, *, is_recorded: boo
             write_recorded(path, placed.record)
     verb = "taken from" if recorded and placed.record.fractions == recorded.fractions else "recorded in"
     return placed, f"split: {verb} `{path}`; rows added later move no row of it"
+
+
+def _num_different(rows: Rows) -> int:
+    """How many inputs there are; of plain texts, which answer nobody, how many texts."""
+    return max(len(np.unique(rows.input_keys)), len(np.unique(rows.text_keys)))
 
 
 def _fractions(asked: DataSettings, count: int) -> Fractions:

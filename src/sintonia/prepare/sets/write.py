@@ -15,6 +15,7 @@ from sintonia.prepare.sets.folds import Fold
 from sintonia.records import Example, ExampleSet, Part, Place, SetAside
 from sintonia.runs import RunFolder
 from sintonia.sealed import ONE_PART, folder_of_part, seal
+from sintonia.tasks import chat
 
 
 def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fold] = ()) -> tuple[Part, ...]:
@@ -22,11 +23,18 @@ def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fol
     names = group_names(audit.rows, audit.groups)
     sets = {fold.name: {split: fold.positions(split) for split in SETS} for fold in folds}
     sets = sets or {ONE_PART: {split: audit.in_set(split) for split in SETS}}
+    is_chat = audit.task == chat.NAME
     learned: dict[str, list[ExampleSet]] = {}
     for part, positions in sets.items():
         paths = [(f"{folder_of_part(part)}/{split}.jsonl", positions[split]) for split in SETS[:2]]
-        learned[part] = [_write_set(run, audit, names, path, held) for path, held in paths]
-    tests = {part: tuple(_examples(audit.rows, names, positions["test"])) for part, positions in sets.items()}
+        learned[part] = [
+            _write_set(run, path, _examples(audit.rows, names, held, has_content=is_chat), len(held))
+            for path, held in paths
+        ]
+    tests = {
+        part: tuple(_examples(audit.rows, names, positions["test"], has_content=is_chat))
+        for part, positions in sets.items()
+    }
     sealed = seal(run, tests, data=data)
     return tuple(
         Part(name=part, train=train, validation=validation, test=sealed[part])
@@ -51,17 +59,25 @@ def data_id(columns: dict[str, str], audit: Audit) -> str:
     digest = hashlib.sha256(repr(sorted(columns.items())).encode())
     with np.errstate(over="ignore"):
         mixed = audit.rows.text_keys * np.uint64(0x9E3779B97F4A7C15) ^ audit.rows.target_keys
+        is_more = audit.rows.input_keys != audit.rows.text_keys  # of a conversation: its roles, weights and tools
+        mixed = mixed + np.where(is_more, audit.rows.input_keys * np.uint64(0x94D049BB133111EB), np.uint64(0))
         mixed = mixed * np.uint64(0xBF58476D1CE4E5B9) + audit.sets.astype(np.uint64)
     digest.update(np.sort(mixed).tobytes())
     return digest.hexdigest()[:16]
 
 
-def _write_set(run: RunFolder, audit: Audit, names: list[str], relative: str, positions: np.ndarray) -> ExampleSet:
-    write_lines(run.file(relative), _examples(audit.rows, names, positions))
-    return ExampleSet(path=relative, count=len(positions), sha256=sha256_file(run.file(relative)))
+def _write_set(run: RunFolder, relative: str, examples: Iterator[Example], count: int) -> ExampleSet:
+    write_lines(run.file(relative), examples)
+    return ExampleSet(path=relative, count=count, sha256=sha256_file(run.file(relative)))
 
 
-def _examples(rows: Rows, names: list[str], positions: np.ndarray) -> Iterator[Example]:
+def _examples(rows: Rows, names: list[str], positions: np.ndarray, *, has_content: bool) -> Iterator[Example]:
     for position, row in zip(positions.tolist(), rows.only(positions).scan(), strict=True):
-        place = Place(file=row.file, line=row.line)
-        yield Example(id=row.id, input=row.text, target=row.answer, group=names[position], place=place)
+        yield Example(
+            id=row.id,
+            input=row.text,
+            target=row.answer,
+            group=names[position],
+            place=Place(file=row.file, line=row.line),
+            content=chat.whole_content(row.input, row.target) if has_content else None,
+        )

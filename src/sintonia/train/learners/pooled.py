@@ -1,47 +1,57 @@
-"""The trained weights of a turn: how a batch becomes gradients, and how the sets are scored.
-
-Two kinds: the whole encoder on tokens, or only a head on features that were computed once.
-"""
+"""Learners of texts with one label: the encoder with its head on tokens, or only a head on features computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sintonia.methods import METHODS
 from sintonia.metrics import METRICS
-from sintonia.models.forward import compute_logits
+from sintonia.models.adapters import attach_adapters
+from sintonia.models.forward import compute_logits, log_softmax
+from sintonia.models.frozen.freezing import freeze_lowest
+from sintonia.models.frozen.kept import KeptStates, keep_states
+from sintonia.models.frozen.upper import UpperLayers
 from sintonia.models.once import frozen_features
 from sintonia.models.open import OpenBase, open_base
-from sintonia.models.pooled import PooledEncoder
+from sintonia.models.pooled import save_encoder, without_adapters
 from sintonia.models.probe import STRENGTHS, fit_probe
 from sintonia.models.tokens import pad, thrifty_groups, tokenize
 from sintonia.tasks.classify import encode_targets, loss_sum
 from sintonia.train.job import Job
-from sintonia.train.vocabulary import CompactVocabulary
+from sintonia.train.learners.learner import Answers, Learner, adapter_plan
+from sintonia.train.learners.vocabulary import CompactVocabulary
 
 OVERHEAD_TOKENS = 64
 """What one more forward and backward pass costs, in padded tokens of a small encoder (measured on 2 cores)."""
+_KEPT = "vocabulary.kept"
+_CHUNK_ROWS = 64
 
 
-class Learner:
-    """Live weights in training. `parameters` train; `accumulate` adds the gradients of a batch to them."""
+class PooledLearner(Learner):
+    """An encoder with a head: what the two kinds of training share."""
 
     def __init__(self, job: Job) -> None:
-        self.job = job
+        super().__init__(job)
         training = job.recipe.training
-        self.micro_tokens = int(training.micro_tokens)
+        self._micro_tokens = int(training.micro_tokens)
         self.base: OpenBase = open_base(job.base, int(training.max_tokens))
         self.targets = torch.from_numpy(encode_targets([one.target for one in job.train], job.labels))
         self.model = self.base.model
         self.model.add_head(*self._head_start())
         self.autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=training.precision == "bf16")
-        self.kept = 1.0
-        """What weight decay has left of the word vectors that no text uses (see `vocabulary.py`)."""
-        self.lengths: list[int] = [1] * len(job.train)
+        self.lengths = [1] * len(job.train)
+
+    @property
+    def micro_tokens(self) -> int:
+        return self._micro_tokens
+
+    @micro_tokens.setter
+    def micro_tokens(self, most: int) -> None:
+        self._micro_tokens = most
 
     def _head_start(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of the new head: from a probe of the frozen base, or at random."""
@@ -60,35 +70,34 @@ class Learner:
         probe = max(zip(probes, answers, strict=True), key=lambda pair: metric(goal, pair[1]))[0]
         return torch.from_numpy(probe.weight), torch.from_numpy(probe.bias)
 
-    @property
-    def parameters(self) -> dict[str, nn.Parameter]:
-        """The weights that train, by name."""
+    def score_train(self, positions: Sequence[int]) -> Answers:
+        goal = self.targets.numpy()[list(positions)]
+        return self._answers(self._train_logits(positions), goal)
+
+    def score_validation(self) -> Answers:
+        goal = [one.target for one in self.job.validation]
+        logits = self._validation_logits()
+        answers = self._answers(logits, encode_targets(goal, self.job.labels))
+        predicted = [self.job.labels[k] for k in logits.argmax(axis=1)]
+        metric = METRICS[self.job.primary_metric].function(goal, predicted)
+        return Answers(losses=answers.losses, correct=answers.correct, metric=metric)
+
+    @staticmethod
+    def _answers(logits: np.ndarray, goal: np.ndarray) -> Answers:
+        likelihoods = log_softmax(logits)
+        losses = -likelihoods[np.arange(len(goal)), goal]
+        correct = likelihoods.argmax(axis=1) == goal
+        return Answers(losses=tuple(losses.tolist()), correct=tuple(correct.tolist()), metric=float("nan"))
+
+    def _train_logits(self, positions: Sequence[int]) -> np.ndarray:
         raise NotImplementedError
 
-    def accumulate(self, positions: Sequence[int]) -> float:
-        """Adds the gradients of the mean loss of a batch; returns that loss."""
+    def _validation_logits(self) -> np.ndarray:
         raise NotImplementedError
 
-    def train_logits(self, positions: Sequence[int]) -> np.ndarray:
-        """Logits of training examples, in evaluation mode."""
-        raise NotImplementedError
-
-    def validation_logits(self) -> np.ndarray:
-        """Logits of the validation set, in evaluation mode."""
-        raise NotImplementedError
-
-    def stepped(self, learning_rate: float) -> None:
-        """Told after each optimizer step."""
-
-    def load(self, weights: dict[str, Tensor]) -> None:
-        """Takes these values for the weights that train."""
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(weights[name])
-
-    def whole_model(self) -> PooledEncoder:
-        """The model as it is to be saved. Training cannot go on after this."""
-        return self.model
+    def save(self, folder: Path) -> None:
+        job, base = self.job, self.base
+        save_encoder(self.model, base.tokenizer, folder, labels=job.labels, max_tokens=base.max_tokens)
 
     def _backward(self, groups: list[list[int]], logits: Callable[[list[int]], Tensor]) -> float:
         size, total = sum(len(group) for group in groups), 0.0
@@ -103,14 +112,16 @@ class Learner:
         return total
 
 
-class EncoderLearner(Learner):
-    """All weights of encoder and head train, on tokens."""
+class EncoderLearner(PooledLearner):
+    """The head trains and the encoder below it: all of it, its highest layers, or adapters beside its weights."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         limit = self.base.max_tokens
         train = tokenize(self.base.tokenizer, [one.input for one in job.train], limit).ids
         validation = tokenize(self.base.tokenizer, [one.input for one in job.validation], limit).ids
+        self.kept = 1.0
+        """What weight decay has left of the word vectors that no text uses (see `vocabulary.py`)."""
         self.vocabulary = CompactVocabulary(self.model, self._used_tokens(train + validation))
         self.train_rows, self.validation_rows = self.vocabulary.rows(train), self.vocabulary.rows(validation)
         self.lengths = [len(ids) for ids in train]
@@ -118,7 +129,21 @@ class EncoderLearner(Learner):
         for module in self.model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = float(job.recipe.training.dropout)
-        self._parameters = {name: value for name, value in self.model.named_parameters() if ".pooler." not in name}
+        self._freeze()
+        self._parameters = {
+            name: value
+            for name, value in self.model.named_parameters()
+            if value.requires_grad and ".pooler." not in name
+        }
+        self._upper = UpperLayers(self.model, self.num_frozen) if self.num_frozen else None
+        self._kept = self._keep_frozen()
+
+    def _freeze(self) -> None:
+        """Leaves only those weights to train that the method trains."""
+        transformer = self.model.transformer
+        if self.job.recipe.method == "lora":
+            attach_adapters(transformer, adapter_plan(self.job), self.job.seed("adapters"))
+        freeze_lowest(transformer, self.num_frozen)
 
     @staticmethod
     def _used_tokens(token_lists: list[list[int]]) -> list[list[int]]:
@@ -133,24 +158,54 @@ class EncoderLearner(Learner):
         lengths = [self.lengths[position] for position in positions]
         groups = thrifty_groups(lengths, self.micro_tokens, OVERHEAD_TOKENS)
         batch = [[positions[k] for k in group] for group in groups]
-        return self._backward(batch, lambda group: self.model(*pad([self.train_rows[k] for k in group])))
+        return self._backward(batch, self._train_group)
 
-    def train_logits(self, positions: Sequence[int]) -> np.ndarray:
+    def _train_group(self, group: list[int]) -> Tensor:
+        rows = [self.train_rows[k] for k in group]
+        if self._upper is None or self._kept is None:
+            out: Tensor = self.model(*pad(rows))
+            return out
+        return self._upper.logits(rows, self._kept.of(group))
+
+    def _keep_frozen(self) -> KeptStates | None:
+        """What the frozen layers say of the training texts; validation is scored whole, by the model that is saved."""
+        settings = self.frozen_settings((self.train_rows, [])) if self._upper else None
+        if self._upper is None or settings is None:
+            return None
+        upper, rows = self._upper, self.train_rows
+
+        def produce() -> Iterator[np.ndarray]:
+            for start in range(0, len(rows), _CHUNK_ROWS):
+                for states in upper.lower_states(rows[start : start + _CHUNK_ROWS]):
+                    yield states.numpy()
+
+        return keep_states(self.job.run, settings[0], rows, produce)
+
+    def _train_logits(self, positions: Sequence[int]) -> np.ndarray:
         return compute_logits(self.model, [self.train_rows[position] for position in positions])
 
-    def validation_logits(self) -> np.ndarray:
+    def _validation_logits(self) -> np.ndarray:
         return compute_logits(self.model, self.validation_rows)
 
     def stepped(self, learning_rate: float) -> None:
-        self.kept *= 1.0 - learning_rate * self.job.recipe.training.weight_decay
+        if self.vocabulary.module.weight.requires_grad:
+            self.kept *= 1.0 - learning_rate * self.job.recipe.training.weight_decay
 
-    def whole_model(self) -> PooledEncoder:
+    def weights(self) -> dict[str, Tensor]:
+        return super().weights() | {_KEPT: torch.tensor(self.kept, dtype=torch.float64)}
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        super().load(weights)
+        self.kept = float(weights[_KEPT])
+
+    def save(self, folder: Path) -> None:
+        without_adapters(self.model)
         module = self.vocabulary.module
         module.weight = nn.Parameter(self.vocabulary.expand(module.weight.detach(), self.kept))
-        return self.model
+        super().save(folder)
 
 
-class HeadLearner(Learner):
+class HeadLearner(PooledLearner):
     """Only the head trains, on features of the frozen base."""
 
     def __init__(self, job: Job) -> None:
@@ -173,17 +228,12 @@ class HeadLearner(Learner):
     def accumulate(self, positions: Sequence[int]) -> float:
         return self._backward([list(positions)], lambda group: self.head(self._tensor[group]))
 
-    def train_logits(self, positions: Sequence[int]) -> np.ndarray:
+    def _train_logits(self, positions: Sequence[int]) -> np.ndarray:
         return self._logits(self.train_features[list(positions)])
 
-    def validation_logits(self) -> np.ndarray:
+    def _validation_logits(self) -> np.ndarray:
         return self._logits(self.validation_features)
 
     def _logits(self, features: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             return np.asarray(self.head(torch.from_numpy(features)).numpy())
-
-
-def make_learner(job: Job) -> Learner:
-    """The learner that the method of the recipe needs."""
-    return EncoderLearner(job) if METHODS[job.recipe.method].trains_encoder else HeadLearner(job)

@@ -1,0 +1,58 @@
+"""What an idea is: one setting and its new value; and what was used in a turn. It decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sintonia.methods import DEFAULTS, METHODS
+from sintonia.records import Turn
+
+UNKNOWN = "not known before trying"
+
+
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """One setting and its new value, before it is checked against what was tried."""
+
+    setting: str
+    after: Any
+    reason: str
+    expected: str
+    time_factor: float | None = 1.0
+    """Expected training time over that of the turn it starts from; None when it cannot be told."""
+
+
+Remedy = Callable[[Turn], Iterator[Idea]]
+
+
+def effective(turn: Turn, setting: str) -> Any:
+    """The value that was used: the resolved one, else the recipe's; None when it is `auto` and unknown."""
+    for one in turn.resolved:
+        if one.setting == setting:
+            return one.value
+    value: Any = turn.recipe
+    for name in setting.split("."):
+        value = getattr(value, name)
+    return None if value == "auto" else value
+
+
+def is_chat(turn: Turn) -> bool:
+    """Whether conversations are learned."""
+    return bool(effective(turn, "task") == "chat")
+
+
+def method_of(turn: Turn) -> str:
+    """The method that was used; where `auto` was recorded, the default of the task."""
+    return str(effective(turn, "method") or DEFAULTS["chat" if is_chat(turn) else "classify"])
+
+
+def usual_rate(turn: Turn) -> float | None:
+    """The usual learning rate; None where it depends on the width of the base, which a turn does not hold."""
+    return None if is_chat(turn) else METHODS[method_of(turn)].learning_rate("classify", 0)[0]
+
+
+def rounded(value: float) -> float:
+    """Two digits: 1.67e-05 is 1.7e-05."""
+    return float(f"{value:.2g}")

@@ -1,0 +1,118 @@
+"""Before the first step: what the base has to say about the training rows, and what the training will cost.
+
+It looks at training and validation rows only, and trains nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sintonia.corridor.planning import PLAN_FILE
+from sintonia.corridor.turns import read_sets
+from sintonia.methods import METHODS
+from sintonia.models.language.engine import Engine
+from sintonia.models.language.rows import TokenRow
+from sintonia.records import Base, Example, Finding, Prepared, Resources
+from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn
+from sintonia.resources.memory import free_bytes, held_bytes
+from sintonia.resources.plan import LanguageShape, Plan, Workload, adapter_weights, language_shape, plan_memory
+from sintonia.runs import RunFolder
+from sintonia.settings import Recipe
+
+_PACE_SECONDS, _PACE_ROWS = 5.0, 4
+"""How long the pace of a language model is measured, in groups of so many rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What was found, and the estimate of the whole run."""
+
+    findings: tuple[Finding, ...]
+    estimate: Resources
+
+
+def look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Recipe) -> Examined:
+    """What needs the base: label signal or what is learned of conversations, truncation, the pace of this machine."""
+    train, validation = read_sets(run, prepared.parts[0])
+    look = _look_at_conversations if prepared.task == "chat" else _look_at_texts
+    findings, sizes, pace = look(run, base, prepared, filled, (train, validation))
+    turn, plan = estimate_turn(filled, base, sizes, pace), run.read(PLAN_FILE, Plan)
+    if plan is not None:
+        turn = dataclasses.replace(turn, peak_memory_bytes=plan.peak_memory_bytes)
+    estimate = estimate_parts(turn, len(prepared.parts))
+    return Examined(findings=findings, estimate=estimate)
+
+
+Sets = tuple[Sequence[Example], Sequence[Example]]
+Looked = tuple[tuple[Finding, ...], SetSizes, float]
+"""Findings, sizes, and the seconds of one forward pass of one example."""
+
+
+def _look_at_texts(run: RunFolder, base: Base, prepared: Prepared, filled: Recipe, sets: Sets) -> Looked:
+    from sintonia.models.open import open_base
+    from sintonia.prepare.examine import examine
+
+    train, validation = sets
+    opened = open_base(base, int(filled.training.max_tokens))
+    began = time.monotonic()
+    findings, longest = examine(run, opened, train, validation, prepared)
+    pace = (time.monotonic() - began) / len(train)
+    return findings, SetSizes(num_train=len(train), num_validation=len(validation), longest_tokens=longest), pace
+
+
+def _look_at_conversations(run: RunFolder, base: Base, _: Prepared, filled: Recipe, sets: Sets) -> Looked:
+    from sintonia.models.language.saved import open_language_base
+    from sintonia.prepare.examine_conversations import examine_conversations
+
+    opened = open_language_base(base, int(filled.training.max_tokens), filled.chat.template)
+    findings, train, validation = examine_conversations(run, opened, *sets)
+    engine = Engine(opened.causal, micro_tokens=int(filled.training.micro_tokens), is_fused=filled.training.fused)
+    learned = [row for row in train if row.num_learned]
+    sizes = SetSizes(
+        num_train=len(learned),
+        num_validation=len(validation),
+        longest_tokens=max(len(row.ids) for row in (*learned, *validation)),
+    )
+    shape = language_shape(opened.causal.config.to_dict(), base.num_parameters)
+    run.write(PLAN_FILE, _plan(run, shape, filled, learned, engine.is_fused))
+    return findings, sizes, _pace(engine, learned)
+
+
+def _plan(
+    run: RunFolder, shape: LanguageShape, filled: Recipe, rows: Sequence[TokenRow], is_fused: bool
+) -> Plan:
+    """How the training fits into the memory that is free now."""
+    asked, lora, has_adapters = run.recipe().training, filled.lora, METHODS[filled.method].has_adapters
+    num_frozen = filled.training.frozen_layers
+    if has_adapters and lora.layers != "all":
+        num_frozen = shape.num_layers - lora.layers
+    longest = sorted((len(row.ids) for row in rows), reverse=True)
+    work = Workload(
+        num_trained=adapter_weights(shape, lora.rank) if has_adapters else shape.num_parameters,
+        micro_tokens=int(filled.training.micro_tokens),
+        longest_tokens=longest[0],
+        batch_tokens=sum(longest[: int(filled.training.batch_examples)]),
+        learned_fraction=sum(row.num_learned for row in rows) / sum(len(row.ids) for row in rows),
+        frozen_layers=num_frozen,
+        rank=lora.rank if has_adapters else 0,
+        is_fused=is_fused,
+        is_averaged=filled.training.averaging,
+    )
+    room = free_bytes() + held_bytes()
+    return plan_memory(shape, work, room, micro_tokens=asked.micro_tokens, checkpointing=asked.checkpointing)
+
+
+def _pace(engine: Engine, rows: Sequence[TokenRow]) -> float:
+    """Seconds of a forward pass of one row, scaled by tokens from a few of them to all."""
+    began, num_tokens = time.monotonic(), 0
+    for start in range(0, len(rows), _PACE_ROWS):
+        few = rows[start : start + _PACE_ROWS]
+        engine.losses(few)
+        num_tokens += sum(len(row.ids) for row in few)
+        if time.monotonic() - began > _PACE_SECONDS:
+            break
+    per_token = (time.monotonic() - began) / num_tokens
+    return per_token * sum(len(row.ids) for row in rows) / len(rows)

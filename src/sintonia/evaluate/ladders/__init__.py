@@ -1,0 +1,106 @@
+"""What judging needs from each task: how its base is opened, its rungs, and an answer as it is kept in a file.
+
+The corridor asks this table, so that it knows no task. A new task is one more entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sintonia.evaluate.ladders.chat import (
+    LanguageGround,
+    choose_chat_baselines,
+    note_missing_rungs,
+    score_chat_baselines,
+)
+from sintonia.evaluate.ladders.classify import Ground, choose_baselines, score_baselines
+from sintonia.evaluate.language import Weigher
+from sintonia.records import Base, Baseline, Example, Finding, Prepared, Rung, Scorecard, Split
+from sintonia.runs import RunFolder
+from sintonia.settings import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footing:
+    """What the ground of a ladder is made of; `base` is live, as `Ladder.open_base` gave it."""
+
+    run: RunFolder
+    base: Any
+    prepared: Prepared
+    recipe: Recipe
+    train: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ladder:
+    """The baselines of a task."""
+
+    open_base: Callable[[Base, Recipe, int], Any]
+    """(base, recipe, most tokens of an example) to the pristine base."""
+    make_ground: Callable[[Footing], Any]
+    choose: Callable[[Any, Sequence[Example]], tuple[Baseline, ...]]
+    score: Callable[[Any, Sequence[Baseline], Sequence[Example], Split], tuple[tuple[Rung, Scorecard], ...]]
+    notes: Callable[[Any, Sequence[Baseline], Sequence[Example]], tuple[Finding, ...]]
+    """What is to be said about the rungs that were chosen."""
+    answer: Callable[[Scorecard, int], Any]
+    """One answer of a scorecard, as the file of predictions holds it."""
+
+
+def _open_encoder(base: Base, _recipe: Recipe, max_tokens: int) -> Any:
+    from sintonia.models.open import open_base
+
+    return open_base(base, max_tokens)
+
+
+def _open_language_model(base: Base, recipe: Recipe, max_tokens: int) -> Any:
+    from sintonia.models.language.saved import open_language_base
+
+    return open_language_base(base, max_tokens, recipe.chat.template)
+
+
+def _encoder_ground(footing: Footing) -> Ground:
+    return Ground(
+        run=footing.run,
+        base=footing.base,
+        labels=footing.prepared.labels,
+        train=footing.train,
+        primary_metric=footing.prepared.primary_metric,
+    )
+
+
+def _language_ground(footing: Footing) -> LanguageGround:
+    return LanguageGround(
+        weigher=Weigher(footing.base, footing.recipe.chat.learn),
+        train=footing.train,
+        primary_metric=footing.prepared.primary_metric,
+    )
+
+
+def _weighed(card: Scorecard, position: int) -> dict[str, Any]:
+    return {
+        "nats": card.losses[position],
+        "bytes": card.num_bytes[position],
+        "exact": card.correct[position],
+    }
+
+
+LADDERS: dict[str, Ladder] = {
+    "classify": Ladder(
+        open_base=_open_encoder,
+        make_ground=_encoder_ground,
+        choose=choose_baselines,
+        score=score_baselines,
+        notes=lambda _ground, _baselines, _validation: (),
+        answer=lambda card, position: card.predictions[position],
+    ),
+    "chat": Ladder(
+        open_base=_open_language_model,
+        make_ground=_language_ground,
+        choose=choose_chat_baselines,
+        score=score_chat_baselines,
+        notes=note_missing_rungs,
+        answer=_weighed,
+    ),
+}

@@ -1,0 +1,153 @@
+"""The ladder of honest baselines for chat: B1, B3 and B0 of science.md 1.5. Fits see training rows only.
+
+A rung's setting (which answered examples, how much smoothing) is chosen on a part of validation, before the test is
+opened. Every rung is scored on the same tokens as the tuned model.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sintonia.evaluate.cautions import few_shot_note
+from sintonia.evaluate.ladders.shots import Shots
+from sintonia.evaluate.language import Weigher, learned_tokens
+from sintonia.evaluate.score import language_scorecard
+from sintonia.metrics import METRICS
+from sintonia.records import Baseline, Example, Finding, Rung, Scorecard, Split
+
+MOST_LOOKED_AT = 32
+"""Validation examples on which the settings are chosen: each one costs a pass of the base a setting."""
+FEW_SHOT = "few-shot"
+
+
+@dataclass(kw_only=True)
+class LanguageGround:
+    """What the rungs stand on: the pristine base and the training set."""
+
+    weigher: Weigher
+    train: tuple[Example, ...]
+    primary_metric: str
+
+    @cached_property
+    def shots(self) -> Shots:
+        """The answered examples that a prompt may open with."""
+        return Shots(self.weigher, self.train)
+
+    @cached_property
+    def frequencies(self) -> Counter[int]:
+        """How often each token is learned in training."""
+        return Counter(token for row in self.weigher.rows(self.train) for token in learned_tokens(row))
+
+
+Cards = Callable[[LanguageGround, float, Sequence[Example], Split], Scorecard]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    card: Cards
+    settings: Callable[[LanguageGround, Sequence[Example]], tuple[float, ...]]
+    needs_training: bool
+    description: str
+
+
+def choose_chat_baselines(ground: LanguageGround, validation: Sequence[Example]) -> tuple[Baseline, ...]:
+    """Each rung with the setting that does best on a part of validation; a rung that cannot be tried is left out."""
+    metric, chosen = METRICS[ground.primary_metric], []
+    examples = drawn_evenly(validation)
+    for name, kind in _LADDER.items():
+        scored = [
+            (_value(kind.card(ground, setting, examples, "validation"), metric.name), setting)
+            for setting in kind.settings(ground, examples)
+        ]
+        if not scored:
+            continue
+        value, setting = max(scored, key=lambda pair: metric.goodness(pair[0]))
+        baseline = Baseline(
+            name=name,
+            setting=setting,
+            validation_score=value,
+            needs_training=kind.needs_training,
+            description=kind.description,
+        )
+        chosen.append(baseline)
+    return tuple(chosen)
+
+
+def score_chat_baselines(
+    ground: LanguageGround, baselines: Sequence[Baseline], examples: Sequence[Example], split: Split
+) -> tuple[tuple[Rung, Scorecard], ...]:
+    """What each rung does on a set of examples."""
+    results = []
+    for one in baselines:
+        card = _LADDER[one.name].card(ground, one.setting, examples, split)
+        value = _value(card, ground.primary_metric)
+        rung = Rung(name=one.name, score=value, needs_training=one.needs_training, description=one.description)
+        results.append((rung, card))
+    return tuple(results)
+
+
+def note_missing_rungs(
+    ground: LanguageGround, baselines: Sequence[Baseline], validation: Sequence[Example]
+) -> tuple[Finding, ...]:
+    """That the base was not tried with answered examples in its prompt, and why."""
+    if any(one.name == FEW_SHOT for one in baselines):
+        return ()
+    why = ground.shots.obstacle(drawn_evenly(validation)) or "they were not tried when the baselines were chosen"
+    return (few_shot_note(why),)
+
+
+def drawn_evenly(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """At most so many examples as are looked at, always the same, in their order."""
+    positions = random.Random(0).sample(range(len(examples)), min(MOST_LOOKED_AT, len(examples)))
+    return tuple(examples[position] for position in sorted(positions))
+
+
+def _value(card: Scorecard, metric: str) -> float:
+    return next(one.value for one in card.scores if one.metric == metric)
+
+
+def _zero_shot(ground: LanguageGround, _setting: float, examples: Sequence[Example], split: Split) -> Scorecard:
+    return ground.weigher.card("zero-shot", split, examples, ground.weigher.rows(examples))
+
+
+def _few_shot(ground: LanguageGround, setting: float, examples: Sequence[Example], split: Split) -> Scorecard:
+    return ground.weigher.card(FEW_SHOT, split, examples, ground.shots.rows(setting, examples))
+
+
+def _frequencies(ground: LanguageGround, setting: float, examples: Sequence[Example], split: Split) -> Scorecard:
+    """Each token by its share of the training answers, `setting` of each token of the vocabulary added."""
+    counts, rows = ground.frequencies, ground.weigher.rows(examples)
+    size = max(int(ground.weigher.opened.causal.config.vocab_size), max(counts, default=0) + 1)
+    total = math.log(counts.total() + setting * size)
+    likeliest = min(counts, key=lambda token: (-counts[token], token), default=-1)
+    nats = [sum(total - math.log(counts[token] + setting) for token in learned_tokens(row)) for row in rows]
+    correct = [set(learned_tokens(row)) == {likeliest} and not row.num_cut_answer for row in rows]
+    return language_scorecard("token frequencies", split, examples, (nats, [row.num_bytes for row in rows], correct))
+
+
+_LADDER: dict[str, _Kind] = {
+    "zero-shot": _Kind(
+        card=_zero_shot,
+        settings=lambda _ground, _examples: (0.0,),
+        needs_training=False,
+        description="the untouched base, with the very prompt that the tuned model gets",
+    ),
+    FEW_SHOT: _Kind(
+        card=_few_shot,
+        settings=lambda ground, examples: ground.shots.settings(examples),
+        needs_training=False,
+        description="the untouched base, with two or four answered training examples before the prompt",
+    ),
+    "token frequencies": _Kind(
+        card=_frequencies,
+        settings=lambda _ground, _examples: (1.0, 0.1, 0.01),
+        needs_training=True,
+        description="each token by how often it occurs in the training answers; no model, and no look at the prompt",
+    ),
+}
+"""B1, B3 and B0, in the order of the report."""

@@ -1,0 +1,121 @@
+"""Answered examples put before a conversation: which ones, and whether they fit (B3 of science.md 1.5).
+
+They are the same before every example, so that what they cost is computed once. It scores nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sintonia.evaluate.language import Weigher, learned_tokens
+from sintonia.records import Example
+
+if TYPE_CHECKING:
+    from sintonia.models.language.rows import TokenRow
+
+SHOTS: tuple[tuple[int, int], ...] = ((2, 0), (2, 1), (4, 0), (4, 1))
+"""How many, and the number of the draw: a setting is a place in this list."""
+CANDIDATES = 64
+"""Training conversations that are looked at; the shorter half of them may be drawn."""
+LEAST_FITTING = 0.5
+"""Share of the examples before which they must fit, for the rung to be tried."""
+_OPENING_ROLES = ("system", "developer")
+
+
+@dataclass(slots=True)
+class Shots:
+    """The training conversations that a prompt may open with."""
+
+    weigher: Weigher
+    train: Sequence[Example]
+
+    def obstacle(self, examples: Sequence[Example]) -> str:
+        """Why no draw of answered examples can be tried, in words; empty when one can."""
+        if self.weigher.learn == "all":
+            return "every token is learned, so the answered examples would be scored too"
+        if not any(_has_answers(one) for one in self.train):
+            return "plain text has no prompt to put them into"
+        if not self.settings(examples):
+            return f"they do not fit in the {self._window:,} tokens that the base reads"
+        return ""
+
+    def settings(self, examples: Sequence[Example]) -> tuple[float, ...]:
+        """The draws that fit before most of some examples."""
+        if self.weigher.learn == "all":
+            return ()
+        plain = self.weigher.rows(examples)
+        fitting = []
+        for number in range(len(SHOTS)):
+            rows = self.rows(number, examples, plain)
+            num_fitting = sum(row is not bare for row, bare in zip(rows, plain, strict=True))
+            if examples and num_fitting >= LEAST_FITTING * len(examples):
+                fitting.append(float(number))
+        return tuple(fitting)
+
+    def rows(
+        self, setting: float, examples: Sequence[Example], plain: Sequence[TokenRow] | None = None
+    ) -> list[TokenRow]:
+        """The examples with the answered ones before them; where these do not fit, the plain row itself."""
+        plain = self.weigher.rows(examples) if plain is None else plain
+        drawn = self.drawn(setting)
+        if not drawn:
+            return list(plain)
+        length = len(self.weigher.render([{"messages": _shown(drawn)}], self._window)[0].ids)
+        limit = min(self._window, self.weigher.opened.max_tokens + length)
+        contents = [with_shots(one.content or {}, drawn) for one in examples]
+        longer = self.weigher.render(contents, limit)
+        return [row if _is_fair(row, bare) else bare for row, bare in zip(longer, plain, strict=True)]
+
+    def drawn(self, setting: float) -> tuple[Example, ...]:
+        """The training conversations of a setting, at most one of a group; none when there are too few."""
+        count, draw = SHOTS[int(setting)]
+        chance = random.Random(f"answered examples {draw}")
+        order = list(self._short())
+        chance.shuffle(order)
+        by_group = {one.group: one for one in reversed(order)}
+        found = [one for one in order if by_group[one.group] is one][:count]
+        return tuple(found) if len(found) == count else ()
+
+    @property
+    def _window(self) -> int:
+        opened = self.weigher.opened
+        return max(opened.max_tokens, opened.record.max_tokens if opened.record else 0)
+
+    def _short(self) -> Sequence[Example]:
+        """The shorter half of some training conversations that have an answer."""
+        answered = [one for one in self.train if _has_answers(one)]
+        looked_at = random.Random("answered examples").sample(answered, min(CANDIDATES, len(answered)))
+        looked_at.sort(key=lambda one: (len(one.input) + len(one.target), one.id))
+        return looked_at[: max(len(looked_at) // 2, *(count for count, _ in SHOTS))]
+
+
+def with_shots(content: Mapping[str, Any], drawn: Sequence[Example]) -> dict[str, Any]:
+    """A conversation with answered ones after its system messages, which are not learned; plain text as it is."""
+    if "messages" not in content:
+        return dict(content)
+    messages = content["messages"]
+    start = next((k for k, one in enumerate(messages) if one["role"] not in _OPENING_ROLES), len(messages))
+    return {**content, "messages": [*messages[:start], *_shown(drawn), *messages[start:]]}
+
+
+def _shown(drawn: Sequence[Example]) -> list[dict[str, Any]]:
+    messages = [one for example in drawn for one in (example.content or {})["messages"]]
+    return [
+        {**one, "weight": 0} if one["role"] == "assistant" else dict(one)
+        for one in messages
+        if one["role"] not in _OPENING_ROLES
+    ]
+
+
+def _has_answers(example: Example) -> bool:
+    return any(one["role"] == "assistant" for one in (example.content or {}).get("messages", ()))
+
+
+def _is_fair(row: TokenRow, plain: TokenRow) -> bool:
+    """Whether nothing was cut, and the same tokens are learned as without the answered examples."""
+    is_whole = row.num_cut_prompt == 0 and row.num_cut_answer == 0
+    is_longer = len(row.ids) > len(plain.ids)
+    return is_whole and is_longer and learned_tokens(row) == learned_tokens(plain) and row.num_bytes == plain.num_bytes

@@ -1,0 +1,113 @@
+"""States of frozen layers, kept in a file of the run's `cache/`: computed once for all epochs and turns.
+
+Half precision on disk, single where a value does not fit or where it is asked for. Such states can be turned back into
+the text, so the files are the owner's alone, like the data, and go with the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sintonia.files import read_json, write_atomic, write_json
+from sintonia.runs import RunFolder
+
+Produce = Callable[[], Iterator[np.ndarray]]
+"""The states of each row, float32 (tokens, width), one after the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenSettings:
+    """What the states of a row depend on besides its tokens."""
+
+    revision: str
+    """Of the base."""
+    num_layers: int
+    """How many of the lowest layers are frozen."""
+    width: int
+    is_exact: bool = False
+    """Keep single precision, so that losses are those of the whole computation."""
+
+    def key(self, rows: Sequence[Sequence[int]]) -> str:
+        """Stands for the states of these rows of tokens."""
+        digest = hashlib.sha256(repr(self).encode())
+        for ids in rows:
+            digest.update(np.array([len(ids), *ids], dtype=np.int64).tobytes())
+        return digest.hexdigest()[:32]
+
+    def num_bytes(self, rows: Sequence[Sequence[int]]) -> int:
+        """What the states of these rows take on disk, at most, if they fit into the precision."""
+        return sum(len(ids) for ids in rows) * self.width * (4 if self.is_exact else 2)
+
+
+class KeptStates:
+    """The states of some rows; `of` reads those of a batch."""
+
+    def __init__(self, path: Path, index: dict[str, Any], width: int) -> None:
+        self._ends = [0, *(int(end) for end in index["ends"])]
+        self._states = np.memmap(path, dtype=index["kind"], mode="r", shape=(self._ends[-1], width))
+
+    def of(self, positions: Sequence[int]) -> list[Tensor]:
+        """Float32 (tokens, width) of each of these rows."""
+        pieces = (self._states[self._ends[k] : self._ends[k + 1]] for k in positions)
+        return [torch.from_numpy(piece.astype(np.float32)) for piece in pieces]
+
+    @property
+    def num_bytes(self) -> int:
+        """What the file holds."""
+        return int(self._states.nbytes)
+
+
+def has_room(run: RunFolder, num_bytes: int) -> bool:
+    """Whether the disk of the run has room for that, and a tenth of its free space besides."""
+    return num_bytes < 0.9 * shutil.disk_usage(run.path).free
+
+
+def keep_states(
+    run: RunFolder, settings: FrozenSettings, rows: Sequence[Sequence[int]], produce: Produce
+) -> KeptStates:
+    """The states of these rows: read where they were kept, else computed and kept.
+
+    Raises:
+        StorageError: they cannot be written.
+    """
+    path = run.file(f"cache/frozen-{settings.key(rows)}.bin")
+    index = read_json(path.with_suffix(".json"))
+    if index is None or not path.is_file():
+        index = _write(path, produce, "float32" if settings.is_exact else "float16")
+        write_json(path.with_suffix(".json"), index)
+    return KeptStates(path, index, settings.width)
+
+
+class _TooLarge(Exception):
+    """A value does not fit into half precision."""
+
+
+def _write(path: Path, produce: Produce, kind: str) -> dict[str, Any]:
+    """Writes the states, whole or not at all, and says how they lie in the file."""
+    lengths: list[int] = []
+
+    def chunks(kind: str) -> Iterator[bytes]:
+        lengths.clear()
+        for states in produce():
+            with np.errstate(over="ignore"):
+                values = states.astype(kind)
+            if kind == "float16" and not np.isfinite(values).all():
+                raise _TooLarge
+            lengths.append(len(values))
+            yield values.tobytes()
+
+    try:
+        write_atomic(path, chunks(kind))
+    except _TooLarge:
+        kind = "float32"
+        write_atomic(path, chunks(kind))
+    return {"ends": np.cumsum(lengths).tolist(), "kind": kind}

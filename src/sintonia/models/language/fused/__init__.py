@@ -1,0 +1,1 @@
+"""Llama-like decoders computed by code of our own over the parameters of transformers. It opens and saves nothing."""

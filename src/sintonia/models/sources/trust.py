@@ -1,0 +1,127 @@
+"""What the JSON files of a model from outside may say. They are data, and data must not choose code.
+
+Twice in 2026 a `config.json` made transformers run foreign code although `trust_remote_code` was off (CVE-2026-4372,
+CVE-2026-5241). So a folder is read here before transformers sees it: only kinds of model that transformers itself
+brings, no private key but the harmless ones listed, no key that names code, kernels or files elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sintonia.errors import UsageError
+
+_READ = ("config.json", "tokenizer_config.json", "generation_config.json", "adapter_config.json")
+_PRIVATE = {
+    "_attn_implementation_autoset",
+    "_commit_hash",
+    "_flash_attn_2_enabled",
+    "_from_model_config",
+    "_name_or_path",
+    "_num_labels",
+    "_sliding_window_pattern",
+}
+"""Private keys that are met in the files of known models, and that choose nothing."""
+_REFUSED = {"auto_map", "trust_remote_code", "custom_pipelines", "custom_generate", "transformers_weights", "gguf_file"}
+_BUILT_IN = (None, "eager", "sdpa")
+"""Implementations that are part of torch and transformers; others are fetched from elsewhere."""
+_SHARD = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.safetensors")
+INDEX = "model.safetensors.index.json"
+_DEEPEST = 12
+
+
+def check_folder(folder: Path) -> None:
+    """Looks at every JSON file of a model that transformers would act on.
+
+    Raises:
+        UsageError: one of them asks for code, for files elsewhere, or for a kind of model nobody knows.
+    """
+    for name in _READ:
+        path = folder / name
+        if not path.is_file():
+            continue
+        body = read_json_object(path)
+        for key, value in _walk(body, 0, path):
+            _check_key(key, value, path)
+    if (folder / "config.json").is_file():
+        _check_kind(read_json_object(folder / "config.json"), folder / "config.json")
+    shards(folder)
+
+
+def shards(folder: Path) -> tuple[str, ...]:
+    """The names of the weight files that an index lists; none without an index.
+
+    Raises:
+        UsageError: the index names files outside of its folder.
+    """
+    path = folder / INDEX
+    if not path.is_file():
+        return ()
+    named = read_json_object(path).get("weight_map")
+    files = sorted({str(name) for name in named.values()}) if isinstance(named, dict) else []
+    odd = [name for name in files if not _SHARD.fullmatch(name)]
+    if odd or not files:
+        raise UsageError(
+            f"`{path}` does not list weight files beside it", expected="names like model-00001.safetensors"
+        )
+    return tuple(files)
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file from outside.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise UsageError(f"`{path}` is not the JSON it should be", hint="copy or download the model again")
+    return body
+
+
+def _walk(value: Any, depth: int, path: Path) -> Iterator[tuple[str, Any]]:
+    """Every key with its value, however deep."""
+    if depth > _DEEPEST:
+        raise UsageError(f"`{path}` is nested too deep", expected="the settings of a model")
+    if isinstance(value, list):
+        for one in value:
+            yield from _walk(one, depth + 1, path)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield key, inner
+            yield from _walk(inner, depth + 1, path)
+
+
+def _check_key(key: str, value: Any, path: Path) -> None:
+    if key == "quantization_config" and value:
+        raise UsageError(
+            f"the weights beside `{path}` are quantised", hint="take the version of this model that is not, or its GGUF"
+        )
+    chooses_code = key in _REFUSED and value is not None and value is not False
+    names_kernel = key.endswith("_implementation")
+    chooses_kernel = names_kernel and value not in _BUILT_IN
+    is_private = key.startswith("_") and key not in _PRIVATE and not names_kernel
+    if chooses_code or is_private or chooses_kernel:
+        raise UsageError(
+            f"`{path}` sets `{key}`, which can make a program run code that comes with the model",
+            expected="a model that needs none but transformers' own code",
+            hint="if you trust it, remove that line from the file yourself",
+        )
+
+
+def _check_kind(body: dict[str, Any], path: Path) -> None:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    kind = body.get("model_type")
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
+        raise UsageError(
+            f"`{path}` is of a kind of model that transformers does not know",
+            expected="a `model_type` that it brings, such as llama or bert",
+        )

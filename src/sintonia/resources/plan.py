@@ -1,0 +1,233 @@
+"""The memory of training a language model before it begins, and what of it this machine affords. Pure functions.
+
+What is counted is what is there at the worst moment: weights, gradients, both moments of AdamW, the copies of weights
+that are kept, and what one micro-batch keeps for its backward pass (performance.md 3.6). The constants were measured
+(`python -m benchmarks.memory`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from sintonia.errors import UsageError
+
+RUNTIME_BYTES = 560 * 2**20
+"""Python with everything that a run loads, and the compiled products of matrices that are kept."""
+MICRO_TOKENS = 2048
+"""Most tokens of a language model computed at once, where memory allows: more is no faster on a processor."""
+_LEAST_MICRO_TOKENS = 256
+_SAFE_FRACTION = 0.9
+"""Share of the free memory that a plan may fill: estimates are off by some per cent, and others use memory too."""
+_PLAIN_FACTOR = 2.1
+"""What transformers' own layers keep for the backward pass over what the fused ones keep."""
+_LAYERS_AGAIN = {True: 2.5, False: 4.5}
+"""With checkpointing: so many layers' worth is there at once, of fused layers and of plain ones."""
+_HEAD_BYTES = 3 * 28_000_000
+"""Logits are computed in pieces of this size, with their gradients."""
+_COPIES = {False: 3, True: 5}
+"""Copies of the trained weights: two that may be the best, or four to be averaged, and the weights of the last step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageShape:
+    """What of a causal language model decides how much memory it takes."""
+
+    num_parameters: int
+    num_layers: int
+    hidden_size: int
+    intermediate_size: int
+    vocabulary_size: int
+    query_width: int
+    """Heads times their size."""
+    pair_width: int
+    """Heads of the keys times their size: keys and values are that wide each."""
+
+
+def language_shape(settings: Mapping[str, Any], num_parameters: int) -> LanguageShape:
+    """The shape that the `config.json` of a base tells; what is missing is taken as in GPT-2."""
+
+    def number(missing: int, *names: str) -> int:
+        found = [settings[name] for name in names if isinstance(settings.get(name), int)]
+        return int(found[0]) if found else missing
+
+    hidden = number(1, "hidden_size", "n_embd", "d_model")
+    heads = number(1, "num_attention_heads", "n_head")
+    size = number(hidden // heads, "head_dim")
+    return LanguageShape(
+        num_parameters=num_parameters,
+        num_layers=number(1, "num_hidden_layers", "n_layer", "num_layers"),
+        hidden_size=hidden,
+        intermediate_size=number(4 * hidden, "intermediate_size", "n_inner", "ffn_dim"),
+        vocabulary_size=number(1, "vocab_size"),
+        query_width=heads * size,
+        pair_width=number(heads, "num_key_value_heads") * size,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """How a language model is trained, as far as memory is concerned."""
+
+    num_trained: int
+    """Weights that train: all, or those of the adapters."""
+    micro_tokens: int
+    longest_tokens: int
+    """Of the longest example: it is computed whole, also where it has more tokens than a micro-batch."""
+    batch_tokens: int | None = None
+    """Tokens of the largest batch, where that is known: a micro-batch is never larger."""
+    learned_fraction: float = 1.0
+    """Share of the tokens whose loss counts."""
+    shared_tokens: int = 0
+    """Length of a beginning that is computed once for all examples of a batch."""
+    frozen_layers: int = 0
+    rank: int = 0
+    """Of the adapters; 0 without any."""
+    weight_bytes: int = 4
+    """Bytes of one value: 4 in fp32, 2 in bf16."""
+    is_fused: bool = True
+    uses_checkpoints: bool = False
+    is_averaged: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Most tokens that are computed at once."""
+        most = max(self.micro_tokens, self.longest_tokens)
+        return (most if self.batch_tokens is None else min(most, self.batch_tokens)) + self.shared_tokens
+
+
+def language_peak_bytes(shape: LanguageShape, work: Workload, *, runtime_bytes: int = RUNTIME_BYTES) -> int:
+    """The most memory that a training takes, in bytes. `runtime_bytes` is what the process holds without any model."""
+    weights = work.weight_bytes * shape.num_parameters
+    # Moments and gradients are fp32, as the trained weights are.
+    trained = 4 * work.num_trained * (1 + 2 + _COPIES[work.is_averaged])
+    return runtime_bytes + weights + _mapped_bytes(shape, work) + trained + _activation_bytes(shape, work)
+
+
+def _mapped_bytes(shape: LanguageShape, work: Workload) -> int:
+    """Pages of the file of the base that stay mapped: of the matrices that the fused layers keep in another order."""
+    packed = shape.hidden_size * (shape.query_width + 2 * shape.pair_width + 2 * shape.intermediate_size)
+    return work.weight_bytes * packed * shape.num_layers if work.is_fused else 0
+
+
+def _activation_bytes(shape: LanguageShape, work: Workload) -> int:
+    """What one micro-batch keeps until its backward pass has used it, and what that pass needs besides."""
+    layer = _values_of_layer(shape, work)
+    num_layers = max(1, shape.num_layers - work.frozen_layers)
+    kept = layer * num_layers
+    if work.uses_checkpoints:
+        between = (shape.hidden_size + 2 * shape.pair_width) * num_layers
+        kept = min(kept, between + _LAYERS_AGAIN[work.is_fused] * layer)
+    passing = 3 * shape.intermediate_size + 2 * shape.hidden_size
+    predicted = 2 * shape.hidden_size * work.learned_fraction
+    head = min(_HEAD_BYTES, 4 * int(work.tokens * work.learned_fraction) * shape.vocabulary_size * 2)
+    return int(work.weight_bytes * work.tokens * (kept + passing + predicted)) + head
+
+
+def _values_of_layer(shape: LanguageShape, work: Workload) -> float:
+    """Values kept per token and layer by the fused layers: the inputs of norms and products, heads, and both gates."""
+    hidden, query, pair = shape.hidden_size, shape.query_width, shape.pair_width
+    values = 4 * hidden + 2 * query + 2 * pair + 3 * shape.intermediate_size + 7 * work.rank
+    return float(values) * (1.0 if work.is_fused else _PLAIN_FACTOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a training fits into the memory there is."""
+
+    micro_tokens: int
+    uses_checkpoints: bool
+    peak_memory_bytes: int
+    free_memory_bytes: int
+    """What was free, with what this process held already."""
+    why: str
+
+
+def plan_memory(
+    shape: LanguageShape,
+    work: Workload,
+    free_memory_bytes: int,
+    *,
+    micro_tokens: int | Literal["auto"] = "auto",
+    checkpointing: Literal["auto", "on", "off"] = "auto",
+) -> Plan:
+    """The fastest way that fits: the usual micro-batches, smaller ones, then activations computed twice.
+
+    `work` says everything but these two; `free_memory_bytes` is what is free and what the process holds already. What is
+    asked for is not changed, and when both are asked for nothing is refused: a person may know better.
+
+    Raises:
+        UsageError: nothing fits.
+    """
+    found = [
+        Plan(
+            micro_tokens=tokens,
+            uses_checkpoints=again,
+            peak_memory_bytes=_peak(shape, work, tokens, again),
+            free_memory_bytes=free_memory_bytes,
+            why="",
+        )
+        for again in ([False, True] if checkpointing == "auto" else [checkpointing == "on"])
+        for tokens in (_sizes(work) if micro_tokens == "auto" else [micro_tokens])
+    ]
+    usable = [plan for plan in found if plan.peak_memory_bytes <= _SAFE_FRACTION * free_memory_bytes]
+    if usable:
+        return replace(usable[0], why=_why(usable[0], found[0]))
+    if micro_tokens != "auto" and checkpointing != "auto":
+        return replace(found[0], why=f"asked for, although {_shortfall(found[0])}")
+    least = min(found, key=lambda plan: plan.peak_memory_bytes)
+    raise UsageError(f"too little memory to train: at best {_shortfall(least)}", hint=_hint(shape, work, least))
+
+
+def _sizes(work: Workload) -> list[int]:
+    """Micro-batches from the usual size down, none smaller than the longest example."""
+    sizes, size = [MICRO_TOKENS], MICRO_TOKENS
+    while size // 2 >= max(_LEAST_MICRO_TOKENS, work.longest_tokens):
+        size //= 2
+        sizes.append(size)
+    return sizes
+
+
+def _peak(shape: LanguageShape, work: Workload, micro_tokens: int, uses_checkpoints: bool) -> int:
+    return language_peak_bytes(shape, replace(work, micro_tokens=micro_tokens, uses_checkpoints=uses_checkpoints))
+
+
+def _why(chosen: Plan, first: Plan) -> str:
+    if chosen == first:
+        return "fits into the free memory"
+    changes = []
+    if chosen.micro_tokens != first.micro_tokens:
+        changes.append(f"micro-batches of {chosen.micro_tokens} instead of {first.micro_tokens} tokens")
+    if chosen.uses_checkpoints != first.uses_checkpoints:
+        changes.append("activations computed twice (training takes about a third longer)")
+    return f"{' and '.join(changes)}: otherwise {_shortfall(first)}"
+
+
+def _shortfall(plan: Plan) -> str:
+    return (
+        f"it needs about {plan.peak_memory_bytes / 2**30:.1f} GiB, {plan.free_memory_bytes / 2**30:.1f} GiB are there"
+    )
+
+
+def _hint(shape: LanguageShape, work: Workload, least: Plan) -> str:
+    """What would fit, of the things that are named; each is tried, none is promised untried."""
+    fits = _SAFE_FRACTION * least.free_memory_bytes
+    smallest = replace(work, micro_tokens=_LEAST_MICRO_TOKENS, uses_checkpoints=True)
+    adapters = replace(smallest, num_trained=adapter_weights(shape), rank=16)
+    options = []
+    if not work.rank and language_peak_bytes(shape, adapters) <= fits:
+        options.append("`--method lora`")
+    lengths = [one for one in (2048, 1024, 512, 256) if one < work.longest_tokens]
+    shorter = [one for one in lengths if language_peak_bytes(shape, replace(smallest, longest_tokens=one)) <= fits]
+    if shorter:
+        options.append(f"`training.max_tokens={shorter[0]}`")
+    options.append("a smaller base")
+    return "take " + ", or ".join(options)
+
+
+def adapter_weights(shape: LanguageShape, rank: int = 16) -> int:
+    """Weights of adapters of this rank on all linear layers."""
+    hidden, query, pair, middle = shape.hidden_size, shape.query_width, shape.pair_width, shape.intermediate_size
+    widths = 2 * (hidden + query) + 2 * (hidden + pair) + 3 * (hidden + middle)
+    return rank * widths * shape.num_layers

@@ -1,0 +1,137 @@
+"""The learner of conversations: a causal language model, all of it, its highest layers, or adapters beside its weights.
+
+Its batches go to the engine as rows of tokens; which of them are learned is the template's to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor, nn
+
+from sintonia.errors import RunFailed
+from sintonia.metrics import METRICS
+from sintonia.models.adapters import attach_adapters
+from sintonia.models.frozen.freezing import freeze_lowest
+from sintonia.models.frozen.kept import KeptStates
+from sintonia.models.language.engine import Engine, RowLosses
+from sintonia.models.language.frozen import keep_frozen, read_tokens
+from sintonia.models.language.rows import TokenRow
+from sintonia.models.language.saved import OpenLanguageModel, open_language_base, save_language_model
+from sintonia.records import Example, Place
+from sintonia.train.job import Job
+from sintonia.train.learners.learner import Answers, Learner, adapter_plan
+
+
+class ConversationLearner(Learner):
+    """A language model in training. Examples with nothing to learn in them are passed over (D134 counts them)."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        training = job.recipe.training
+        self.opened: OpenLanguageModel = open_language_base(
+            job.base, int(training.max_tokens), job.recipe.chat.template
+        )
+        self.validation_rows = self._rows(job.validation)
+        rows = self._rows(job.train)
+        self._learnable = [position for position, row in enumerate(rows) if row.num_learned]
+        if not self._learnable:
+            raise RunFailed("no training example has anything to learn in it", hint="`sintonia check` says why (D134)")
+        self.train_rows = [rows[position] for position in self._learnable]
+        self.lengths = [len(row.ids) for row in self.train_rows]
+        causal = self.opened.causal
+        if job.recipe.method != "full":
+            attach_adapters(causal, adapter_plan(job), job.seed("adapters"))
+        freeze_lowest(causal, training.frozen_layers)
+        self.engine = Engine(
+            causal,
+            micro_tokens=int(training.micro_tokens),
+            shares_prefix=training.shared_prefix,
+            is_fused=training.fused,
+            uses_checkpoints=training.checkpointing == "on",
+            frozen_layers=self.num_frozen,
+        )
+        self._frozen = self._keep_frozen()
+        self._parameters = {name: one for name, one in causal.named_parameters() if one.requires_grad}
+
+    def _rows(self, examples: Sequence[Example]) -> list[TokenRow]:
+        opened, contents = self.opened, [one.content or {"text": one.input} for one in examples]
+        rendered = opened.template.render_all(contents, opened.max_tokens, self.job.recipe.chat.learn)
+        return [one.row for one in rendered]
+
+    def _keep_frozen(self) -> tuple[KeptStates, KeptStates] | None:
+        if not self.engine.is_fused:
+            return None
+        sets = (self.train_rows, self.validation_rows)
+        settings = self.frozen_settings(tuple(read_tokens(rows) for rows in sets))
+        if settings is None:
+            return None
+        train, validation = (
+            keep_frozen(self.job.run, self.engine, rows, one) for rows, one in zip(sets, settings, strict=True)
+        )
+        return train, validation
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        return self._parameters
+
+    @property
+    def rate_factors(self) -> dict[str, float]:
+        ratio = self.job.recipe.lora.plus_ratio
+        return {name: ratio for name in self._parameters if name.endswith("lora_B")}
+
+    @property
+    def micro_tokens(self) -> int:
+        return self.engine.micro_tokens
+
+    @micro_tokens.setter
+    def micro_tokens(self, most: int) -> None:
+        self.engine.micro_tokens = most
+
+    def accumulate(self, positions: Sequence[int]) -> float:
+        rows = [self.train_rows[position] for position in positions]
+        if self._frozen is None:
+            return self.engine.backward(rows)
+        return self.engine.backward(rows, self._frozen[0].of(positions), self.num_frozen)
+
+    def score_train(self, positions: Sequence[int]) -> Answers:
+        rows = [self.train_rows[position] for position in positions]
+        return self._score(rows, self._frozen[0].of(positions) if self._frozen else None)
+
+    def train_losses(self) -> tuple[float, ...]:
+        losses = dict(zip(self._learnable, super().train_losses(), strict=True))
+        return tuple(losses.get(position, 0.0) for position in range(len(self.job.train)))
+
+    def score_validation(self) -> Answers:
+        everything = range(len(self.validation_rows))
+        return self._score(self.validation_rows, self._frozen[1].of(everything) if self._frozen else None)
+
+    def _score(self, rows: Sequence[TokenRow], lower: Sequence[Tensor] | None) -> Answers:
+        found: RowLosses = self.engine.losses(rows, lower, self.num_frozen if lower else 0)
+        num_bytes = np.array([row.num_bytes for row in rows])
+        per_byte = found.nats / np.maximum(num_bytes, 1)
+        values = {
+            "bits_per_byte": float(found.nats.sum()) / math.log(2) / max(int(num_bytes.sum()), 1),
+            "exact_match": float(found.is_exact.mean()) if rows else 0.0,
+        }
+        return Answers(
+            losses=tuple(per_byte.tolist()),
+            correct=tuple(found.is_exact.tolist()),
+            metric=values[METRICS[self.job.primary_metric].name],
+        )
+
+    def places(self, positions: Sequence[int]) -> list[Place]:
+        return [self.job.train[self._learnable[position]].place for position in positions]
+
+    def save(self, folder: Path) -> None:
+        recipe = self.job.recipe
+        save_language_model(
+            self.opened,
+            folder,
+            method=recipe.method,
+            template_name=recipe.chat.template,
+            max_tokens=self.opened.max_tokens,
+        )

@@ -1,0 +1,142 @@
+"""The memory of a training is told before it begins, and the plan takes the fastest way that fits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sintonia.errors import UsageError
+from sintonia.resources.plan import (
+    MICRO_TOKENS,
+    LanguageShape,
+    Workload,
+    language_peak_bytes,
+    language_shape,
+    plan_memory,
+)
+
+GIB = 2**30
+SMOLLM2 = language_shape(
+    {
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "head_dim": 64,
+        "vocab_size": 49152,
+    },
+    134_515_008,
+)
+LORA = Workload(num_trained=4_884_480, micro_tokens=MICRO_TOKENS, longest_tokens=512, rank=16)
+FULL = dataclasses.replace(LORA, num_trained=SMOLLM2.num_parameters, rank=0)
+
+
+def _peak(work: Workload, **changes: object) -> float:
+    return language_peak_bytes(SMOLLM2, dataclasses.replace(work, **changes))
+
+
+def test_the_shape_is_read_from_the_settings_of_a_base() -> None:
+    assert (
+        LanguageShape(
+            num_parameters=134_515_008,
+            num_layers=30,
+            hidden_size=576,
+            intermediate_size=1536,
+            vocabulary_size=49152,
+            query_width=576,
+            pair_width=192,
+        )
+        == SMOLLM2
+    )
+    gpt2 = language_shape({"n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 50257, "n_inner": None}, 1)
+    assert (gpt2.num_layers, gpt2.intermediate_size, gpt2.query_width, gpt2.pair_width) == (12, 3072, 768, 768)
+
+
+@pytest.mark.parametrize(
+    "less",
+    [
+        {"micro_tokens": 512},
+        {"uses_checkpoints": True},
+        {"frozen_layers": 15},
+        {"weight_bytes": 2},
+        {"learned_fraction": 0.01},
+        {"batch_tokens": 600},
+    ],
+)
+@pytest.mark.parametrize("work", [LORA, FULL], ids=["lora", "full"])
+def test_each_saving_is_counted(work: Workload, less: dict[str, object]) -> None:
+    assert _peak(work, **less) < _peak(work)
+
+
+@pytest.mark.parametrize("more", [{"longest_tokens": 4096}, {"is_fused": False}, {"is_averaged": True}])
+def test_each_cost_is_counted(more: dict[str, object]) -> None:
+    assert _peak(LORA, **more) > _peak(LORA)
+
+
+def test_all_weights_take_gradients_moments_and_copies_and_adapters_hardly_any() -> None:
+    copies = (_peak(FULL) - _peak(LORA, rank=0)) / (FULL.num_trained - LORA.num_trained)
+    assert 16 <= copies <= 28
+    assert _peak(LORA) < _peak(FULL)
+
+
+def test_with_memory_enough_the_usual_micro_batches_are_taken() -> None:
+    plan = plan_memory(SMOLLM2, LORA, 64 * GIB)
+    assert (plan.micro_tokens, plan.uses_checkpoints, plan.why) == (MICRO_TOKENS, False, "fits into the free memory")
+    assert plan.peak_memory_bytes == language_peak_bytes(SMOLLM2, LORA) and plan.free_memory_bytes == 64 * GIB
+
+
+def test_smaller_micro_batches_come_before_computing_twice() -> None:
+    below = int(_peak(LORA) * 1.05)
+    plan = plan_memory(SMOLLM2, LORA, below)
+    assert (plan.micro_tokens, plan.uses_checkpoints) == (1024, False)
+    assert plan.why.startswith("micro-batches of 1024 instead of 2048 tokens: otherwise it needs about")
+    long = dataclasses.replace(LORA, longest_tokens=2048)
+    plan = plan_memory(SMOLLM2, long, below)
+    assert (plan.micro_tokens, plan.uses_checkpoints) == (2048, True)
+    assert "computed twice" in plan.why
+
+
+def test_every_plan_fits_and_none_is_slower_than_it_must_be() -> None:
+    last = None
+    for free in range(2 * GIB, 8 * GIB, GIB // 16):
+        try:
+            plan = plan_memory(SMOLLM2, FULL, free)
+        except UsageError:
+            assert last is None
+            continue
+        assert plan.peak_memory_bytes <= 0.9 * free
+        speed = (not plan.uses_checkpoints, plan.micro_tokens)
+        assert last is None or speed >= last
+        last = speed
+    assert last == (True, MICRO_TOKENS)
+
+
+def test_what_is_asked_for_is_kept_and_when_both_are_nothing_is_refused() -> None:
+    small = int(_peak(LORA) * 0.8)
+    assert plan_memory(SMOLLM2, LORA, small, micro_tokens=4096).uses_checkpoints
+    assert not plan_memory(SMOLLM2, LORA, small, checkpointing="off").uses_checkpoints
+    plan = plan_memory(SMOLLM2, LORA, GIB, micro_tokens=4096, checkpointing="off")
+    assert (plan.micro_tokens, plan.uses_checkpoints) == (4096, False)
+    assert plan.why.startswith("asked for, although it needs about")
+
+
+def test_what_fits_nowhere_is_refused_with_what_would_fit() -> None:
+    large = language_shape(
+        {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32}, 8 * 10**9
+    )
+    full = Workload(num_trained=8 * 10**9, micro_tokens=2048, longest_tokens=1024)
+    with pytest.raises(UsageError) as refused:
+        plan_memory(large, full, 80 * GIB)
+    assert "80.0 GiB are there" in refused.value.what and "`--method lora`" in refused.value.hint
+    with pytest.raises(UsageError) as refused:
+        plan_memory(large, full, GIB)
+    assert refused.value.hint == "take a smaller base"
+
+
+def test_shorter_examples_are_offered_where_they_would_help() -> None:
+    long = dataclasses.replace(LORA, longest_tokens=8192)
+    with pytest.raises(UsageError) as refused:
+        plan_memory(SMOLLM2, long, int(_peak(long, uses_checkpoints=True) * 0.95))
+    assert "training.max_tokens=" in refused.value.hint and "lora" not in refused.value.hint
