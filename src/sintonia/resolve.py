@@ -176,14 +176,15 @@ def _refuse_idle(recipe: Recipe) -> None:
         f"for the task {recipe.task}": [
             *(() if is_chat or recipe.chat == ChatSettings() else ("chat",)),
             *(f"training.{name}" for name in ("shared_prefix", "fused", "checkpointing") if not is_chat),
-            *(f"training.{name}" for name in ("head_start", "dropout") if is_chat),
+            *(("training.head_start",) if is_chat else ()),
+            *(("training.dropout",) if is_chat and training.dropout != 0 else ()),
         ],
     }
     problems = []
     for why, names in idle.items():
         for name in names:
             block, _, setting = name.partition(".")
-            was_asked = not setting or getattr(training, setting) not in (getattr(plain, setting), 0)
+            was_asked = not setting or getattr(training, setting) != getattr(plain, setting)
             if was_asked:
                 problems.append(f"`{block + '.' + setting if setting else block}` has no effect {why}")
     if problems:

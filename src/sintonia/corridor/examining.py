@@ -81,9 +81,7 @@ def _look_at_conversations(run: RunFolder, base: Base, _: Prepared, filled: Reci
     return findings, sizes, _pace(engine, learned)
 
 
-def _plan(
-    run: RunFolder, shape: LanguageShape, filled: Recipe, rows: Sequence[TokenRow], is_fused: bool
-) -> Plan:
+def _plan(run: RunFolder, shape: LanguageShape, filled: Recipe, rows: Sequence[TokenRow], is_fused: bool) -> Plan:
     """How the training fits into the memory that is free now."""
     asked, lora, has_adapters = run.recipe().training, filled.lora, METHODS[filled.method].has_adapters
     num_frozen = filled.training.frozen_layers

@@ -21,9 +21,11 @@ from sintonia.evaluate import (
     judge,
     pool_cards,
     pool_rungs,
+    prompt_doubts,
     score_candidate,
 )
 from sintonia.evaluate.pooled import Rungs
+from sintonia.evaluate.prompts import Swapped
 from sintonia.files import storage_errors, sync_folder, write_lines
 from sintonia.metrics import METRICS
 from sintonia.records import Advice, Base, Baseline, Example, Finding, Prepared, Rung, Scorecard, Turn, Verdict
@@ -97,6 +99,12 @@ class Bench:
         """What is to be said about the rungs."""
         return self.ladder.notes(self.ground, self.baselines, self.validation)
 
+    def swap_prompts(self, examples: tuple[Example, ...]) -> tuple[Swapped, ...]:
+        """The answers of this part's test behind other prompts than their own, where there are prompts."""
+        return self.ladder.swap_prompts(
+            self.run.file(self.best.candidate.weights), examples, self.best.recipe.chat.learn
+        )
+
     def score(self, examples: tuple[Example, ...]) -> tuple[Scorecard, Rungs]:
         """The candidate and the rungs of this part on its own opened examples."""
         weights, learn = self.run.file(self.best.candidate.weights), self.best.recipe.chat.learn
@@ -121,6 +129,7 @@ def judge_all(
     """
     examples = tuple(one for of_part in opened for one in of_part)
     scored = [bench.score(of_part) for bench, of_part in zip(benches, opened, strict=True)]
+    swapped = [one for bench, held in zip(benches, opened, strict=True) for one in bench.swap_prompts(held)]
     tuned = pool_cards([card for card, _ in scored], examples)
     rungs = pool_rungs([ladder for _, ladder in scored], examples, prepared.primary_metric)
     base, rung = (pick(rungs, prepared.primary_metric, needs_training=is_fitted) for is_fitted in (False, True))
@@ -151,6 +160,7 @@ def judge_all(
             causes=known.causes + benches[0].notes,
             advice=known.advice,
             turn=known.shipped.number,
+            doubts=prompt_doubts(swapped),
             models=len(benches),
             near_copies=frozenset(prepared.near_copies),
         )

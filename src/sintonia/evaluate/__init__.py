@@ -6,6 +6,7 @@ from sintonia.evaluate.ladders.classify import choose_baselines, score_baselines
 from sintonia.evaluate.language import score_language
 from sintonia.evaluate.pooled import pool_cards, pool_rungs
 from sintonia.evaluate.predict import predict_texts, score_candidate
+from sintonia.evaluate.prompts import prompt_doubts
 from sintonia.evaluate.validity import invalid_reasons
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "pool_cards",
     "pool_rungs",
     "predict_texts",
+    "prompt_doubts",
     "score_baselines",
     "score_candidate",
     "score_language",

@@ -22,6 +22,7 @@ CODES = {
     "E307": "the gain is not shown on test examples without a near-copy in training",
     "E305": "the test examples come from fewer than 20 groups",
     "E306": "the verdict is on the recipe; the model saved is none of the models that were scored",
+    "E309": "the answers are as likely behind the prompts of other examples",
     "E308": "the base was not tried with answered examples in its prompt",
 }
 

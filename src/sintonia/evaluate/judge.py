@@ -51,6 +51,8 @@ class JudgeInput:
     turn: int = 0
     near_copies: frozenset[str] = frozenset()
     """Ids of test examples that have a near-copy in training."""
+    doubts: tuple[Finding, ...] = ()
+    """What forbids to call a gain one."""
     models: int = 1
     """Models behind the answers. With several, each example was tested once a repeat; the verdict is on the recipe."""
     draws: int = 10_000
@@ -68,8 +70,8 @@ def judge(given: JudgeInput) -> Verdict:
     against_rung = primary if is_one_rung else _compare(given, given.best_rung_name, given.primary_metric)
     others = (name for name in given.metrics if name != given.primary_metric)
     outcome = _outcome(given, primary)
-    copied = _gained_on_copies(given, outcome)
-    outcome = "inconclusive" if copied else outcome
+    doubts = (*_gained_on_copies(given, outcome), *(given.doubts if outcome == "better" else ()))
+    outcome = "inconclusive" if doubts else outcome
     told = Told(
         outcome=outcome,
         base=given.base_name,
@@ -82,7 +84,7 @@ def judge(given: JudgeInput) -> Verdict:
         invalid_reasons=given.invalid_reasons,
         accepted=given.accepted,
         models=given.models,
-        doubts=tuple(one.message for one in copied),
+        doubts=tuple(one.message for one in doubts),
     )
     return Verdict(
         outcome=outcome,
@@ -94,7 +96,7 @@ def judge(given: JudgeInput) -> Verdict:
         worth_tuning=worth_tuning,
         invalid_reasons=given.invalid_reasons,
         accepted=given.accepted,
-        causes=given.causes + _cautions(given) + copied,
+        causes=given.causes + _cautions(given) + doubts,
         advice=given.advice,
         test_openings=given.openings,
         level=rule.level,

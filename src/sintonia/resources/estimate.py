@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from sintonia.methods import METHODS
 from sintonia.records import Base, Resources
-from sintonia.resources.plan import RUNTIME_BYTES
+from sintonia.resources.plan import (
+    MICRO_TOKENS,
+    RUNTIME_BYTES,
+    LanguageShape,
+    Workload,
+    adapter_weights,
+    language_peak_bytes,
+)
 from sintonia.settings import Recipe
 
 DEFAULT_MICRO_TOKENS = 4096
@@ -41,6 +48,49 @@ def peak_memory_bytes(num_parameters: int, num_trained: int, cells: int) -> int:
     return RUNTIME_BYTES + weights + (4 * _ACTIVATION_WIDTHS * cells if num_trained else 0)
 
 
+def _peak(recipe: Recipe, base: Base, sizes: SetSizes) -> int:
+    if recipe.task == "chat":
+        return language_peak_bytes(shape_of(base), workload_of(recipe, base, sizes.longest_tokens))
+    cells = _tokens_at_once(recipe, sizes) * base.num_layers * base.hidden_size
+    cells *= _ADAPTER_FACTOR if METHODS[recipe.method].has_adapters else 1
+    return peak_memory_bytes(base.num_parameters, num_trained_of(recipe, base), cells)
+
+
+def shape_of(base: Base) -> LanguageShape:
+    """The shape of a language model by its record, which does not know that some share keys: a little too much then."""
+    return LanguageShape(
+        num_parameters=base.num_parameters,
+        num_layers=base.num_layers,
+        hidden_size=base.hidden_size,
+        intermediate_size=base.intermediate_size or 4 * base.hidden_size,
+        vocabulary_size=base.vocabulary_size,
+        query_width=base.hidden_size,
+        pair_width=base.hidden_size,
+    )
+
+
+def workload_of(recipe: Recipe, base: Base, longest_tokens: int) -> Workload:
+    """How a recipe trains a language model; where its micro-batches are still `auto`, they are the usual ones."""
+    training = recipe.training
+    micro = training.micro_tokens
+    has_adapters = METHODS[recipe.method].has_adapters
+    skipped = training.frozen_layers
+    if has_adapters and recipe.lora.layers != "all":
+        skipped = max(skipped, base.num_layers - int(recipe.lora.layers))
+    return Workload(
+        num_trained=num_trained_of(recipe, base),
+        micro_tokens=MICRO_TOKENS if micro == "auto" else int(micro),
+        longest_tokens=longest_tokens,
+        batch_tokens=int(training.batch_examples) * longest_tokens,
+        frozen_layers=skipped,
+        rank=recipe.lora.rank if has_adapters else 0,
+        weight_bytes=2 if training.precision == "bf16" else 4,
+        is_fused=training.fused,
+        uses_checkpoints=training.checkpointing == "on",
+        is_averaged=training.averaging,
+    )
+
+
 def _tokens_at_once(recipe: Recipe, sizes: SetSizes) -> int:
     """Tokens of a large micro-batch of texts that differ in length as texts do."""
     batch = int(recipe.training.batch_examples) * sizes.longest_tokens
@@ -51,6 +101,8 @@ def _tokens_at_once(recipe: Recipe, sizes: SetSizes) -> int:
 def num_trained_of(recipe: Recipe, base: Base) -> int:
     """Weights that the method of the recipe trains (without a new head): all, those of adapters, or none."""
     method = METHODS[recipe.method]
+    if recipe.task == "chat":
+        return adapter_weights(shape_of(base), recipe.lora.rank) if method.has_adapters else base.num_parameters
     if not method.has_adapters:
         words = base.vocabulary_size * base.hidden_size  # of an encoder, only the vectors of words that are met train
         return base.num_parameters - words if method.trains_encoder else 0
@@ -68,9 +120,7 @@ def estimate_turn(recipe: Recipe, base: Base, sizes: SetSizes, seconds_per_examp
         scored = (training.evaluations + 2) * (sizes.num_validation + min(sizes.num_validation, 512))
         steps = FORWARD_AND_BACKWARD * float(training.epochs) * sizes.num_train
         seconds = seconds_per_example * (steps + scored)
-    cells = _tokens_at_once(recipe, sizes) * base.num_layers * base.hidden_size
-    cells *= _ADAPTER_FACTOR if METHODS[recipe.method].has_adapters else 1
-    peak = peak_memory_bytes(base.num_parameters, num_trained_of(recipe, base), cells)
+    peak = _peak(recipe, base, sizes)
     features = sizes.num_train + sizes.num_validation
     disk = 4 * base.num_parameters + 4 * base.hidden_size * features
     return Resources(

@@ -154,8 +154,8 @@ def plan_memory(
 ) -> Plan:
     """The fastest way that fits: the usual micro-batches, smaller ones, then activations computed twice.
 
-    `work` says everything but these two; `free_memory_bytes` is what is free and what the process holds already. What is
-    asked for is not changed, and when both are asked for nothing is refused: a person may know better.
+    `work` says everything but these two; `free_memory_bytes` is what is free and what the process holds already. What
+    is asked for is not changed, and when both are asked for nothing is refused: a person may know better.
 
     Raises:
         UsageError: nothing fits.

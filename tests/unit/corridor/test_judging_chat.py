@@ -131,9 +131,10 @@ def judged(tmp_path_factory: pytest.TempPathFactory, tiny_language_model: Path) 
     return job.run, verdict, examples
 
 
-def test_a_model_that_learned_the_answers_is_better_and_worth_its_tuning(judged: tuple[Any, Any, Any]) -> None:
+def test_a_model_that_learned_only_how_answers_look_gains_bits_and_is_not_called_better(judged: tuple[Any, Any, Any]) -> None:
     _, verdict, _ = judged
-    assert verdict.outcome == "better" and verdict.primary.difference.high < 0
+    assert verdict.primary.difference.high < 0
+    assert verdict.outcome == "inconclusive" and "E309" in {one.code for one in verdict.causes}
     assert verdict.base in ("zero-shot", "few-shot") and verdict.worth_tuning.best_rung == "token frequencies"
     scores = {rung.name: rung.score for rung in verdict.rungs}
     assert list(scores) == ["zero-shot", "few-shot", "token frequencies"]
@@ -180,8 +181,8 @@ def test_parts_are_judged_together(tmp_path: Path, tiny_language_model: Path) ->
     benches = make_benches(job.run, job.base, prepared, turns)
     assert benches[0].ground.weigher.opened is benches[1].ground.weigher.opened, "the base is opened once"
     verdict = judge_all(benches, prepared, (both, both), circumstances(shipped))
-    assert verdict.outcome == "better" and verdict.primary.examples == 60
-    assert "the tuned models find them" in verdict.sentence and "E306" in {one.code for one in verdict.causes}
+    assert verdict.primary.difference.high < 0 and verdict.primary.examples == 60
+    assert {"E306", "E309"} <= {one.code for one in verdict.causes}
     rows = [json.loads(line) for line in job.run.file("turns/003/predictions/test.jsonl").read_text().splitlines()]
     assert [row["part"] for row in rows if "id" in row] == ["0-0"] * 60 + ["1-0"] * 60
 

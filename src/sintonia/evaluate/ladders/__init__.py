@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sintonia.evaluate.ladders.chat import (
@@ -17,6 +18,7 @@ from sintonia.evaluate.ladders.chat import (
 )
 from sintonia.evaluate.ladders.classify import Ground, choose_baselines, score_baselines
 from sintonia.evaluate.language import Weigher
+from sintonia.evaluate.prompts import Swapped, swap_prompts
 from sintonia.records import Base, Baseline, Example, Finding, Prepared, Rung, Scorecard, Split
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
@@ -44,6 +46,8 @@ class Ladder:
     score: Callable[[Any, Sequence[Baseline], Sequence[Example], Split], tuple[tuple[Rung, Scorecard], ...]]
     notes: Callable[[Any, Sequence[Baseline], Sequence[Example]], tuple[Finding, ...]]
     """What is to be said about the rungs that were chosen."""
+    swap_prompts: Callable[[Path, Sequence[Example], str], tuple[Swapped, ...]]
+    """(candidate, examples, what is learned) to answers behind the prompts of others, where there are prompts."""
     answer: Callable[[Scorecard, int], Any]
     """One answer of a scorecard, as the file of predictions holds it."""
 
@@ -93,6 +97,7 @@ LADDERS: dict[str, Ladder] = {
         choose=choose_baselines,
         score=score_baselines,
         notes=lambda _ground, _baselines, _validation: (),
+        swap_prompts=lambda _weights, _examples, _learn: (),
         answer=lambda card, position: card.predictions[position],
     ),
     "chat": Ladder(
@@ -101,6 +106,7 @@ LADDERS: dict[str, Ladder] = {
         choose=choose_chat_baselines,
         score=score_chat_baselines,
         notes=note_missing_rungs,
+        swap_prompts=swap_prompts,
         answer=_weighed,
     ),
 }

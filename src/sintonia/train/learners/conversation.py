@@ -44,7 +44,8 @@ class ConversationLearner(Learner):
         self.lengths = [len(row.ids) for row in self.train_rows]
         causal = self.opened.causal
         if job.recipe.method != "full":
-            attach_adapters(causal, adapter_plan(job), job.seed("adapters"))
+            for adapter in attach_adapters(causal, adapter_plan(job), job.seed("adapters")).values():
+                adapter.train()  # a base is opened in evaluation mode, in which nothing drops out
         freeze_lowest(causal, training.frozen_layers)
         self.engine = Engine(
             causal,

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from sintonia.models.language.fused.kernels import Grads, is_fast, multiply
 
-BLOCK_TOKENS = 128
-LEAST_PRODUCT = 20_000
+BLOCK_TOKENS, MERGED_TOKENS = 128, 64
+"""Most queries of a block of one long row, and of one made of short rows."""
+LEAST_PRODUCT = 100_000
 """Rows times columns from which a product of its own for each pair of heads is faster than MKL's batched one."""
 
 
@@ -44,7 +45,7 @@ class Shape:
 
 
 def _merged(lengths: Sequence[int], num_before: int) -> list[list[tuple[int, int]]]:
-    """Rows as (start, stop) of their tokens, neighbours put together up to the size of a block.
+    """Rows as (start, stop) of their tokens, neighbours put together up to a size.
 
     If there is a shared beginning it is the first row, and stays alone.
     """
@@ -52,7 +53,7 @@ def _merged(lengths: Sequence[int], num_before: int) -> list[list[tuple[int, int
     start = 0
     for length in lengths:
         is_open = groups and groups[-1][0][0] >= num_before
-        if is_open and start + length - groups[-1][0][0] <= BLOCK_TOKENS:
+        if is_open and start + length - groups[-1][0][0] <= MERGED_TOKENS:
             groups[-1].append((start, start + length))
         else:
             groups.append([(start, start + length)])
