@@ -18,6 +18,8 @@ _QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",  # let out only for the download of a base `hf:`, unless SINTONIA_OFFLINE is 1
+    "LRU_CACHE_CAPACITY": "128",  # compiled products of matrices: without a limit, one more for each new shape
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",
     "TOKENIZERS_PARALLELISM": "true",  # unset, it complains about every child process
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
     "TRANSFORMERS_VERBOSITY": "error",

@@ -11,6 +11,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+from sintonia.corridor.trackers import check_trackers
 from sintonia.corridor.walk import Listener, Progress, Walk, finished_turns
 from sintonia.errors import DataError, StopFindings, UsageError
 from sintonia.models.catalog import find_entry
@@ -31,6 +32,7 @@ def start(recipe: Recipe, folder: Path | str) -> RunFolder:
     data = Path(recipe.data.path).expanduser()
     if not data.exists():
         raise UsageError(f"there is no file `{recipe.data.path}`", hint="check the path")
+    check_trackers(recipe.tracking)
     base = recipe.base
     if base != "auto":
         scheme, _, place = find_entry(base).reference.partition(":")
@@ -177,6 +179,7 @@ def _evaluate(
     """Open the sealed test for the best turn of each part, score it and the ladder, judge; what is judged stays so."""
     from sintonia.corridor.judging import Circumstances, judge_all, make_benches, publish
     from sintonia.corridor.shipping import decide_on_all, shipped_turn, train_on_all
+    from sintonia.corridor.trackers import tell_verdict
     from sintonia.corridor.turns import best_turns, candidate_id, findings_of, refuse_broken, stays_in_words
     from sintonia.sealed import open_test
 
@@ -208,6 +211,7 @@ def _evaluate(
         verdict = dataclasses.replace(verdict, advice=advice)
     walk.write_findings((*found, *(one for one in verdict.causes if one not in found)))
     publish(run, verdict, shipped)
+    tell_verdict(run, shipped.number, run.recipe(), verdict, lambda text: walk.tell("report", text))
     return verdict
 
 

@@ -147,52 +147,49 @@ def recipe_id(recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
+_RANGES: dict[str, tuple[float, float]] = {
+    "training.epochs": (0.0, 1000.0),
+    "training.learning_rate": (0.0, 10.0),
+    "training.batch_examples": (1, 4096),
+    "training.micro_tokens": (16, 10**7),
+    "training.warmup_fraction": (0.0, 0.9),
+    "training.weight_decay": (0.0, 1.0),
+    "training.dropout": (0.0, 0.9),
+    "training.clip_norm": (0.0, 1e6),
+    "training.evaluations": (1, 1000),
+    "training.patience": (1, 1000),
+    "training.checkpoint_steps": (1, 10**9),
+    "training.max_tokens": (4, 10**6),
+    "training.frozen_layers": (0, 10_000),
+    "lora.rank": (1, 4096),
+    "lora.alpha": (1e-3, 1e5),
+    "lora.dropout": (0.0, 0.9),
+    "lora.layers": (1, 10_000),
+    "lora.plus_ratio": (0.01, 1000.0),
+    "evaluation.margin": (0.0, 0.99),
+    "evaluation.confidence": (0.5, 0.9999),
+    "adjusting.turns": (1, 1000),
+}
+
+
 def check_values(recipe: Recipe) -> Recipe:
     """The recipe, when its numbers make sense together.
 
     Raises:
         UsageError: numbers out of their range, all in one message.
     """
-    training, problems = recipe.training, []
-    ranges = {
-        "epochs": (training.epochs, 0.0, 1000.0),
-        "learning_rate": (training.learning_rate, 0.0, 10.0),
-        "batch_examples": (training.batch_examples, 1, 4096),
-        "micro_tokens": (training.micro_tokens, 16, 10**7),
-        "warmup_fraction": (training.warmup_fraction, 0.0, 0.9),
-        "weight_decay": (training.weight_decay, 0.0, 1.0),
-        "dropout": (training.dropout, 0.0, 0.9),
-        "clip_norm": (training.clip_norm, 0.0, 1e6),
-        "evaluations": (training.evaluations, 1, 1000),
-        "patience": (training.patience, 1, 1000),
-        "checkpoint_steps": (training.checkpoint_steps, 1, 10**9),
-        "max_tokens": (training.max_tokens, 4, 10**6),
-        "frozen_layers": (training.frozen_layers, 0, 10_000),
-    }
-    lora = recipe.lora
-    of_lora = {
-        "rank": (lora.rank, 1, 4096),
-        "alpha": (lora.alpha, 1e-3, 1e5),
-        "dropout": (lora.dropout, 0.0, 0.9),
-        "layers": (lora.layers, 1, 10_000),
-        "plus_ratio": (lora.plus_ratio, 0.01, 1000.0),
-    }
-    for block, of_block in (("training", ranges), ("lora", of_lora)):
-        for name, (value, low, high) in of_block.items():
-            if not isinstance(value, str) and not low <= value <= high:
-                problems.append(f"`{block}.{name}` is {value}, not within {low} to {high}")
-    if recipe.evaluation.margin != "auto" and not 0 <= recipe.evaluation.margin < 1:
-        problems.append(f"`evaluation.margin` is {recipe.evaluation.margin}, not a fraction below 1")
-    if not 0.5 <= recipe.evaluation.confidence < 1:
-        problems.append(f"`evaluation.confidence` is {recipe.evaluation.confidence}, not within 0.5 to 1")
+    problems = []
+    for name, (low, high) in _RANGES.items():
+        block, _, setting = name.partition(".")
+        value = getattr(getattr(recipe, block), setting)
+        if not isinstance(value, str) and not low <= value <= high:
+            problems.append(f"`{name}` is {value}, not within {low} to {high}")
     if recipe.budget_seconds is not None and recipe.budget_seconds <= 0:
         problems.append(f"`budget_seconds` is {recipe.budget_seconds}, not above 0")
     unknown = [code for code in recipe.accept if code not in STOPPING]
     if unknown:
         problems.append(f"`accept`: {', '.join(unknown)} never stops a run; {', '.join(STOPPING)} may")
-    if recipe.adjusting.turns < 1:
-        problems.append("`adjusting.turns` is below 1")
-    if training.epochs == 0 or training.learning_rate == 0:
+    if recipe.training.epochs == 0 or recipe.training.learning_rate == 0:
         problems.append("`training.epochs` and `training.learning_rate` must be above 0")
     if problems:
         raise UsageError("; ".join(problems))

@@ -45,7 +45,7 @@ class RunFolder:
         """
         run = cls(Path(path))
         was_refused = run.file("recipe.yaml").is_file() and not run.file("turns").exists()
-        if run.path.exists() and not was_refused and (not run.path.is_dir() or any(run.path.iterdir())):
+        if run.path.exists() and not was_refused and (not run.path.is_dir() or run._holds_anything()):
             raise UsageError(
                 f"`{path}` exists already", hint=f"`sintonia resume {path}` goes on with it; or take another `--out`"
             )
@@ -55,6 +55,10 @@ class RunFolder:
         with run.writing():
             run._begin(recipe)
         return run
+
+    def _holds_anything(self) -> bool:
+        """Whether there is more than what a process leaves that was killed before it had written the recipe."""
+        return any(path.name != ".lock" and not path.match(".recipe.yaml.*.tmp") for path in self.path.iterdir())
 
     def _begin(self, recipe: Recipe) -> None:
         """Writes the recipe, and forgets what a refused recipe before it has left."""
@@ -122,6 +126,14 @@ class RunFolder:
         """Writes `resolved.yaml`: each setting with its value and its origin."""
         body = {"schema": SCHEMA, "settings": [to_json(one) for one in resolved]}
         write_atomic(self.file("resolved.yaml"), yaml.safe_dump(body, sort_keys=False).encode())
+
+    def is_being_written(self) -> bool:
+        """Whether another process works on this run now."""
+        try:
+            with filelock.FileLock(str(self.file(".lock")), timeout=0, mode=0o600):
+                return False
+        except (filelock.Timeout, OSError):
+            return True
 
     @contextmanager
     def writing(self) -> Iterator[None]:

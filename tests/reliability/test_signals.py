@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,11 @@ from sintonia.corridor.turns import run_training
 from sintonia.corridor.walk import Progress, Walk
 from sintonia.errors import Interrupted
 from sintonia.train.checkpoint import load_checkpoint
-from tests.reliability.test_kill import COMMAND, Process
+from tests.reliability.commands import COMMAND, Process
 from tests.reliability.trainings import make_training
-from tests.reliability.warm import Command, Warm, warm
+from tests.reliability.warm import Command
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Warm]:
-    with warm() as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def process(started: Warm, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Process:
-    return Process(started, tmp_path_factory.mktemp("process"), tmp_path_factory.mktemp("home"), tiny_base)
 
 
 def begin(process: Process, folder: Path) -> Command:

@@ -12,6 +12,13 @@ from sintonia.models.sources import BaseFiles, locate, pin
 from sintonia.records import Base
 from sintonia.resources.estimate import DEFAULT_MICRO_TOKENS, peak_memory_bytes
 from sintonia.resources.memory import free_bytes
+from sintonia.resources.plan import (
+    LEAST_MICRO_TOKENS,
+    MICRO_TOKENS,
+    LanguageShape,
+    Workload,
+    language_peak_bytes,
+)
 from sintonia.settings import Recipe
 
 _NEEDS = {"classify": ("encoder", "an encoder"), "chat": ("language", "a causal language model")}
@@ -30,10 +37,10 @@ def choose(recipe: Recipe, task: str) -> Base:
     files = locate(entry)
     shape = _shape(files)
     _check_kind(name, shape, task)
-    estimated, free = _estimate(recipe, shape, task, method), free_bytes()
-    if estimated > free:
+    (estimated, least), free = _estimate(recipe, shape, task, method), free_bytes()
+    if least > free:
         raise UsageError(
-            f"`{name}` with method {method} needs about {estimated / 2**30:.1f} GiB of memory, "
+            f"`{name}` with method {method} needs about {least / 2**30:.1f} GiB of memory, "
             f"{free / 2**30:.1f} GiB are free",
             hint=_what_needs_less(task, method),
         )
@@ -74,15 +81,38 @@ def _check_kind(name: str, shape: BaseShape, task: str) -> None:
         )
 
 
-def _estimate(recipe: Recipe, shape: BaseShape, task: str, method: str) -> int:
-    """The most memory that training takes, in bytes."""
+def _estimate(recipe: Recipe, shape: BaseShape, task: str, method: str) -> tuple[int, int]:
+    """The most memory that training takes as it is meant, and the least it can do with, in bytes."""
     num_trained = shape.num_parameters if METHODS[method].trains_encoder else 0
     if METHODS[method].has_adapters:
         num_trained = shape.num_adapter_parameters(recipe.lora.rank)
     micro = recipe.training.micro_tokens
+    if task == "chat":
+        usual = Workload(
+            num_trained=num_trained,
+            micro_tokens=MICRO_TOKENS if micro == "auto" else micro,
+            longest_tokens=1,
+            rank=recipe.lora.rank if METHODS[method].has_adapters else 0,
+        )
+        least = dataclasses.replace(usual, micro_tokens=LEAST_MICRO_TOKENS, uses_checkpoints=True)
+        form = _language_shape(shape)
+        return language_peak_bytes(form, usual), language_peak_bytes(form, least)
     tokens = DEFAULT_MICRO_TOKENS if micro == "auto" else micro
-    # for the task chat, `language_peak_bytes` belongs here once resources/estimate.py has it
-    return peak_memory_bytes(shape.num_parameters, num_trained, tokens * shape.num_layers * shape.hidden_size)
+    most = peak_memory_bytes(shape.num_parameters, num_trained, tokens * shape.num_layers * shape.hidden_size)
+    return most, most
+
+
+def _language_shape(shape: BaseShape) -> LanguageShape:
+    """As wide as it can be: where heads share their keys, a little less is needed."""
+    return LanguageShape(
+        num_parameters=shape.num_parameters,
+        num_layers=shape.num_layers,
+        hidden_size=shape.hidden_size,
+        intermediate_size=shape.intermediate_size or 4 * shape.hidden_size,
+        vocabulary_size=shape.vocabulary_size,
+        query_width=shape.hidden_size,
+        pair_width=shape.hidden_size,
+    )
 
 
 def _what_needs_less(task: str, method: str) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from sintonia.cli.options import RUNS, JsonOption
 from sintonia.cli.screen import say, show_json
 from sintonia.errors import StorageError, UsageError
-from sintonia.records import Verdict
+from sintonia.records import Event, Verdict
 from sintonia.runs import RunFolder
 
 
@@ -37,15 +37,18 @@ def _row(path: Path) -> dict[str, Any]:
     """One run in a few plain values; a damaged one is listed as such, not skipped."""
     row: dict[str, Any] = {
         "run": str(path),
+        "state": "damaged",
         "outcome": "no verdict yet",
         "metric": None,
         "base": None,
         "tuned": None,
     }
     try:
-        verdict = RunFolder.open(path).read("verdict.json", Verdict)
+        run = RunFolder.open(path)
+        row["state"] = _state(run)
+        verdict = run.read("verdict.json", Verdict)
     except StorageError as error:
-        return {**row, "outcome": f"damaged: {error.what}"}
+        return {**row, "state": "damaged", "outcome": f"damaged: {error.what}"}
     if verdict is None:
         return row
     primary = verdict.primary
@@ -53,15 +56,26 @@ def _row(path: Path) -> dict[str, Any]:
     return {**row, "outcome": verdict.outcome, **scores}
 
 
+def _state(run: RunFolder) -> str:
+    """What became of a run: running, finished, paused, or stopped by whatever."""
+    if run.is_being_written():
+        return "running"
+    if run.file("verdict.json").exists():
+        return "finished"
+    turns = [path for path in sorted(run.path.glob("turns/*")) if not (path / "turn.json").exists()]
+    events = run.lines(f"turns/{turns[-1].name}/events.jsonl", Event) if turns else []
+    return "paused" if events and events[-1].kind == "paused" else "stopped"
+
+
 def _table(rows: list[dict[str, Any]]) -> Table:
     from sintonia.report import direction
 
     table = Table(box=None, pad_edge=False)
-    for title in ("run", "outcome", "metric", "base", "tuned"):
+    for title in ("run", "state", "outcome", "metric", "base", "tuned"):
         table.add_column(title, justify="right" if title in ("base", "tuned") else "left", overflow="fold")
     for row in rows:
         scores = ["" if row[name] is None else f"{row[name]:.3f}" for name in ("base", "tuned")]
         metric = row["metric"] or ""
         better = f"{metric} (lower is better)" if metric and direction(metric) == "lower is better" else metric
-        table.add_row(row["run"], row["outcome"], better, *scores)
+        table.add_row(row["run"], row["state"], row["outcome"], better, *scores)
     return table

@@ -218,4 +218,7 @@ def show_verdict(run: RunFolder, verdict: Verdict) -> None:
     if verdict.advice:
         say(f"to do it  {program()} adjust {path} --apply")
     say(f"report    {os.path.relpath(run.file('report.html'))}")
-    say(f'try       {program()} predict {path} "a new text"')
+    if verdict.primary.metric == "bits_per_byte":
+        say(f"the model {os.path.relpath(run.file('model'))} loads in transformers, or in peft where it is an adapter")
+    else:
+        say(f'try       {program()} predict {path} "a new text"')

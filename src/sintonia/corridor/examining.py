@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sintonia.corridor.planning import PLAN_FILE
 from sintonia.corridor.turns import read_sets
 from sintonia.methods import METHODS
-from sintonia.models.language.engine import Engine
+from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from sintonia.records import Base, Example, Finding, Prepared, Resources
 from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn

@@ -129,11 +129,9 @@ def judge_all(
     """
     examples = tuple(one for of_part in opened for one in of_part)
     scored = [bench.score(of_part) for bench, of_part in zip(benches, opened, strict=True)]
-    swapped = [one for bench, held in zip(benches, opened, strict=True) for one in bench.swap_prompts(held)]
     tuned = pool_cards([card for card, _ in scored], examples)
     rungs = pool_rungs([ladder for _, ladder in scored], examples, prepared.primary_metric)
-    base, rung = (pick(rungs, prepared.primary_metric, needs_training=is_fitted) for is_fitted in (False, True))
-    names = [bench.best.part for bench, of_part in zip(benches, opened, strict=True) for _ in of_part]
+    base, rung = (pick(rungs, prepared.primary_metric, needs_training=fitted) for fitted in (False, True))
     run, folder = benches[0].run, benches[0].run.turn(known.shipped.number)
     run.write(f"{folder}/scorecards/test-tuned.json", tuned)
     for one, card in rungs:
@@ -141,6 +139,7 @@ def judge_all(
     base_card = next(card for one, card in rungs if one.name == base.name)
     rows = _rows(examples, base_card, tuned, benches[0].ladder)
     if len(benches) > 1:
+        names = (bench.best.part for bench, of_part in zip(benches, opened, strict=True) for _ in of_part)
         rows = [row | {"part": name} for row, name in zip(rows, names, strict=True)]
     write_lines(run.file(f"{folder}/predictions/test.jsonl"), rows)
     return judge(
@@ -160,11 +159,15 @@ def judge_all(
             causes=known.causes + benches[0].notes,
             advice=known.advice,
             turn=known.shipped.number,
-            doubts=prompt_doubts(swapped),
+            doubts=_doubts(benches, opened),
             models=len(benches),
             near_copies=frozenset(prepared.near_copies),
         )
     )
+
+
+def _doubts(benches: tuple[Bench, ...], opened: tuple[tuple[Example, ...], ...]) -> tuple[Finding, ...]:
+    return prompt_doubts([one for bench, held in zip(benches, opened, strict=True) for one in bench.swap_prompts(held)])
 
 
 def _validation(benches: tuple[Bench, ...]) -> Scorecard | None:

@@ -12,10 +12,12 @@ import dataclasses
 import hashlib
 import shutil
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from sintonia.corridor.looking_back import look_back
 from sintonia.corridor.planning import filled_and_planned
+from sintonia.corridor.trackers import following
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.errors import Interrupted, RunFailed, StorageError
 from sintonia.files import sha256_file
@@ -217,8 +219,15 @@ def run_training(walk: Walk, job: Job) -> Event:
     """
     run = walk.run
     run.file(job.file("stop")).unlink(missing_ok=True)
+    with following(run, job.turn, job.recipe, lambda text: walk.tell("train", text)) as follow:
+        return _follow_training(walk, job, follow)
+
+
+def _follow_training(walk: Walk, job: Job, follow: Callable[[Event], None]) -> Event:
+    run = walk.run
     for event in train(job):
         run.append(job.file("events.jsonl"), event, sync=event.kind != "step")
+        follow(event)
         if event.kind in ("message", "spike"):
             walk.tell("train", event.values["text"])
             continue

@@ -76,7 +76,7 @@ class Weigher:
 
     def _engine_at_hand(self) -> Any:
         if self._engine is None:
-            from sintonia.models.language.engine import Engine
+            from sintonia.models.language.losses import Engine
 
             self._engine = Engine(self.opened.causal, micro_tokens=SCORING_TOKENS)
         return self._engine

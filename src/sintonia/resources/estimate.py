@@ -26,6 +26,8 @@ _GROUP_FACTOR = 16
 """Rows of like length are computed together, and others apart: about so many times the root of a batch's tokens."""
 _ALL_ROWS_TURNS = 1.6
 """A training on all rows against one on a part, which trains on two thirds of them and is validated besides."""
+_PROBED = {"chat": 64}
+"""Training examples whose loss is followed, where they are fewer than usual."""
 FORWARD_AND_BACKWARD = 3.0
 """A training step costs this many forward passes: one forward, two for both gradients."""
 
@@ -117,7 +119,8 @@ def estimate_turn(recipe: Recipe, base: Base, sizes: SetSizes, seconds_per_examp
     training, trains_encoder = recipe.training, METHODS[recipe.method].trains_encoder
     seconds = 0.05 * float(training.epochs) + 1.0
     if trains_encoder:
-        scored = (training.evaluations + 2) * (sizes.num_validation + min(sizes.num_validation, 512))
+        probed = min(sizes.num_validation, _PROBED.get(recipe.task, 512))
+        scored = (training.evaluations + 2) * (sizes.num_validation + probed)
         steps = FORWARD_AND_BACKWARD * float(training.epochs) * sizes.num_train
         seconds = seconds_per_example * (steps + scored)
     peak = _peak(recipe, base, sizes)

@@ -17,7 +17,7 @@ RUNTIME_BYTES = 560 * 2**20
 """Python with everything that a run loads, and the compiled products of matrices that are kept."""
 MICRO_TOKENS = 2048
 """Most tokens of a language model computed at once, where memory allows: more is no faster on a processor."""
-_LEAST_MICRO_TOKENS = 256
+LEAST_MICRO_TOKENS = 256
 _SAFE_FRACTION = 0.9
 """Share of the free memory that a plan may fill: estimates are off by some per cent, and others use memory too."""
 _PLAIN_FACTOR = 2.1
@@ -183,7 +183,7 @@ def plan_memory(
 def _sizes(work: Workload) -> list[int]:
     """Micro-batches from the usual size down, none smaller than the longest example."""
     sizes, size = [MICRO_TOKENS], MICRO_TOKENS
-    while size // 2 >= max(_LEAST_MICRO_TOKENS, work.longest_tokens):
+    while size // 2 >= max(LEAST_MICRO_TOKENS, work.longest_tokens):
         size //= 2
         sizes.append(size)
     return sizes
@@ -213,7 +213,7 @@ def _shortfall(plan: Plan) -> str:
 def _hint(shape: LanguageShape, work: Workload, least: Plan) -> str:
     """What would fit, of the things that are named; each is tried, none is promised untried."""
     fits = _SAFE_FRACTION * least.free_memory_bytes
-    smallest = replace(work, micro_tokens=_LEAST_MICRO_TOKENS, uses_checkpoints=True)
+    smallest = replace(work, micro_tokens=LEAST_MICRO_TOKENS, uses_checkpoints=True)
     adapters = replace(smallest, num_trained=adapter_weights(shape), rank=16)
     options = []
     if not work.rank and language_peak_bytes(shape, adapters) <= fits:

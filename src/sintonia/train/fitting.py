@@ -6,14 +6,14 @@ The batch behind a step stays, and no step is lost or repeated. What is still sm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 from sintonia.records import Event
 from sintonia.resources.memory import free_bytes
-from sintonia.resources.outofmemory import shortfall_in_words, smaller_or_refuse
+from sintonia.resources.outofmemory import halved, killed_in_words, shortfall_in_words, smaller_or_refuse
 from sintonia.train.snapshot import random_state, set_random_state
 
 if TYPE_CHECKING:
@@ -55,6 +55,16 @@ def fit(loop: Loop, positions: Sequence[int], compute: Callable[[], T]) -> Gener
             text=f"out of memory in step {loop.step + 1}: the same batch again, in micro-batches of at most "
             f"{loop.learner.micro_tokens} tokens instead of {size}",
         )
+
+
+def heed_memory(loop: Loop) -> Iterator[Event]:
+    """Smaller micro-batches, where the kernel ended the last attempt for want of memory; and the watch begins anew."""
+    died = loop.memory_watch.read()
+    if died is not None and loop.memory_watch.was_killed_for_memory():
+        smaller = halved(died.micro_tokens, max(loop.learner.lengths))
+        loop.learner.micro_tokens = min(loop.learner.micro_tokens, smaller)
+        yield loop.event("message", text=killed_in_words(died.micro_tokens, smaller))
+    loop.memory_watch.write(loop.learner.micro_tokens)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

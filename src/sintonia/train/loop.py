@@ -21,10 +21,11 @@ from sintonia.errors import RunFailed
 from sintonia.files import storage_errors, sync_folder, sync_tree
 from sintonia.records import Evaluation, Event
 from sintonia.resources.memory import held_bytes
+from sintonia.resources.outofmemory import OutOfMemoryWatch
 from sintonia.resources.pace import Pace
 from sintonia.train.averaging import NUM_AVERAGED, averaged, is_better_average
 from sintonia.train.batches import epoch_batches, num_batches
-from sintonia.train.fitting import fit
+from sintonia.train.fitting import fit, heed_memory
 from sintonia.train.job import Job
 from sintonia.train.learners import Answers, Learner, make_learner
 from sintonia.train.optimizer import make_optimizer, relative_update, set_learning_rate
@@ -55,6 +56,15 @@ def train(job: Job) -> Iterator[Event]:
     for note in loop.learner.notes:
         yield loop.event("message", text=note)
     yield from restore(loop)
+    yield from heed_memory(loop)
+    try:
+        yield from _run(loop)
+    finally:
+        loop.memory_watch.remove()
+
+
+def _run(loop: Loop) -> Iterator[Event]:
+    job = loop.job
     if loop.step == 0:
         yield loop.event(
             "started", total_steps=loop.total_steps, train_examples=len(job.train), num_trained=loop.num_trained
@@ -92,6 +102,7 @@ class Loop:
         self.kept: dict[int, dict[str, Tensor]] = {}
         """Weights by the step they are of: the best so far, and what may yet become the best."""
         self.norms: list[float] = []
+        self.memory_watch = OutOfMemoryWatch(job.run.file(job.run.turn(job.turn)))
         self.spikes = SpikeWatch.for_plan(self.total_steps)
         self.may_stop_early = training.early_stopping and may_stop_early(
             job.recipe.task, job.recipe.method, float(training.epochs)
@@ -122,6 +133,7 @@ class Loop:
         wants_pause, every = self._wants_pause(), self.job.recipe.training.checkpoint_steps
         if wants_pause or (due if every == "validation" else self.step % int(every) == 0):
             yield self.event("checkpoint", path=save_snapshot(self))
+            self.memory_watch.write(self.learner.micro_tokens)
         if wants_pause:
             yield self.event("paused", path=f"step-{self.step:06d}")
 
@@ -199,6 +211,7 @@ class Loop:
         self.pace.validated(time.monotonic() - began)
         return self.event(
             "validated",
+            metric_name=self.job.primary_metric,
             metric=validation.metric,
             validation_loss=float(np.mean(validation.losses)),
             best_step=best.step,

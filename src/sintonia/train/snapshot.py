@@ -59,6 +59,7 @@ def save_snapshot(loop: Loop) -> str:
         "machine": platform.machine(),
         "origin": _origin(loop.job),
         "spikes": loop.spikes.state(),
+        "validation_seconds": loop.pace.validation_seconds,
     }
     # The weights of this very step, when they are kept, are those that are saved anyway.
     kept = {f"{_KEPT}{step:06d}": weights for step, weights in loop.kept.items() if step != loop.step}
@@ -88,6 +89,8 @@ def restore(loop: Loop) -> Iterator[Event]:
     torch.set_num_threads(int(state["num_threads"]))
     loop.step, loop.norms, loop.stop_reason = state["step"], state["norms"], state["stop_reason"]
     loop.spikes = SpikeWatch.from_state(state["spikes"])
+    if state["validation_seconds"]:
+        loop.pace.validated(state["validation_seconds"])
     loop.evaluations = [from_json(Evaluation, line) for line in state["evaluations"]]
     now = {name: value.clone() for name, value in saved.tensors["weights"].items()}
     loop.kept = {step: saved.tensors.get(f"{_KEPT}{step:06d}", now) for step in state["kept"]}

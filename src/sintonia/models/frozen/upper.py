@@ -64,13 +64,13 @@ class UpperLayers:
                 self._layers.insert(position, layer)
         return out
 
-    def _swap(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _swap(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Before the first layer that trains: looks at the states it gets, or gives it others."""
         if self._is_looking:
-            self._given = kwargs[_NAME] if _NAME in kwargs else args[0]
+            self._given = named[_NAME] if _NAME in named else given[0]
             raise _Reached
         if self._given is None:
             return None
-        if _NAME in kwargs:
-            return args, kwargs | {_NAME: self._given}
-        return (self._given, *args[1:]), kwargs
+        if _NAME in named:
+            return given, named | {_NAME: self._given}
+        return (self._given, *given[1:]), named

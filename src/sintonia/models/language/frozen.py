@@ -8,7 +8,7 @@ import numpy as np
 
 from sintonia.models.frozen.kept import FrozenSettings, KeptStates, keep_states
 from sintonia.models.language.batches import sequences_of
-from sintonia.models.language.engine import Engine
+from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from sintonia.runs import RunFolder
 

@@ -17,8 +17,8 @@ from sintonia.metrics import METRICS
 from sintonia.models.adapters import attach_adapters
 from sintonia.models.frozen.freezing import freeze_lowest
 from sintonia.models.frozen.kept import KeptStates
-from sintonia.models.language.engine import Engine, RowLosses
 from sintonia.models.language.frozen import keep_frozen, read_tokens
+from sintonia.models.language.losses import Engine, RowLosses
 from sintonia.models.language.rows import TokenRow
 from sintonia.models.language.saved import OpenLanguageModel, open_language_base, save_language_model
 from sintonia.records import Example, Place

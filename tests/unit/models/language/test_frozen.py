@@ -10,7 +10,7 @@ import torch
 
 from sintonia.models.frozen.freezing import freeze_lowest
 from sintonia.models.frozen.kept import FrozenSettings, KeptStates
-from sintonia.models.language.engine import Engine
+from sintonia.models.language.losses import Engine
 from sintonia.models.language.frozen import keep_frozen, read_tokens
 from sintonia.models.language.rows import TokenRow
 from sintonia.models.loading import load_causal

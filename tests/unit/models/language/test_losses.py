@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from sintonia.models.adapters import AdapterPlan, attach_adapters
-from sintonia.models.language.engine import Engine
+from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from tests.tiny import make_tiny_language_model
 
