@@ -62,6 +62,8 @@ class Run:
     losses: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     """Of each step: forward, backward, clipping, update."""
+    preparing_seconds: float = 0.0
+    """What was computed before the first step, to be read in each."""
     padded_tokens: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
     """What was learned: `NAME.lora_A` and `NAME.lora_B` of each adapted linear layer."""

@@ -34,11 +34,10 @@ class Replay(Loop):
     """Sintonia's own loop over given batches, without validation: what the peers do here too."""
 
     def __init__(self, learner: ConversationLearner, batches: Batches) -> None:
-        learner.train_rows = [row for batch in batches for row in batch]
-        learner.lengths = [len(row.ids) for row in learner.train_rows]
+        learner.take_rows(list(dict.fromkeys(row for batch in batches for row in batch)))
         super().__init__(learner.job, learner)
-        ends = [sum(map(len, batches[: step + 1])) for step in range(len(batches))]
-        self.order = [list(range(end - len(batch), end)) for end, batch in zip(ends, batches, strict=True)]
+        positions = {row: position for position, row in enumerate(learner.train_rows)}
+        self.order = [[positions[row] for row in batch] for batch in batches]
         self.total_steps, self.evaluation_steps = len(batches), set()
 
     def batch(self, step: int) -> list[int]:
@@ -96,7 +95,9 @@ def train_with_sintonia(plan: Plan, batches: Batches, **training: Any) -> Run:
     """These batches, a step each."""
     run = Run(batches=batches, padded_tokens=sum(len(row.ids) for batch in batches for row in batch))
     with opened(plan, **training) as learner:
+        began = time.perf_counter()
         loop = Replay(learner, batches)
+        run.preparing_seconds = time.perf_counter() - began
         while loop.step < loop.total_steps:
             began = time.perf_counter()
             run.losses += [event.values["loss"] for event in loop.advance() if event.kind == "step"]

@@ -40,8 +40,6 @@ class ConversationLearner(Learner):
         self._learnable = [position for position, row in enumerate(rows) if row.num_learned]
         if not self._learnable:
             raise RunFailed("no training example has anything to learn in it", hint="`sintonia check` says why (D134)")
-        self.train_rows = [rows[position] for position in self._learnable]
-        self.lengths = [len(row.ids) for row in self.train_rows]
         causal = self.opened.causal
         if job.recipe.method != "full":
             for adapter in attach_adapters(causal, adapter_plan(job), job.seed("adapters")).values():
@@ -55,8 +53,13 @@ class ConversationLearner(Learner):
             uses_checkpoints=training.checkpointing == "on",
             frozen_layers=self.num_frozen,
         )
-        self._frozen = self._keep_frozen()
+        self.take_rows([rows[position] for position in self._learnable])
         self._parameters = {name: one for name, one in causal.named_parameters() if one.requires_grad}
+
+    def take_rows(self, rows: list[TokenRow]) -> None:
+        """These are trained on; what the frozen layers say of them is computed now, where it is kept."""
+        self.train_rows, self.lengths = rows, [len(row.ids) for row in rows]
+        self._frozen = self._keep_frozen()
 
     def _rows(self, examples: Sequence[Example]) -> list[TokenRow]:
         opened, contents = self.opened, [one.content or {"text": one.input} for one in examples]
