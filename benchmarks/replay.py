@@ -16,7 +16,7 @@ from benchmarks.peers import Batches, FirstValues, Plan, Run
 from sintonia.choose import choose
 from sintonia.models.language.template import Template, load_template
 from sintonia.records import Example, Place
-from sintonia.resolve import LANGUAGE_MICRO_TOKENS
+from sintonia.resources.plan import MICRO_TOKENS
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, LoraSettings, Recipe, TrainingSettings
 from sintonia.train import Job
@@ -65,7 +65,7 @@ def opened(plan: Plan, **training: Any) -> Iterator[ConversationLearner]:
             precision="fp32",
             max_tokens=plan.max_tokens,
             checkpoint_steps=10**9,
-            **({"micro_tokens": LANGUAGE_MICRO_TOKENS} | training),
+            **({"micro_tokens": MICRO_TOKENS} | training),
         ),
     )
     with tempfile.TemporaryDirectory() as folder:

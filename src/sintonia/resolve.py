@@ -15,14 +15,16 @@ from sintonia.errors import UsageError
 from sintonia.methods import DEFAULTS, METHODS
 from sintonia.metrics import METRICS
 from sintonia.records import Base, Prepared, Resolved
+from sintonia.resources.plan import MICRO_TOKENS
 from sintonia.settings import ChatSettings, LoraSettings, Recipe, TrainingSettings
 
 _TARGET_STEPS = {"probe": 150, "random": 450}
 """Optimizer steps aimed at; a head that starts from the probe needs only to settle (science.md 6.3)."""
 _CHAT_STEPS = 150
+_SHORT_EPOCHS = 3
+"""Up to here the loss of adapters may rise before the answers get worse: no early stopping (science.md 2.3)."""
 LONGEST_TEXT, LONGEST_CONVERSATION = 256, 2048
 """Tokens that are read of an example when nothing else is asked for."""
-LANGUAGE_MICRO_TOKENS = 2048
 
 
 def settle(recipe: Recipe, task: str) -> Recipe:
@@ -98,7 +100,7 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
             hint=f"leave it on auto, or take {base.max_tokens}",
         )
     rate, rate_origin = method.learning_rate(recipe.task, base.hidden_size)
-    micro, micro_origin = (LANGUAGE_MICRO_TOKENS, "task chat") if is_chat else (4096, "fits the caches of a laptop")
+    micro, micro_origin = (MICRO_TOKENS, "task chat") if is_chat else (4096, "fits the caches of a laptop")
     found = {
         "batch_examples": (batch, f"{num_train} training examples"),
         "epochs": (epochs, why),
@@ -115,6 +117,9 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
         for name, (value, origin) in found.items()
     }
     chosen["precision"] = _precision(training.precision)
+    if training.early_stopping and is_chat and method.has_adapters and float(chosen["epochs"][0]) <= _SHORT_EPOCHS:
+        why = f"adapters of a language model are trained to the end of up to {_SHORT_EPOCHS} epochs"
+        chosen["early_stopping"] = (False, why)
     return {f"training.{name}": pair for name, pair in chosen.items()}
 
 
@@ -177,9 +182,13 @@ def _refuse_idle(recipe: Recipe) -> None:
             *(() if is_chat or recipe.chat == ChatSettings() else ("chat",)),
             *(f"training.{name}" for name in ("shared_prefix", "fused", "checkpointing") if not is_chat),
             *(("training.head_start",) if is_chat else ()),
+            *(("training.precision",) if is_chat and training.precision == "bf16" else ()),
             *(("training.dropout",) if is_chat and training.dropout != 0 else ()),
         ],
     }
+    is_frozen = recipe.lora.layers != "all" if method.has_adapters else training.frozen_layers > 0
+    if training.cache == "on" and not is_frozen:
+        idle["while no layer is frozen"] = ["training.cache"]
     problems = []
     for why, names in idle.items():
         for name in names:

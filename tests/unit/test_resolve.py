@@ -122,6 +122,7 @@ def test_blocks_of_another_task_or_method_are_not_listed():
         ({"training": {"dropout": 0.1}}, "`training.dropout` has no effect for the task chat"),
         ({"training": {"head_start": "random"}}, "`training.head_start` has no effect"),
         ({"training": {"frozen_layers": 3}}, "`training.frozen_layers` has no effect with method lora"),
+        ({"training": {"cache": "on"}}, "`training.cache` has no effect while no layer is frozen"),
         ({"method": "full", "lora": {"rank": 4}}, "`lora` has no effect with method full"),
         ({"method": "full", "training": {"frozen_layers": 30}}, "the base has 30 layers"),
         ({"lora": {"layers": 31}}, "the base has 30"),
@@ -151,3 +152,9 @@ def test_frozen_layers_are_kept_from_the_second_epoch_on():
     assert for_chat(lora={"layers": 15})["training.cache"].value == "on"
     assert for_chat(lora={"layers": 15}, training={"epochs": 1})["training.cache"].value == "off"
     assert for_chat()["training.cache"].value == "off"
+
+
+def test_adapters_are_trained_to_the_end_of_few_epochs():
+    assert for_chat()["training.early_stopping"].value is False
+    assert for_chat(training={"epochs": 4})["training.early_stopping"].value is True
+    assert for_chat(method="full")["training.early_stopping"].value is True

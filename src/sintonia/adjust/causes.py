@@ -82,7 +82,7 @@ class Case:
 
     @property
     def _has_adapters(self) -> bool:
-        return self.resolved.get("method") in ("lora", "qlora")
+        return self.resolved.get("method") == "lora"
 
     @property
     def largest_update(self) -> float:

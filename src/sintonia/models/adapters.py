@@ -144,20 +144,6 @@ def linear_layers(module: nn.Module, layers: tuple[int, ...] | None = None) -> d
     return found
 
 
-def highest_layers(module: nn.Module, count: int | Literal["all"]) -> tuple[int, ...] | None:
-    """The numbers of the `count` highest layers, or None for all.
-
-    Raises:
-        UsageError: the model has not so many.
-    """
-    if count == "all":
-        return None
-    num_layers = len(layers_of(module))
-    if not 1 <= count <= num_layers:
-        raise UsageError(f"`lora.layers` is {count}, the base has {num_layers} layers", expected=f"1 to {num_layers}")
-    return tuple(range(num_layers - count, num_layers))
-
-
 def attach_adapters(module: nn.Module, plan: AdapterPlan, seed: int) -> dict[str, LoraLinear]:
     """Puts adapters that change nothing yet on the linear layers, and freezes every other parameter of `module`.
 

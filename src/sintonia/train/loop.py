@@ -33,7 +33,7 @@ from sintonia.train.schedule import evaluation_steps, learning_rate_factor
 from sintonia.train.selection import best_evaluation, best_evaluations, weights_to_keep
 from sintonia.train.snapshot import refuse_small_disk, restore, save_snapshot
 from sintonia.train.spikes import SpikeWatch, roll_back_reason, spike_failure
-from sintonia.train.stopping import may_stop_early, patience_of, should_stop
+from sintonia.train.stopping import patience_of, should_stop
 
 PROBE_EXAMPLES = {"classify": 512, "chat": 64}
 """Most training examples whose loss is followed in evaluation mode."""
@@ -104,9 +104,6 @@ class Loop:
         self.norms: list[float] = []
         self.memory_watch = OutOfMemoryWatch(job.run.file(job.run.turn(job.turn)))
         self.spikes = SpikeWatch.for_plan(self.total_steps)
-        self.may_stop_early = training.early_stopping and may_stop_early(
-            job.recipe.task, job.recipe.method, float(training.epochs)
-        )
         self.pace = Pace()
         self._batches: tuple[int, list[list[int]]] = (-1, [])
 
@@ -127,8 +124,9 @@ class Loop:
         yield from self._update(self.batch(self.step))
         if due and self.is_watched:
             yield self.evaluate(relative_update(before, self.learner))
-            patience = patience_of(self.job.recipe.training.patience, len(self.evaluation_steps))
-            if self.may_stop_early and should_stop(self.evaluations, patience, self.job.primary_metric):
+            training = self.job.recipe.training
+            patience = patience_of(training.patience, len(self.evaluation_steps))
+            if training.early_stopping and should_stop(self.evaluations, patience, self.job.primary_metric):
                 self.stop_reason = "early stopping: the validation loss has risen and the metric is stale"
         wants_pause, every = self._wants_pause(), self.job.recipe.training.checkpoint_steps
         if wants_pause or (due if every == "validation" else self.step % int(every) == 0):

@@ -15,16 +15,6 @@ _LEVEL = 0.01
 _LEAST_RISE = 0.02
 """Least rise that matters, as a share of the validation loss at step 0."""
 _PATIENT_SHARE = 0.15
-SHORT_EPOCHS = 3.0
-"""Up to here adapters on a language model are trained to the end: its loss rises before its answers get worse."""
-
-
-def may_stop_early(task: str, method: str, epochs: float) -> bool:
-    """Whether early stopping is safe: not for adapters of a language model in a few epochs (science.md 2.3).
-
-    Their training ends as planned, and the best of its evaluations is kept.
-    """
-    return not (task == "chat" and method in ("lora", "qlora") and epochs <= SHORT_EPOCHS)
 
 
 def patience_of(asked: int, num_planned: int) -> int:

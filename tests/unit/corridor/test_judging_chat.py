@@ -131,7 +131,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory, tiny_language_model: Path) 
     return job.run, verdict, examples
 
 
-def test_a_model_that_learned_only_how_answers_look_gains_bits_and_is_not_called_better(judged: tuple[Any, Any, Any]) -> None:
+def test_learning_only_how_answers_look_is_not_called_better(
+    judged: tuple[Any, Any, Any],
+) -> None:
     _, verdict, _ = judged
     assert verdict.primary.difference.high < 0
     assert verdict.outcome == "inconclusive" and "E309" in {one.code for one in verdict.causes}

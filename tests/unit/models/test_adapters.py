@@ -20,7 +20,6 @@ from sintonia.models.adapters import (
     AdapterPlan,
     adapters_of,
     attach_adapters,
-    highest_layers,
     linear_layers,
     merge_adapters,
 )
@@ -167,15 +166,14 @@ def test_dropout_acts_in_training_only(folder: Path, variant: str):
 
 def test_the_highest_layers_alone_get_adapters(folder: Path, tmp_path: Path):
     model = opened(folder)
-    placed = attach_adapters(model, plan(layers=highest_layers(model, 1)), seed=0)
+    placed = attach_adapters(model, plan(layers=(1,)), seed=0)
     assert len(placed) == 7 and all(".layers.1." in name for name in placed)
     ours = logits(trained(model))
     save_adapters(model, tmp_path / "adapter", AdapterOrigin(model=folder))
     theirs = peft.PeftModel.from_pretrained(opened(folder), str(tmp_path / "adapter")).eval()
     assert logits(theirs) == pytest.approx(ours, abs=1e-5)
-    assert highest_layers(model, "all") is None
-    with pytest.raises(UsageError, match="the base has 2 layers"):
-        highest_layers(model, 3)
+    with pytest.raises(UsageError, match="the base has 2"):
+        attach_adapters(opened(folder), plan(layers=(2,)), seed=0)
 
 
 def test_conv1d_of_gpt2_is_adapted_and_peft_agrees(tmp_path: Path):

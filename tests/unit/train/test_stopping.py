@@ -9,7 +9,7 @@ import pytest
 
 from sintonia.records import Evaluation
 from sintonia.train.selection import best_evaluation, best_evaluations, weights_to_keep
-from sintonia.train.stopping import has_risen, may_stop_early, patience_of, should_stop
+from sintonia.train.stopping import has_risen, patience_of, should_stop
 
 LOSSES = tuple(0.2 + 0.001 * k for k in range(40))
 
@@ -153,17 +153,3 @@ def test_noise_seldom_stops_a_training() -> None:
 @pytest.mark.parametrize(("asked", "planned", "patience"), [(3, 8, 3), (3, 20, 3), (3, 21, 4), (1, 4, 1), (0, 10, 2)])
 def test_patience_is_at_least_a_share_of_the_plan(asked: int, planned: int, patience: int) -> None:
     assert patience_of(asked, planned) == patience
-
-
-@pytest.mark.parametrize(
-    ("task", "method", "epochs", "may"),
-    [
-        ("chat", "lora", 3.0, False),
-        ("chat", "qlora", 1.0, False),
-        ("chat", "lora", 4.0, True),
-        ("chat", "full", 2.0, True),
-        ("classify", "lora", 2.0, True),
-    ],
-)
-def test_adapters_of_a_language_model_are_trained_to_the_end(task: str, method: str, epochs: float, may: bool) -> None:
-    assert may_stop_early(task, method, epochs) is may

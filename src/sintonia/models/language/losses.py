@@ -77,8 +77,6 @@ class Engine:
     """Asked for the fused path; afterwards: whether it is taken."""
     uses_checkpoints: bool = False
     """Whether layers are computed again in the backward pass, to save memory."""
-    frozen_layers: int = 0
-    """So many of the lowest layers, and the word vectors, get no gradient."""
     refusal: str | None = field(init=False, default=None)
     """Why the fused path is not taken, in words; None when it is."""
 
@@ -91,7 +89,6 @@ class Engine:
         if self.refusal is None:
             self._verify(FusedDecoder(self.causal, self.uses_checkpoints))
         self.is_fused = self._fused is not None
-        _freeze(self.causal, self.frozen_layers)
 
     def backward(self, rows: Several[TokenRow], lower: Several[Tensor] | None = None, num_lower: int = 0) -> float:
         """Adds to `.grad` the gradient of the mean nats per learned token, over all rows; gives that mean.
@@ -235,11 +232,3 @@ def _has_dropout(causal: Any) -> bool:
 def _dropout_of(part: Any) -> float:
     shares = (getattr(part, name, 0.0) for name in ("dropout", "p", "attention_dropout"))
     return max((share for share in shares if isinstance(share, float)), default=0.0)
-
-
-def _freeze(causal: Any, num_layers: int) -> None:
-    """The lowest layers and the word vectors get no gradient."""
-    if num_layers:
-        causal.get_input_embeddings().requires_grad_(False)
-        for layer in causal.get_decoder().layers[:num_layers]:
-            layer.requires_grad_(False)

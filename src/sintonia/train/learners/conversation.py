@@ -44,14 +44,13 @@ class ConversationLearner(Learner):
         if job.recipe.method != "full":
             for adapter in attach_adapters(causal, adapter_plan(job), job.seed("adapters")).values():
                 adapter.train()  # a base is opened in evaluation mode, in which nothing drops out
-        freeze_lowest(causal, training.frozen_layers)
+        freeze_lowest(causal, self.num_frozen)
         self.engine = Engine(
             causal,
             micro_tokens=int(training.micro_tokens),
             shares_prefix=training.shared_prefix,
             is_fused=training.fused,
             uses_checkpoints=training.checkpointing == "on",
-            frozen_layers=self.num_frozen,
         )
         self.take_rows([rows[position] for position in self._learnable])
         self._parameters = {name: one for name, one in causal.named_parameters() if one.requires_grad}
@@ -68,6 +67,8 @@ class ConversationLearner(Learner):
 
     def _keep_frozen(self) -> tuple[KeptStates, KeptStates] | None:
         if not self.engine.is_fused:
+            if self.num_frozen and self.job.recipe.training.cache == "on":
+                self.notes.append(f"nothing is kept of the frozen layers: {self.engine.refusal}")
             return None
         sets = (self.train_rows, self.validation_rows)
         settings = self.frozen_settings(tuple(read_tokens(rows) for rows in sets))

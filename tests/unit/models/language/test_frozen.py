@@ -10,8 +10,8 @@ import torch
 
 from sintonia.models.frozen.freezing import freeze_lowest
 from sintonia.models.frozen.kept import FrozenSettings, KeptStates
-from sintonia.models.language.losses import Engine
 from sintonia.models.language.frozen import keep_frozen, read_tokens
+from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from sintonia.models.loading import load_causal
 from sintonia.runs import RunFolder
@@ -35,7 +35,7 @@ def some_rows(count: int = 10) -> list[TokenRow]:
 def engine(tiny_language_model: Path) -> Engine:
     causal = load_causal(tiny_language_model)
     freeze_lowest(causal, 1)
-    return Engine(causal, micro_tokens=512, frozen_layers=1)
+    return Engine(causal, micro_tokens=512)
 
 
 @pytest.fixture

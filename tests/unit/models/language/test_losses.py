@@ -234,7 +234,7 @@ def test_a_loss_that_is_no_number_is_told(folders: dict[str, Path]) -> None:
 def test_the_upper_layers_start_from_kept_states(folders: dict[str, Path]) -> None:
     causal, rows = opened(folders["llama"], "lora top"), made_rows()
     loss, expected = reference(causal, rows)
-    engine = Engine(causal, micro_tokens=70, frozen_layers=1)
+    engine = Engine(causal, micro_tokens=70)
     kept = engine.lower_states(rows, 1)
     assert [len(one) for one in kept[:-1]] == [max(k for k, is_ in enumerate(row.learned) if is_) for row in rows[:-1]]
     causal.model.embed_tokens.weight.data.zero_()  # neither the embedding nor layer 0 is read again
