@@ -108,6 +108,14 @@ def sync_tree(folder: Path) -> None:
         sync_folder(path)
 
 
+def follow_umask(folder: Path) -> None:
+    """Gives all below a folder the mode that the person's umask says: some libraries write for the owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in folder.rglob("*"):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+
+
 def write_atomic(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o600) -> None:
     """Writes a whole file or nothing: a reader never sees half of it. The content may come in pieces.
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
-from sintonia.errors import RunFailed
-from sintonia.files import storage_errors, sync_folder, sync_tree
+from sintonia.errors import RunFailed, StorageError
+from sintonia.files import follow_umask, storage_errors, sync_folder, sync_tree
 from sintonia.records import Evaluation, Event
 from sintonia.resources.memory import held_bytes
 from sintonia.resources.outofmemory import OutOfMemoryWatch
@@ -289,7 +290,11 @@ def _save_whole(learner: Learner, target: Path) -> None:
     with storage_errors(work):
         shutil.rmtree(work, ignore_errors=True)
         shutil.rmtree(target, ignore_errors=True)
-        learner.save(work)
+        try:
+            learner.save(work)
+        except SafetensorError as error:  # what the disk says reaches us as this, not as an OSError
+            raise StorageError(f"cannot write the model into `{work}`: {error}", hint="check free space") from error
+        follow_umask(work)
         sync_tree(work)
         work.rename(target)
         sync_folder(target.parent)

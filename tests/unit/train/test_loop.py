@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from sintonia.records import Evaluation
 from sintonia.train import train
 from sintonia.train.checkpoint import load_checkpoint, save_checkpoint
 from sintonia.train.learners.pooled import EncoderLearner
+from tests.tiny import TOPICS
 from tests.unit.train.jobs import make_job
 
 
@@ -173,8 +176,10 @@ def test_a_loss_that_is_not_a_number_stops_before_the_update(tmp_path: Path, tin
 
 def test_early_stopping_ends_a_run_whose_validation_loss_rises(tmp_path: Path, tiny_base: Path):
     job = make_job(
-        tmp_path / "run", tiny_base, epochs=40.0, learning_rate=2e-2, evaluations=20, dropout=0.0, patience=2
+        tmp_path / "run", tiny_base, epochs=40.0, learning_rate=5e-3, evaluations=20, dropout=0.0, patience=2
     )
+    wrong = [dataclasses.replace(one, target=sorted(TOPICS)[k % 4]) for k, one in enumerate(job.train[:48])]
+    job = dataclasses.replace(job, train=(*wrong, *job.train[48:]))
     last = list(train(job))[-1]
     assert last.kind == "finished"
     assert last.values["last_step"] < last.values["planned_steps"] == 480
@@ -222,3 +227,30 @@ def test_a_base_that_reads_more_from_an_id_than_its_vector_trains_its_whole_tabl
     card = score_candidate(job.run.file(job.file("model")), job.validation, "validation")
     live = best_evaluation(job.run.lines(job.file("evaluations.jsonl"), Evaluation), "accuracy")
     assert card.losses == pytest.approx(live.validation_losses, abs=1e-4)
+
+
+def test_the_model_is_readable_as_the_umask_says(tmp_path: Path, tiny_base: Path):
+    job = make_job(tmp_path / "run", tiny_base, epochs=1.0)
+    before = os.umask(0o027)
+    try:
+        list(train(job))
+    finally:
+        os.umask(before)
+    folder = job.run.file(job.file("model"))
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()} == {0o640}
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_dir()} == {0o750}
+
+
+def test_a_full_disk_while_the_model_is_saved_is_one_clear_error(tmp_path: Path, tiny_base: Path, monkeypatch):
+    from safetensors import SafetensorError
+
+    from sintonia.errors import StorageError
+
+    def fails(self, folder: Path) -> None:
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(EncoderLearner, "save", fails)
+    job = make_job(tmp_path / "run", tiny_base, epochs=1.0)
+    with pytest.raises(StorageError, match="cannot write the model"):
+        list(train(job))
+    assert not job.run.file(job.file("model")).exists()
