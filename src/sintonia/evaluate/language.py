@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sintonia.models.language.rows import TokenRow
     from sintonia.models.language.saved import OpenLanguageModel
 
-SCORING_TOKENS = 4096
+SCORING_TOKENS = 2048
 """Most tokens computed at once; without gradients that is little memory."""
 
 
