@@ -37,7 +37,7 @@ from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe, TrainingSettings
 from sintonia.train import Job
 from sintonia.train.batches import epoch_batches
-from sintonia.train.learner import OVERHEAD_TOKENS, EncoderLearner
+from sintonia.train.learners.pooled import OVERHEAD_TOKENS, EncoderLearner
 from sintonia.train.loop import Loop
 from sintonia.train.schedule import learning_rate_factor
 

@@ -34,7 +34,10 @@ class Replay(Loop):
     """Sintonia's own loop over given batches, without validation: what the peers do here too."""
 
     def __init__(self, learner: ConversationLearner, batches: Batches) -> None:
-        learner.take_rows(list(dict.fromkeys(row for batch in batches for row in batch)))
+        learner.train_rows = list(dict.fromkeys(row for batch in batches for row in batch))
+        learner.lengths = [len(row.ids) for row in learner.train_rows]
+        for _ in learner.prepare():
+            pass
         super().__init__(learner.job, learner)
         positions = {row: position for position, row in enumerate(learner.train_rows)}
         self.order = [[positions[row] for row in batch] for batch in batches]

@@ -38,7 +38,9 @@ def start(recipe: Recipe, folder: Path | str) -> RunFolder:
         scheme, _, place = find_entry(base).reference.partition(":")
         base = f"file:{Path(place).expanduser().absolute()}" if scheme == "file" else base
     settings = _absolute(dataclasses.replace(recipe.data, path=str(data.absolute())))
-    return RunFolder.create(folder, check_values(dataclasses.replace(recipe, data=settings, base=base)))
+    template = Path(recipe.chat.template).expanduser()
+    chat = dataclasses.replace(recipe.chat, template=str(template.absolute())) if template.is_file() else recipe.chat
+    return RunFolder.create(folder, check_values(dataclasses.replace(recipe, data=settings, base=base, chat=chat)))
 
 
 def _absolute(data: DataSettings) -> DataSettings:
@@ -211,7 +213,7 @@ def _evaluate(
         verdict = dataclasses.replace(verdict, advice=advice)
     walk.write_findings((*found, *(one for one in verdict.causes if one not in found)))
     publish(run, verdict, shipped)
-    tell_verdict(run, shipped.number, run.recipe(), verdict, lambda text: walk.tell("report", text))
+    tell_verdict(run, shipped, verdict, lambda text: walk.tell("report", text))
     return verdict
 
 

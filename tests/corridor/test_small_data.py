@@ -6,9 +6,11 @@ import dataclasses
 import os
 import random
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,6 @@ from sintonia.pipeline import Progress, finished_turns, improve, propose, reques
 from sintonia.records import Candidate, Evaluation, Example, Prepared, Turn, Verdict
 from sintonia.runs import RunFolder
 from sintonia.settings import AdjustingSettings, DataSettings, Recipe, TrainingSettings
-from tests.reliability.test_kill import begin, kill_when
 from tests.tiny import make_rows, write_rows
 
 NUM_ROWS = 120
@@ -147,6 +148,24 @@ def test_improving_again_trains_nothing_and_opens_nothing(small) -> None:
     seen: list[Progress] = []
     assert improve(run, seen.append) == verdict
     assert not [one for one in seen if one.event]
+
+
+def begin(words: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "SINTONIA_HOME": str(folder / "home")}
+    command = [sys.executable, "-m", "sintonia", *words]
+    silent = subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=silent, stderr=silent)
+
+
+def kill_when(process: subprocess.Popen[bytes], mark: Path, lines: int) -> None:
+    """Kills -9 as soon as `mark` exists and has that many lines."""
+    until = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < until:
+        if mark.exists() and mark.read_bytes().count(b"\n") >= lines:
+            break
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
 
 
 def test_killed_in_the_third_part_it_goes_on_there(small, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """E4 for conversations, on the real base: answers that belong to other prompts must never make a model `better`.
 
-Shuffled answers can be learned in a sense (their words, their length), and bits per byte fall; E309 sees that they do not
-follow from the prompts. The same rows with their own answers are the positive control.
+Shuffled answers can be learned in a sense (their words, their length), and bits per byte fall; E309 sees that they do
+not follow from the prompts. The same rows with their own answers are the positive control.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """From the turns so far to the next recipes worth trying, best first (science.md 2.4).
 
-One setting at a time, never a recipe that was tried. Pure: it asks for trainings, the pipeline runs them.
+One setting at a time, and with it what would have no effect beside it goes back to its default; never a recipe that
+was tried, nor one that would be refused. Pure: it asks for trainings, the pipeline runs them.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from sintonia.adjust.ideas import Idea, Remedy, effective
+from sintonia.adjust.ideas import Idea, Remedy, effective, is_chat
 from sintonia.adjust.remedies import BASICS, DATA_FIRST, REFINEMENTS, small_probe
+from sintonia.errors import UsageError
+from sintonia.methods import METHODS
 from sintonia.metrics import METRICS
 from sintonia.recipe import recipe_id
 from sintonia.records import Change, Turn
-from sintonia.settings import Recipe
+from sintonia.resolve import settle
+from sintonia.settings import LoraSettings, Recipe
 
 NOTHING_LEFT = 0.99
 """Share of the best possible validation metric from which no setting is worth a turn."""
@@ -36,7 +40,8 @@ def next_changes(history: tuple[Turn, ...]) -> tuple[Change, ...]:
         for idea in remedy(anchor):
             change = _as_change(anchor, code, idea)
             identity = recipe_id(change.recipe)
-            if identity not in tried and not any(_did(turn, idea, identity) for turn in history):
+            was_tried = identity in tried or any(_did(turn, idea, identity) for turn in history)
+            if not was_tried and _is_possible(change.recipe, "chat" if is_chat(anchor) else "classify"):
                 tried.add(identity)
                 changes.append(change)
     return tuple(changes)
@@ -73,6 +78,15 @@ def _did(turn: Turn, idea: Idea, identity: str) -> bool:
     )
 
 
+def _is_possible(recipe: Recipe, task: str) -> bool:
+    """Whether a training can begin with it: a refusal in the middle of a run would keep it from its verdict."""
+    try:
+        settle(recipe, task)
+    except UsageError:
+        return False
+    return True
+
+
 def _as_change(turn: Turn, code: str, idea: Idea) -> Change:
     before = effective(turn, idea.setting)
     return Change(
@@ -88,15 +102,30 @@ def _as_change(turn: Turn, code: str, idea: Idea) -> Change:
 
 
 def _with_setting(recipe: Recipe, setting: str, value: Any) -> Recipe:
-    """The recipe with one value replaced; a new method brings its own learning rate and epochs."""
+    """The recipe with one value replaced, and without what would have no effect beside it."""
     block, dot, name = setting.rpartition(".")
-    if setting == "method":
-        own = dataclasses.replace(recipe.training, learning_rate="auto", epochs="auto")
-        recipe = dataclasses.replace(recipe, training=own)
     if not dot:
-        return dataclasses.replace(recipe, **{name: value})
-    changed = dataclasses.replace(getattr(recipe, block), **{name: value})
-    return dataclasses.replace(recipe, **{block: changed})
+        changed = dataclasses.replace(recipe, **{name: value})
+    else:
+        changed = dataclasses.replace(recipe, **{block: dataclasses.replace(getattr(recipe, block), **{name: value})})
+    if setting == "method":
+        changed = _of_new_method(changed)
+    is_frozen = changed.training.frozen_layers > 0 or changed.lora.layers != "all"
+    if changed.training.cache == "on" and not is_frozen:
+        changed = dataclasses.replace(changed, training=dataclasses.replace(changed.training, cache="auto"))
+    return changed
+
+
+def _of_new_method(recipe: Recipe) -> Recipe:
+    """A new method brings its own learning rate and epochs, and leaves the settings that were the old one's alone."""
+    method, training = METHODS[recipe.method], recipe.training
+    training = dataclasses.replace(training, learning_rate="auto", epochs="auto")
+    if method.has_adapters or not method.trains_encoder:
+        training = dataclasses.replace(training, frozen_layers=0)
+    if not method.trains_encoder:
+        training = dataclasses.replace(training, dropout="auto", micro_tokens="auto", cache="auto")
+    lora = recipe.lora if method.has_adapters else LoraSettings()
+    return dataclasses.replace(recipe, training=training, lora=lora)
 
 
 def _cost(turn: Turn, factor: float | None) -> str:

@@ -149,7 +149,8 @@ def _regularise(turn: Turn) -> Iterator[Idea]:
             None,
         )
     dropout = effective(turn, "training.dropout")
-    if method == "full" and dropout is not None and dropout < 0.1:
+    has_dropout = method == "full" and not is_chat(turn)  # language models have none of their own
+    if has_dropout and dropout is not None and dropout < 0.1:
         yield Idea("training.dropout", 0.1, "dropout makes learning by heart harder", expected)
     decay = effective(turn, "training.weight_decay")
     if decay is not None and decay < 0.1:

@@ -1,7 +1,7 @@
 """What Ctrl-C and SIGTERM mean while a run is under way: the first pauses it, the second leaves at once.
 
-In training the pause is a word in the run folder, read at each step, so that a checkpoint is saved first;
-between stages it is enough to stop, because every finished stage is recorded.
+In training the pause is a word in the run folder, read at each step, so that a checkpoint is saved first, whatever
+the training says meanwhile; in other stages it is enough to stop, because every finished stage is recorded.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def pausing(run: RunFolder, show: Listener) -> Iterator[Listener]:
 
     def listen(progress: Progress) -> None:
         show(progress)
-        if received and progress.event is None:
+        if received and progress.stage != "train":
             raise _interrupted(run, received[0])
         if received:
             request_pause(run)  # the turn may have begun after the signal came

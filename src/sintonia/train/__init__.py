@@ -3,7 +3,8 @@
 Sees the training and validation sets only. It knows no test set and prints nothing.
 """
 
+from sintonia.train.averaging import AVERAGED_FILE
 from sintonia.train.job import Job
-from sintonia.train.loop import AVERAGED_FILE, train
+from sintonia.train.loop import train
 
 __all__ = ["AVERAGED_FILE", "Job", "train"]

@@ -1,4 +1,4 @@
-"""The mean of the best weights of one training, and whether it is better than the best one. It scores nothing.
+"""The mean of the best weights of one training, and whether it is better than the best one.
 
 Full weights and heads are averaged as they are. Of an adapter, what counts is its product B A, which is added to the
 frozen weights: the product of the means is not the mean of the products, so the products are averaged. Their mean has
@@ -10,17 +10,25 @@ when it wins, so nothing is claimed that was not measured. The lengths that DoRA
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sintonia.metrics import METRICS
-from sintonia.records import Evaluation
+from sintonia.records import Evaluation, Event
 from sintonia.statistics.mcnemar import midp
+from sintonia.train.selection import best_evaluations
+
+if TYPE_CHECKING:
+    from sintonia.train.loop import Loop
 
 NUM_AVERAGED = 3
+AVERAGED_FILE = "averaged.json"
+"""The evaluation of averaged weights, in the folder of the turn, when they are what is saved."""
 _DOWN, _UP = "lora_A", "lora_B"
 _Z_95 = 1.645
 
@@ -64,6 +72,27 @@ def is_better_average(best: Evaluation, average: Evaluation, metric_name: str) -
     old, new = (np.array(one.validation_correct, dtype=bool) for one in (best, average))
     fixed, broken = int((new & ~old).sum()), int((old & ~new).sum())
     return bool(fixed > broken and midp(fixed, broken) / 2 < 0.05 and gains.mean() >= 0)
+
+
+def try_average(loop: Loop, best_step: int) -> Iterator[Event]:
+    """The mean of the best weights replaces the best ones if validation says that it is better."""
+    if not loop.job.recipe.training.averaging:
+        return
+    best = best_evaluations(loop.evaluations, loop.job.primary_metric, NUM_AVERAGED)
+    if len(best) < 2 or best[0].step == 0 or loop.rolled_back_to is not None:
+        yield loop.event("message", text="averaging: there are no weights to average but those of one evaluation")
+        return
+    loop.learner.load(averaged([loop.kept[one.step] for one in best]))
+    validation, probed = loop.learner.score_validation(), loop.learner.score_train(loop.probe)
+    mean = dataclasses.replace(loop.evaluation(validation, probed), step=best_step)
+    steps = ", ".join(str(step) for step in sorted(one.step for one in best))
+    told = f"{best[0].metric:.4g} on validation at step {best_step}, {mean.metric:.4g} with the mean of steps {steps}"
+    if is_better_average(best[0], mean, loop.job.primary_metric):
+        loop.job.run.write(loop.job.file(AVERAGED_FILE), mean)
+        yield loop.event("message", text=f"averaging: {told}: the mean is kept")
+    else:
+        loop.learner.load(loop.kept[best_step])
+        yield loop.event("message", text=f"averaging: {told}: not better beyond chance, the best step is kept")
 
 
 def _shapes(weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:

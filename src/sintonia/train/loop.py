@@ -5,7 +5,6 @@ Read `train` first. `Loop` holds what a checkpoint must hold (`snapshot.py` writ
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import shutil
 import time
@@ -24,22 +23,20 @@ from sintonia.records import Evaluation, Event
 from sintonia.resources.memory import held_bytes
 from sintonia.resources.outofmemory import OutOfMemoryWatch
 from sintonia.resources.pace import Pace
-from sintonia.train.averaging import NUM_AVERAGED, averaged, is_better_average
+from sintonia.train.averaging import NUM_AVERAGED, try_average
 from sintonia.train.batches import epoch_batches, num_batches
 from sintonia.train.fitting import fit, heed_memory
 from sintonia.train.job import Job
 from sintonia.train.learners import Answers, Learner, make_learner
 from sintonia.train.optimizer import make_optimizer, relative_update, set_learning_rate
 from sintonia.train.schedule import evaluation_steps, learning_rate_factor
-from sintonia.train.selection import best_evaluation, best_evaluations, weights_to_keep
+from sintonia.train.selection import best_evaluation, weights_to_keep
 from sintonia.train.snapshot import refuse_small_disk, restore, save_snapshot
 from sintonia.train.spikes import SpikeWatch, roll_back_reason, spike_failure
 from sintonia.train.stopping import patience_of, should_stop
 
 PROBE_EXAMPLES = {"classify": 512, "chat": 64}
 """Most training examples whose loss is followed in evaluation mode."""
-AVERAGED_FILE = "averaged.json"
-"""The evaluation of averaged weights, in the folder of the turn, when they are what is saved."""
 
 
 def train(job: Job) -> Iterator[Event]:
@@ -54,7 +51,7 @@ def train(job: Job) -> Iterator[Event]:
     torch.manual_seed(job.seed("dropout"))
     loop = Loop(job, make_learner(job))
     refuse_small_disk(loop)
-    for note in loop.learner.notes:
+    for note in loop.learner.prepare():
         yield loop.event("message", text=note)
     yield from restore(loop)
     yield from heed_memory(loop)
@@ -105,6 +102,8 @@ class Loop:
         self.norms: list[float] = []
         self.memory_watch = OutOfMemoryWatch(job.run.file(job.run.turn(job.turn)))
         self.spikes = SpikeWatch.for_plan(self.total_steps)
+        self.rolled_back_to: int | None = None
+        """The step at which a spike began that ended the training: what came after it is no candidate."""
         self.pace = Pace()
         self._batches: tuple[int, list[list[int]]] = (-1, [])
 
@@ -169,6 +168,7 @@ class Loop:
         elif before and self.is_watched:
             yield self.event("spike", text=spike.in_words())
             self.stop_reason = roll_back_reason(spike, best_evaluation(before, self.job.primary_metric).step)
+            self.rolled_back_to = spike.first_step
         else:
             raise spike_failure(spike, learning_rate=float(training.learning_rate), run=str(self.job.run.path))
 
@@ -199,7 +199,7 @@ class Loop:
         """Scores validation and the train probe; keeps the weights when they are the best so far."""
         began = time.monotonic()
         validation, probed = self.learner.score_validation(), self.learner.score_train(self.probe)
-        self.evaluations.append(self._evaluation(validation, probed, update))
+        self.evaluations.append(self.evaluation(validation, probed, update))
         self.norms = []
         self.job.run.append(self.job.file("evaluations.jsonl"), self.evaluations[-1])
         best = best_evaluation(self.evaluations, self.job.primary_metric)
@@ -218,7 +218,7 @@ class Loop:
             best_metric=best.metric,
         )
 
-    def _evaluation(self, validation: Answers, probed: Answers, update: float = 0.0) -> Evaluation:
+    def evaluation(self, validation: Answers, probed: Answers, update: float = 0.0) -> Evaluation:
         return Evaluation(
             step=self.step,
             epoch=self.step / self.per_epoch,
@@ -238,11 +238,13 @@ class Loop:
         losses: tuple[float, ...] = ()
         best_step = self.step
         if self.is_watched:
-            best_step = best_evaluation(self.evaluations, self.job.primary_metric).step
+            best_step = self._best_step()
             self.learner.load(self.kept[best_step])
-            yield from self._try_average(best_step)
+            yield from try_average(self, best_step)
         else:
             losses = self.learner.train_losses()
+            if self.job.recipe.training.averaging:
+                yield self.event("message", text="averaging: all rows are trained on, and nothing is left to choose by")
         if best_step != self.step:
             self.stop_reason = self.stop_reason or f"the plan ended; the best weights are those of step {best_step}"
         _save_whole(self.learner, self.job.run.file(self.job.file("model")))
@@ -256,24 +258,12 @@ class Loop:
             **({} if self.is_watched else {"train_losses": losses}),
         )
 
-    def _try_average(self, best_step: int) -> Iterator[Event]:
-        """The mean of the best weights replaces the best ones if validation says that it is better."""
-        best = best_evaluations(self.evaluations, self.job.primary_metric, NUM_AVERAGED)
-        if not self.job.recipe.training.averaging or len(best) < 2 or best[0].step == 0:
-            return
-        self.learner.load(averaged([self.kept[one.step] for one in best]))
-        validation, probed = self.learner.score_validation(), self.learner.score_train(self.probe)
-        mean = dataclasses.replace(self._evaluation(validation, probed), step=best_step)
-        steps = ", ".join(str(step) for step in sorted(one.step for one in best))
-        told = (
-            f"{best[0].metric:.4g} on validation at step {best_step}, {mean.metric:.4g} with the mean of steps {steps}"
-        )
-        if is_better_average(best[0], mean, self.job.primary_metric):
-            self.job.run.write(self.job.file(AVERAGED_FILE), mean)
-            yield self.event("message", text=f"averaging: {told}: the mean is kept")
-        else:
-            self.learner.load(self.kept[best_step])
-            yield self.event("message", text=f"averaging: {told}: not better beyond chance, the best step is kept")
+    def _best_step(self) -> int:
+        """The step of the best evaluation: of those before a spike that ended the training, where there was one."""
+        end = self.rolled_back_to
+        before = [one for one in self.evaluations if end is None or one.step < end]
+        best = best_evaluation(before or self.evaluations, self.job.primary_metric).step
+        return best if best in self.kept else best_evaluation(self.evaluations, self.job.primary_metric).step
 
     def _wants_pause(self) -> bool:
         stop = self.job.run.file(self.job.file("stop"))

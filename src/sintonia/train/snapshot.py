@@ -20,7 +20,6 @@ from sintonia.files import from_json, to_json, write_lines
 from sintonia.methods import METHODS
 from sintonia.records import Evaluation, Event, Example
 from sintonia.train.checkpoint import Saved, load_checkpoint, refuse_full_disk, save_checkpoint
-from sintonia.train.job import Job
 from sintonia.train.spikes import SpikeWatch
 
 if TYPE_CHECKING:
@@ -30,8 +29,9 @@ _KEPT = "kept-"
 _OF = "|"
 _MAY_CHANGE = (
     "budget_seconds",
+    "tracking",
     *(f"data.{name}" for name in ("path", "test", "validation", "production")),
-    *(f"training.{name}" for name in ("micro_tokens", "checkpointing", "cache")),
+    *(f"training.{name}" for name in ("micro_tokens", "checkpointing")),
 )
 """Settings that say how something is computed or where it lies, not what: they may differ after an interruption."""
 
@@ -57,8 +57,10 @@ def save_snapshot(loop: Loop) -> str:
         "seconds": time.monotonic() - loop.started,
         "torch": torch.__version__,
         "machine": platform.machine(),
-        "origin": _origin(loop.job),
+        "origin": _origin(loop),
         "spikes": loop.spikes.state(),
+        "rolled_back_to": loop.rolled_back_to,
+        "is_kept": loop.learner.is_kept,
         "validation_seconds": loop.pace.validation_seconds,
     }
     # The weights of this very step, when they are kept, are those that are saved anyway.
@@ -84,11 +86,12 @@ def restore(loop: Loop) -> Iterator[Event]:
             write_lines(path, [])
         return
     state = saved.state
-    _refuse_changes(state["origin"], _origin(loop.job))
+    _refuse_changes(state["origin"], _origin(loop))
     write_lines(path, state["evaluations"])
     torch.set_num_threads(int(state["num_threads"]))
     loop.step, loop.norms, loop.stop_reason = state["step"], state["norms"], state["stop_reason"]
     loop.spikes = SpikeWatch.from_state(state["spikes"])
+    loop.rolled_back_to = state["rolled_back_to"]
     if state["validation_seconds"]:
         loop.pace.validated(state["validation_seconds"])
     loop.evaluations = [from_json(Evaluation, line) for line in state["evaluations"]]
@@ -103,6 +106,8 @@ def restore(loop: Loop) -> Iterator[Event]:
     yield loop.event("resumed", total_steps=loop.total_steps)
     if asked != before:
         yield loop.event("message", text=_other_size(asked, before))
+    if state["is_kept"] != loop.learner.is_kept:
+        yield loop.event("message", text="states of frozen layers are not kept as before: not bit-identical")
     if (state["torch"], state["machine"]) != (torch.__version__, platform.machine()):
         yield loop.event("message", text="another torch or processor than before: the end will not be bit-identical")
 
@@ -165,8 +170,9 @@ def _refuse_broken(loop: Loop, groups: dict[str, dict[str, Tensor]]) -> None:
                 )
 
 
-def _origin(job: Job) -> dict[str, Any]:
+def _origin(loop: Loop) -> dict[str, Any]:
     """What a training comes from; with anything else it would be another training."""
+    job = loop.job
     recipe = {name: value for name, value in _flat(to_json(job.recipe)) if name not in _MAY_CHANGE}
     return {
         **{f"setting `{name}`": value for name, value in recipe.items()},
@@ -175,6 +181,7 @@ def _origin(job: Job) -> dict[str, Any]:
         "training set": _set_id(job.train),
         "validation set": _set_id(job.validation),
         "labels": list(job.labels),
+        "tokens of the examples": loop.learner.tokens_id,
     }
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from sintonia.corridor.trackers.follower import Follower
 from sintonia.corridor.trackers.tracker import Place, Tracker, words_of_verdict
 from sintonia.errors import UsageError
-from sintonia.records import Event, Verdict
+from sintonia.records import Event, Turn, Verdict
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
@@ -73,9 +73,12 @@ def following(
             _tell_problem(follower, tell)
 
 
-def tell_verdict(run: RunFolder, turn: int, recipe: Recipe, verdict: Verdict, tell: Callable[[str], None]) -> None:
-    """Adds the verdict to the series of the turn that it is about."""
-    for follower in _followers(run, turn, recipe):
+def tell_verdict(run: RunFolder, turn: Turn, verdict: Verdict, tell: Callable[[str], None]) -> None:
+    """Adds the verdict to the series of the turn that it is about, with the settings that this turn was trained with.
+
+    A tracker that writes its files anew is told the same settings as in training, none of them `auto`.
+    """
+    for follower in _followers(run, turn.number, _as_trained(turn)):
         follower.conclude(words_of_verdict(verdict))
         follower.end(is_finished=True)
         _tell_problem(follower, tell)
@@ -89,6 +92,19 @@ def traced_settings(recipe: Recipe) -> dict[str, str]:
         settings = getattr(recipe, block)
         found |= {f"{block}.{one.name}": getattr(settings, one.name) for one in dataclasses.fields(settings)}
     return {name: str(value) for name, value in found.items()}
+
+
+def _as_trained(turn: Turn) -> Recipe:
+    """The recipe of a turn with the values that were used: as its record lists them, every `auto` filled."""
+    recipe = turn.recipe
+    used = {one.setting: one.value for one in turn.resolved}
+    for block in ("training", "lora"):
+        settings = getattr(recipe, block)
+        names = [one.name for one in dataclasses.fields(settings) if f"{block}.{one.name}" in used]
+        filled = dataclasses.replace(settings, **{name: used[f"{block}.{name}"] for name in names})
+        recipe = dataclasses.replace(recipe, **{block: filled})
+    own = {name: used[name] for name in ("task", "method", "base", "seed") if name in used}
+    return dataclasses.replace(recipe, **own)
 
 
 def _followers(run: RunFolder, turn: int, recipe: Recipe) -> list[Follower]:

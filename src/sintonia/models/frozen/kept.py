@@ -49,16 +49,22 @@ class FrozenSettings:
 
 
 class KeptStates:
-    """The states of some rows; `of` reads those of a batch."""
+    """The states of all rows of a set; `of` gives those of a batch, each read when it is asked for."""
 
     def __init__(self, path: Path, index: dict[str, Any], width: int) -> None:
         self._ends = [0, *(int(end) for end in index["ends"])]
-        self._states = np.memmap(path, dtype=index["kind"], mode="r", shape=(self._ends[-1], width))
+        shape = (self._ends[-1], width)
+        self._states = (
+            np.memmap(path, dtype=index["kind"], mode="r", shape=shape) if shape[0] else np.empty(shape, np.float32)
+        )
 
-    def of(self, positions: Sequence[int]) -> list[Tensor]:
+    def of(self, positions: Sequence[int]) -> Sequence[Tensor]:
         """Float32 (tokens, width) of each of these rows."""
-        pieces = (self._states[self._ends[k] : self._ends[k + 1]] for k in positions)
-        return [torch.from_numpy(piece.astype(np.float32)) for piece in pieces]
+        return _Batch(self, positions)
+
+    def row(self, position: int) -> Tensor:
+        """Float32 (tokens, width) of one row."""
+        return torch.from_numpy(self._states[self._ends[position] : self._ends[position + 1]].astype(np.float32))
 
     @property
     def num_bytes(self) -> int:
@@ -66,9 +72,32 @@ class KeptStates:
         return int(self._states.nbytes)
 
 
+class _Batch(Sequence[Tensor]):
+    """Some rows of kept states; nothing is held of them."""
+
+    def __init__(self, kept: KeptStates, positions: Sequence[int]) -> None:
+        self._kept, self._positions = kept, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._kept.row(self._positions[place])
+
+
 def has_room(run: RunFolder, num_bytes: int) -> bool:
-    """Whether the disk of the run has room for that, and a tenth of its free space besides."""
-    return num_bytes < 0.9 * shutil.disk_usage(run.path).free
+    """Whether that leaves half of the free disk of the run, for checkpoints and the model."""
+    return num_bytes < 0.5 * shutil.disk_usage(run.path).free
+
+
+def is_kept(run: RunFolder, settings: FrozenSettings, rows: Sequence[Sequence[int]]) -> bool:
+    """Whether the states of these rows lie on the disk already."""
+    path = _file(run, settings, rows)
+    return path.is_file() and path.with_suffix(".json").is_file()
+
+
+def _file(run: RunFolder, settings: FrozenSettings, rows: Sequence[Sequence[int]]) -> Path:
+    return run.file(f"cache/frozen-{settings.key(rows)}.bin")
 
 
 def keep_states(
@@ -79,7 +108,7 @@ def keep_states(
     Raises:
         StorageError: they cannot be written.
     """
-    path = run.file(f"cache/frozen-{settings.key(rows)}.bin")
+    path = _file(run, settings, rows)
     index = read_json(path.with_suffix(".json"))
     if index is None or not path.is_file():
         index = _write(path, produce, "float32" if settings.is_exact else "float16")

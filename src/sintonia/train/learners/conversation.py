@@ -5,14 +5,15 @@ Its batches go to the engine as rows of tokens; which of them are learned is the
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor, nn
 
-from sintonia.errors import RunFailed
+from sintonia.errors import RunFailed, UsageError
 from sintonia.metrics import METRICS
 from sintonia.models.adapters import attach_adapters
 from sintonia.models.frozen.freezing import freeze_lowest
@@ -40,6 +41,8 @@ class ConversationLearner(Learner):
         self._learnable = [position for position, row in enumerate(rows) if row.num_learned]
         if not self._learnable:
             raise RunFailed("no training example has anything to learn in it", hint="`sintonia check` says why (D134)")
+        if self.opened.below and job.recipe.lora.variant == "dora":
+            raise UsageError("DoRA cannot stand on top of an adapter", hint="take `lora.variant=lora` or `rslora`")
         causal = self.opened.causal
         if job.recipe.method != "full":
             for adapter in attach_adapters(causal, adapter_plan(job), job.seed("adapters")).values():
@@ -52,41 +55,33 @@ class ConversationLearner(Learner):
             is_fused=training.fused,
             uses_checkpoints=training.checkpointing == "on",
         )
-        self.take_rows([rows[position] for position in self._learnable])
+        self.train_rows = [rows[position] for position in self._learnable]
+        self.lengths = [len(row.ids) for row in self.train_rows]
+        self.tokens_id = _tokens_id((*rows, *self.validation_rows))
+        self._frozen: tuple[KeptStates, KeptStates] | None = None
         self._parameters = {name: one for name, one in causal.named_parameters() if one.requires_grad}
 
-    def take_rows(self, rows: list[TokenRow]) -> None:
-        """These are trained on; what the frozen layers say of them is computed now, where it is kept."""
-        self.train_rows, self.lengths = rows, [len(row.ids) for row in rows]
-        self._frozen = self._keep_frozen()
+    def prepare(self) -> Iterator[str]:
+        if self.job.recipe.training.fused and self.engine.refusal:
+            yield f"the layers are computed by transformers' own code, not the faster one: {self.engine.refusal}"
+        if not self.engine.is_fused:
+            return
+        sets = (self.train_rows, self.validation_rows)
+        settings = yield from self.frozen_settings((read_tokens(sets[0]), read_tokens(sets[1])))
+        if settings is not None:
+            train, validation = (
+                keep_frozen(self.job.run, self.engine, rows, one) for rows, one in zip(sets, settings, strict=True)
+            )
+            self._frozen, self.is_kept = (train, validation), True
 
     def _rows(self, examples: Sequence[Example]) -> list[TokenRow]:
         opened, contents = self.opened, [one.content or {"text": one.input} for one in examples]
         rendered = opened.template.render_all(contents, opened.max_tokens, self.job.recipe.chat.learn)
         return [one.row for one in rendered]
 
-    def _keep_frozen(self) -> tuple[KeptStates, KeptStates] | None:
-        if not self.engine.is_fused:
-            if self.num_frozen and self.job.recipe.training.cache == "on":
-                self.notes.append(f"nothing is kept of the frozen layers: {self.engine.refusal}")
-            return None
-        sets = (self.train_rows, self.validation_rows)
-        settings = self.frozen_settings(tuple(read_tokens(rows) for rows in sets))
-        if settings is None:
-            return None
-        train, validation = (
-            keep_frozen(self.job.run, self.engine, rows, one) for rows, one in zip(sets, settings, strict=True)
-        )
-        return train, validation
-
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
         return self._parameters
-
-    @property
-    def rate_factors(self) -> dict[str, float]:
-        ratio = self.job.recipe.lora.plus_ratio
-        return {name: ratio for name in self._parameters if name.endswith("lora_B")}
 
     @property
     def micro_tokens(self) -> int:
@@ -107,7 +102,8 @@ class ConversationLearner(Learner):
         return self._score(rows, self._frozen[0].of(positions) if self._frozen else None)
 
     def train_losses(self) -> tuple[float, ...]:
-        losses = dict(zip(self._learnable, super().train_losses(), strict=True))
+        exact = self._score(self.train_rows, None)  # compared with the saved model: not from half precision
+        losses = dict(zip(self._learnable, exact.losses, strict=True))
         return tuple(losses.get(position, 0.0) for position in range(len(self.job.train)))
 
     def score_validation(self) -> Answers:
@@ -115,16 +111,18 @@ class ConversationLearner(Learner):
         return self._score(self.validation_rows, self._frozen[1].of(everything) if self._frozen else None)
 
     def _score(self, rows: Sequence[TokenRow], lower: Sequence[Tensor] | None) -> Answers:
-        found: RowLosses = self.engine.losses(rows, lower, self.num_frozen if lower else 0)
+        found: RowLosses = self.engine.losses(rows, lower, 0 if lower is None else self.num_frozen)
         num_bytes = np.array([row.num_bytes for row in rows])
+        # What was cut of an answer cannot be known to be right, nor can nothing be.
+        is_exact = found.is_exact & np.array([row.num_learned > 0 and not row.num_cut_answer for row in rows], bool)
         per_byte = found.nats / np.maximum(num_bytes, 1)
         values = {
             "bits_per_byte": float(found.nats.sum()) / math.log(2) / max(int(num_bytes.sum()), 1),
-            "exact_match": float(found.is_exact.mean()) if rows else 0.0,
+            "exact_match": float(is_exact.mean()) if rows else 0.0,
         }
         return Answers(
             losses=tuple(per_byte.tolist()),
-            correct=tuple(found.is_exact.tolist()),
+            correct=tuple(is_exact.tolist()),
             metric=values[METRICS[self.job.primary_metric].name],
         )
 
@@ -140,3 +138,10 @@ class ConversationLearner(Learner):
             template_name=recipe.chat.template,
             max_tokens=self.opened.max_tokens,
         )
+
+
+def _tokens_id(rows: Sequence[TokenRow]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(np.array([len(row.ids), *row.ids, *row.learned], dtype=np.int64).tobytes())
+    return digest.hexdigest()[:16]

@@ -6,7 +6,7 @@ It knows no task and no architecture.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from sintonia.methods import METHODS
 from sintonia.models.adapters import AdapterPlan
-from sintonia.models.frozen.kept import FrozenSettings, has_room
+from sintonia.models.frozen.kept import FrozenSettings, has_room, is_kept
 from sintonia.records import Place
 from sintonia.train.job import Job
 
 Row = Sequence[int]
 """The tokens of an example."""
+KeptHow = tuple[FrozenSettings, FrozenSettings] | None
+"""How the states of training and validation rows are kept; None when they are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,10 @@ class Learner:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.notes: list[str] = []
-        """What a person is to be told before the first step."""
+        self.tokens_id = ""
+        """Stands for what is learned from, as the base reads it: tokens, and which of them are learned."""
+        self.is_kept = False
+        """Whether what the frozen layers say is read from the disk."""
         self.num_frozen = _frozen_layers(job)
         """How many of the lowest layers keep the weights of the base."""
 
@@ -54,7 +58,12 @@ class Learner:
     @property
     def rate_factors(self) -> dict[str, float]:
         """For weights that learn faster or slower than the others: their learning rate over that of the recipe."""
-        return {}
+        ratio = self.job.recipe.lora.plus_ratio
+        return {name: ratio for name in self.parameters if name.endswith("lora_B")}
+
+    def prepare(self) -> Iterator[str]:
+        """What is to be computed before the first step, each told in a line before it is begun."""
+        return iter(())
 
     @property
     def micro_tokens(self) -> int:
@@ -92,7 +101,7 @@ class Learner:
         """Where the examples of a batch stand in their file."""
         return [self.job.train[position].place for position in positions]
 
-    def frozen_settings(self, tokens: tuple[list[Row], list[Row]]) -> tuple[FrozenSettings, FrozenSettings] | None:
+    def frozen_settings(self, tokens: tuple[list[Row], list[Row]]) -> Generator[str, None, KeptHow]:
         """How the states of the frozen layers are kept, of training and of validation; None when they are not.
 
         Validation is kept exactly, for it is compared with the saved model.
@@ -104,10 +113,11 @@ class Learner:
         settings = (train, dataclasses.replace(train, is_exact=True))
         needed = sum(one.num_bytes(rows) for one, rows in zip(settings, tokens, strict=True))
         size = f"the states of the {self.num_frozen} frozen layers take {needed / 2**20:,.1f} MiB in the run's cache"
-        if not has_room(job.run, needed):
-            self.notes.append(f"{size}: more than the disk has room for, so they are computed each time")
+        has_them = all(is_kept(job.run, one, rows) for one, rows in zip(settings, tokens, strict=True))
+        if not has_them and not has_room(job.run, needed):
+            yield f"{size}: more than the disk has room for, so they are computed each time"
             return None
-        self.notes.append(size)
+        yield size
         return settings
 
     def weights(self) -> dict[str, Tensor]:

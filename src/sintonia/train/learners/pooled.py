@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -29,6 +30,8 @@ OVERHEAD_TOKENS = 64
 """What one more forward and backward pass costs, in padded tokens of a small encoder (measured on 2 cores)."""
 _KEPT = "vocabulary.kept"
 _CHUNK_ROWS = 64
+_FEW, _ROUNDING = 4, 0.02
+"""Texts on which kept states are tried, and how far half precision may move a logit."""
 
 
 class PooledLearner(Learner):
@@ -136,7 +139,9 @@ class EncoderLearner(PooledLearner):
             if value.requires_grad and ".pooler." not in name
         }
         self._upper = UpperLayers(self.model, self.num_frozen) if self.num_frozen else None
-        self._kept = self._keep_frozen()
+        self._kept: KeptStates | None = None
+        self._train_ids = train
+        self.tokens_id = hashlib.sha256(repr((train, validation)).encode()).hexdigest()[:16]
 
     def _freeze(self) -> None:
         """Leaves only those weights to train that the method trains."""
@@ -167,11 +172,13 @@ class EncoderLearner(PooledLearner):
             return out
         return self._upper.logits(rows, self._kept.of(group))
 
-    def _keep_frozen(self) -> KeptStates | None:
+    def prepare(self) -> Iterator[str]:
         """What the frozen layers say of the training texts; validation is scored whole, by the model that is saved."""
-        settings = self.frozen_settings((self.train_rows, [])) if self._upper else None
-        if self._upper is None or settings is None:
-            return None
+        if self._upper is None:
+            return
+        settings = yield from self.frozen_settings((self._train_ids, []))
+        if settings is None:
+            return
         upper, rows = self._upper, self.train_rows
 
         def produce() -> Iterator[np.ndarray]:
@@ -179,7 +186,23 @@ class EncoderLearner(PooledLearner):
                 for states in upper.lower_states(rows[start : start + _CHUNK_ROWS]):
                     yield states.numpy()
 
-        return keep_states(self.job.run, settings[0], rows, produce)
+        kept = keep_states(self.job.run, settings[0], self._train_ids, produce)
+        if self._agrees(upper, kept):
+            self._kept, self.is_kept = kept, True
+        else:
+            yield "this encoder cannot start from its upper layers alone: the lower ones are computed each time"
+
+    def _agrees(self, upper: UpperLayers, kept: KeptStates) -> bool:
+        """Whether a few texts get the same logits from what is kept."""
+        few = list(range(min(_FEW, len(self.train_rows))))
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                found = upper.logits([self.train_rows[k] for k in few], kept.of(few)).numpy()
+        finally:
+            self.model.train(was_training)
+        return bool(np.allclose(found, self._train_logits(few), atol=_ROUNDING))
 
     def _train_logits(self, positions: Sequence[int]) -> np.ndarray:
         return compute_logits(self.model, [self.train_rows[position] for position in positions])
