@@ -167,32 +167,25 @@ def measure(case: Case) -> dict[str, Any]:
     from sintonia.train import train
 
     with tempfile.TemporaryDirectory() as folder:
-        job, num_trained = make_job(case, Path(folder)), 0
-        for event in train(job):
-            num_trained = event.values.get("num_trained", num_trained)
-    return {"estimated": promised_bytes(case, job, num_trained), "measured": peak_memory_bytes()}
+        job = make_job(case, Path(folder))
+        for _ in train(job):
+            pass
+    return {"estimated": promised_bytes(case, job), "measured": peak_memory_bytes()}
 
 
-def promised_bytes(case: Case, job: Any, num_trained: int) -> int:
+def promised_bytes(case: Case, job: Any) -> int:
     """The estimate, from what is known before the training."""
-    from sintonia.resources.estimate import SetSizes, estimate_turn
-    from sintonia.resources.plan import Workload, language_peak_bytes, language_shape
+    from transformers import AutoConfig
+
+    from sintonia.resources.estimate import SetSizes, estimate_turn, shape_of, workload_of
+    from sintonia.resources.plan import Lengths, language_peak_bytes
 
     if case.task == "classify":
         sizes = SetSizes(num_train=len(job.train), num_validation=4, longest_tokens=case.longest)
         return estimate_turn(job.recipe, job.base, sizes, 0.0).peak_memory_bytes
-    settings = json.loads((Path(case.folder) / "config.json").read_text(encoding="utf-8"))
-    work = Workload(
-        num_trained=num_trained,
-        micro_tokens=case.micro_tokens,
-        longest_tokens=case.longest,
-        batch_tokens=int(job.recipe.training.batch_examples) * case.longest,
-        learned_fraction=0.5,
-        rank=job.recipe.lora.rank if case.method == "lora" else 0,
-        is_fused=case.is_fused,
-        uses_checkpoints=case.checkpointing == "on",
-    )
-    return language_peak_bytes(language_shape(settings, job.base.num_parameters), work)
+    shape = shape_of(job.base, AutoConfig.from_pretrained(case.folder))
+    lengths = Lengths(longest=(case.longest,), max_tokens=case.longest, learned_fraction=0.5)
+    return language_peak_bytes(shape, workload_of(job.recipe, shape, lengths))
 
 
 def in_child(case: Case) -> dict[str, Any]:

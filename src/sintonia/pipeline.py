@@ -36,6 +36,8 @@ def start(recipe: Recipe, folder: Path | str) -> RunFolder:
     base = recipe.base
     if base != "auto":
         scheme, _, place = find_entry(base).reference.partition(":")
+        if scheme == "file" and not Path(place).expanduser().exists():
+            raise UsageError(f"there is no base `{place}`", hint="check the path")
         base = f"file:{Path(place).expanduser().absolute()}" if scheme == "file" else base
     settings = _absolute(dataclasses.replace(recipe.data, path=str(data.absolute())))
     template = Path(recipe.chat.template).expanduser()

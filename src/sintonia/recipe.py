@@ -67,7 +67,12 @@ def _problem(error: Any) -> str:
         return f"unknown setting `{dotted}` (did you mean {nearest(dotted, known)}?)"
     if error["type"] in ("missing", "missing_argument"):
         return f"`{dotted}` is missing"
-    return f"`{dotted}`: {error['msg']} (got {str(error['input'])[:60]!r})"
+    known_elsewhere = _NOT_OFFERED.get(str(error["input"]), "")
+    return f"`{dotted}`: {error['msg']} (got {str(error['input'])[:60]!r}){known_elsewhere}"
+
+
+_NOT_OFFERED = {"qlora": ": it needs a GPU, and training runs on the processor here; take `lora`"}
+"""What people know from other tools."""
 
 
 def load_recipe(path: Path | str) -> dict[str, Any]:
@@ -118,7 +123,11 @@ def override(body: dict[str, Any], dotted: str) -> None:
     if isinstance(value, str):
         with suppress(ValueError):
             value = float(text)  # YAML takes 2e-4 for a text
-    put(body, name, value)
+    put(body, name, [value] if name in _LISTS and isinstance(value, str) else value)
+
+
+_LISTS = ("accept", "tracking")
+"""Settings of several values, of which one may be written alone."""
 
 
 def put(body: dict[str, Any], dotted: str, value: Any) -> None:

@@ -15,8 +15,8 @@ from sintonia.errors import UsageError
 from sintonia.methods import DEFAULTS, METHODS
 from sintonia.metrics import METRICS
 from sintonia.records import Base, Prepared, Resolved
-from sintonia.resources.plan import MICRO_TOKENS
-from sintonia.settings import ChatSettings, LoraSettings, Recipe, TrainingSettings
+from sintonia.settings import ChatSettings, DataSettings, LoraSettings, Recipe, TrainingSettings
+from sintonia.tasks.chat import MICRO_TOKENS
 
 _TARGET_STEPS = {"probe": 150, "random": 450}
 """Optimizer steps aimed at; a head that starts from the probe needs only to settle (science.md 6.3)."""
@@ -203,7 +203,7 @@ def _refuse_idle(recipe: Recipe) -> None:
 
 
 def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Resolved, ...]:
-    default = Recipe(data=recipe.data)
+    default = Recipe(data=DataSettings(path=recipe.data.path))
     blocks = {"lora": METHODS[filled.method].has_adapters, "chat": filled.task == "chat"}
     own = [name for name, is_used in blocks.items() if is_used]
     listed: list[Resolved] = []

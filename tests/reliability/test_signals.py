@@ -14,6 +14,7 @@ from sintonia.corridor.turns import run_training
 from sintonia.corridor.walk import Progress, Walk
 from sintonia.errors import Interrupted
 from sintonia.train.checkpoint import load_checkpoint
+from sintonia.train.spikes import Spike, SpikeWatch
 from tests.reliability.commands import COMMAND, Process
 from tests.reliability.trainings import make_training
 from tests.reliability.warm import Command
@@ -110,3 +111,24 @@ def test_the_stop_acts_within_one_step(tmp_path: Path, tiny_base: Path, step: in
     assert caught.value.exit_code == 143
     assert [one for one in seen if one[0] == "step"][-1][1] <= step + 1
     assert seen[-1][0] == "paused" and seen[-2][0] == "checkpoint"
+
+
+@pytest.mark.parametrize("loss_spikes", ["note", "stop"])
+def test_a_spike_between_the_signal_and_the_pause_loses_no_step(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, loss_spikes: str
+) -> None:
+    """What the training says of it reaches the listener before the stop file is looked at."""
+    job = make_training(tmp_path / "run", {"classify": tiny_base}, "classify head", loss_spikes=loss_spikes)
+    seen: list[tuple[str, int]] = []
+    spike = Spike(first_step=4, last_step=5, loss=9.0, usual=1.0)
+    monkeypatch.setattr(SpikeWatch, "saw", lambda _watch, _loss: spike if seen[-1] == ("step", 5) else None)
+
+    def show(progress: Progress) -> None:
+        seen.append((progress.event.kind, progress.event.step) if progress.event else (progress.message, 0))
+        if seen[-1] == ("step", 5):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Interrupted), pausing(job.run, show) as listener:
+        run_training(Walk(job.run, listener), job)
+    assert seen[-4:] == [("step", 5), (spike.in_words(), 0), ("checkpoint", 5), ("paused", 5)]
+    assert load_checkpoint(job.run.file(job.file("checkpoints")))[1] == []

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from sintonia.errors import UsageError
-from sintonia.methods import DEFAULTS, METHODS
+from sintonia.methods import DEFAULTS
 from sintonia.models.catalog import Entry, default_base, find_entry
 from sintonia.models.shape import BaseShape, read_shape
 from sintonia.models.sources import BaseFiles, locate, pin
 from sintonia.records import Base
-from sintonia.resources.estimate import DEFAULT_MICRO_TOKENS, peak_memory_bytes
+from sintonia.resources.estimate import DEFAULT_MICRO_TOKENS, encoder_peak_bytes, shape_of, workload_of
 from sintonia.resources.memory import free_bytes
-from sintonia.resources.plan import (
-    LEAST_MICRO_TOKENS,
-    MICRO_TOKENS,
-    LanguageShape,
-    Workload,
-    language_peak_bytes,
-)
+from sintonia.resources.plan import LEAST_MICRO_TOKENS, language_peak_bytes
 from sintonia.settings import Recipe
 
 _NEEDS = {"classify": ("encoder", "an encoder"), "chat": ("language", "a causal language model")}
@@ -37,15 +32,7 @@ def choose(recipe: Recipe, task: str) -> Base:
     files = locate(entry)
     shape = _shape(files)
     _check_kind(name, shape, task)
-    (estimated, least), free = _estimate(recipe, shape, task, method), free_bytes()
-    if least > free:
-        raise UsageError(
-            f"`{name}` with method {method} needs about {least / 2**30:.1f} GiB of memory, "
-            f"{free / 2**30:.1f} GiB are free",
-            hint=_what_needs_less(task, method),
-        )
-    memory = f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {method}"
-    return Base(
+    base = Base(
         reference=pin(entry, files),
         revision=files.revision,
         licence=entry.licence,
@@ -53,12 +40,23 @@ def choose(recipe: Recipe, task: str) -> Base:
         num_layers=shape.num_layers,
         hidden_size=shape.hidden_size,
         max_tokens=shape.max_tokens,
-        why=(*_why(recipe, entry, task), f"{memory}; {free / 2**30:.1f} GiB are free"),
-        estimated_memory_bytes=estimated,
+        why=(),
+        estimated_memory_bytes=0,
         kind="language" if shape.kind == "language" else "encoder",
         vocabulary_size=shape.vocabulary_size,
         intermediate_size=shape.intermediate_size,
     )
+    settled: dict[str, Any] = {"task": task, "method": method}
+    (estimated, least), free = _estimate(dataclasses.replace(recipe, **settled), base), free_bytes()
+    if least > free:
+        raise UsageError(
+            f"`{name}` with method {method} needs about {least / 2**30:.1f} GiB of memory, "
+            f"{free / 2**30:.1f} GiB are free",
+            hint=_what_needs_less(task, method),
+        )
+    memory = f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {method}"
+    why = (*_why(recipe, entry, task), f"{memory}; {free / 2**30:.1f} GiB are free")
+    return dataclasses.replace(base, why=why, estimated_memory_bytes=estimated)
 
 
 def _shape(files: BaseFiles) -> BaseShape:
@@ -81,38 +79,16 @@ def _check_kind(name: str, shape: BaseShape, task: str) -> None:
         )
 
 
-def _estimate(recipe: Recipe, shape: BaseShape, task: str, method: str) -> tuple[int, int]:
+def _estimate(recipe: Recipe, base: Base) -> tuple[int, int]:
     """The most memory that training takes as it is meant, and the least it can do with, in bytes."""
-    num_trained = shape.num_parameters if METHODS[method].trains_encoder else 0
-    if METHODS[method].has_adapters:
-        num_trained = shape.num_adapter_parameters(recipe.lora.rank)
-    micro = recipe.training.micro_tokens
-    if task == "chat":
-        usual = Workload(
-            num_trained=num_trained,
-            micro_tokens=MICRO_TOKENS if micro == "auto" else micro,
-            longest_tokens=1,
-            rank=recipe.lora.rank if METHODS[method].has_adapters else 0,
-        )
+    if recipe.task == "chat":
+        shape = shape_of(base)
+        usual = workload_of(recipe, shape)
         least = dataclasses.replace(usual, micro_tokens=LEAST_MICRO_TOKENS, uses_checkpoints=True)
-        form = _language_shape(shape)
-        return language_peak_bytes(form, usual), language_peak_bytes(form, least)
-    tokens = DEFAULT_MICRO_TOKENS if micro == "auto" else micro
-    most = peak_memory_bytes(shape.num_parameters, num_trained, tokens * shape.num_layers * shape.hidden_size)
+        return language_peak_bytes(shape, usual), language_peak_bytes(shape, least)
+    micro = recipe.training.micro_tokens
+    most = encoder_peak_bytes(recipe, base, DEFAULT_MICRO_TOKENS if micro == "auto" else int(micro))
     return most, most
-
-
-def _language_shape(shape: BaseShape) -> LanguageShape:
-    """As wide as it can be: where heads share their keys, a little less is needed."""
-    return LanguageShape(
-        num_parameters=shape.num_parameters,
-        num_layers=shape.num_layers,
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size or 4 * shape.hidden_size,
-        vocabulary_size=shape.vocabulary_size,
-        query_width=shape.hidden_size,
-        pair_width=shape.hidden_size,
-    )
 
 
 def _what_needs_less(task: str, method: str) -> str:

@@ -10,20 +10,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sintonia.corridor.planning import PLAN_FILE
+from sintonia.corridor.planning import PlanGround, plan_of, write_ground
 from sintonia.corridor.turns import read_sets
-from sintonia.methods import METHODS
+from sintonia.models.language.batches import sequences_of, shared_length
 from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from sintonia.records import Base, Example, Finding, Prepared, Resources
-from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn
-from sintonia.resources.memory import free_bytes, held_bytes
-from sintonia.resources.plan import LanguageShape, Plan, Workload, adapter_weights, language_shape, plan_memory
+from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn, shape_of
+from sintonia.resources.plan import Lengths
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
 _PACE_SECONDS, _PACE_ROWS = 5.0, 4
 """How long the pace of a language model is measured, in groups of so many rows."""
+_MOST_LENGTHS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ def look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Recip
     train, validation = read_sets(run, prepared.parts[0])
     look = _look_at_conversations if prepared.task == "chat" else _look_at_texts
     findings, sizes, pace = look(run, base, prepared, filled, (train, validation))
-    turn, plan = estimate_turn(filled, base, sizes, pace), run.read(PLAN_FILE, Plan)
+    turn, plan = estimate_turn(filled, base, sizes, pace), plan_of(run, run.recipe(), filled)
     if plan is not None:
         turn = dataclasses.replace(turn, peak_memory_bytes=plan.peak_memory_bytes)
     estimate = estimate_parts(turn, len(prepared.parts))
@@ -76,31 +76,19 @@ def _look_at_conversations(run: RunFolder, base: Base, _: Prepared, filled: Reci
         num_validation=len(validation),
         longest_tokens=max(len(row.ids) for row in (*learned, *validation)),
     )
-    shape = language_shape(opened.causal.config.to_dict(), base.num_parameters)
-    run.write(PLAN_FILE, _plan(run, shape, filled, learned, engine.is_fused))
+    shape, lengths = shape_of(base, opened.causal.config), _lengths(learned, int(filled.training.max_tokens))
+    write_ground(run, PlanGround(shape=shape, lengths=lengths, can_fuse=engine.is_fused))
     return findings, sizes, _pace(engine, learned)
 
 
-def _plan(run: RunFolder, shape: LanguageShape, filled: Recipe, rows: Sequence[TokenRow], is_fused: bool) -> Plan:
-    """How the training fits into the memory that is free now."""
-    asked, lora, has_adapters = run.recipe().training, filled.lora, METHODS[filled.method].has_adapters
-    num_frozen = filled.training.frozen_layers
-    if has_adapters and lora.layers != "all":
-        num_frozen = shape.num_layers - lora.layers
-    longest = sorted((len(row.ids) for row in rows), reverse=True)
-    work = Workload(
-        num_trained=adapter_weights(shape, lora.rank) if has_adapters else shape.num_parameters,
-        micro_tokens=int(filled.training.micro_tokens),
-        longest_tokens=longest[0],
-        batch_tokens=sum(longest[: int(filled.training.batch_examples)]),
-        learned_fraction=sum(row.num_learned for row in rows) / sum(len(row.ids) for row in rows),
-        frozen_layers=num_frozen,
-        rank=lora.rank if has_adapters else 0,
-        is_fused=is_fused,
-        is_averaged=filled.training.averaging,
+def _lengths(rows: Sequence[TokenRow], max_tokens: int) -> Lengths:
+    lengths = sorted((len(row.ids) for row in rows), reverse=True)
+    return Lengths(
+        longest=tuple(lengths[:_MOST_LENGTHS]),
+        max_tokens=max_tokens,
+        learned_fraction=sum(row.num_learned for row in rows) / sum(lengths),
+        shared_tokens=shared_length(sequences_of(rows)),
     )
-    room = free_bytes() + held_bytes()
-    return plan_memory(shape, work, room, micro_tokens=asked.micro_tokens, checkpointing=asked.checkpointing)
 
 
 def _pace(engine: Engine, rows: Sequence[TokenRow]) -> float:

@@ -1,38 +1,97 @@
-"""What a training is begun with: the recipe filled, with the memory plan that was made for the longest example.
+"""What a training is begun with: the recipe filled, with the memory plan that is made for its longest examples.
 
-It decides nothing itself: values come from `resolve`, the plan from `resources/plan.py`.
+It decides nothing itself: values come from `resolve`, the plan from `resources/plan.py`. Each turn has a plan of its
+own, made from what was found at first of base and rows; a turn that is resumed keeps the plan it was begun with.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from sintonia.errors import UsageError
 from sintonia.records import Base, Prepared, Resolved
 from sintonia.resolve import resolve
-from sintonia.resources.plan import Plan
+from sintonia.resources.estimate import workload_of
+from sintonia.resources.memory import free_bytes, held_bytes
+from sintonia.resources.plan import LEAST_MICRO_TOKENS, LanguageShape, Lengths, Plan, plan_memory
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
-PLAN_FILE = "cache/plan.json"
+_GROUND = "cache/plan-ground.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanGround:
+    """What every plan of a run is made from, whatever the recipe of the turn."""
+
+    shape: LanguageShape
+    lengths: Lengths
+    can_fuse: bool
+    """Whether the layers of the base can be fused; False too where nobody has tried."""
+
+
+def write_ground(run: RunFolder, ground: PlanGround) -> None:
+    """Keeps what the plans of this run are made from."""
+    run.write(_GROUND, ground)
+
+
+def plan_of(run: RunFolder, recipe: Recipe, filled: Recipe, *, is_first: bool = True) -> Plan | None:
+    """How the training fits into the memory that is free now; None for what needs no plan.
+
+    `recipe` says what was asked for, `filled` what that means. A later turn is never refused, since the run could not
+    go on without it: it takes what needs least.
+
+    Raises:
+        UsageError: the first turn does not fit.
+    """
+    ground, asked = run.read(_GROUND, PlanGround), recipe.training
+    if ground is None:
+        return None
+    work = workload_of(filled, ground.shape, ground.lengths, can_fuse=ground.can_fuse)
+    room = free_bytes() + held_bytes()
+    try:
+        return plan_memory(ground.shape, work, room, micro_tokens=asked.micro_tokens, checkpointing=asked.checkpointing)
+    except UsageError as refused:
+        if is_first:
+            raise
+        micro = LEAST_MICRO_TOKENS if asked.micro_tokens == "auto" else asked.micro_tokens
+        again: Literal["on", "off"] = "off" if asked.checkpointing == "off" else "on"
+        least = plan_memory(ground.shape, work, room, micro_tokens=micro, checkpointing=again)
+        return dataclasses.replace(least, why=f"the least there is: {refused.what}")
 
 
 def filled_and_planned(
-    run: RunFolder, recipe: Recipe, base: Base, prepared: Prepared
+    run: RunFolder, recipe: Recipe, base: Base, prepared: Prepared, turn: int | None = None
 ) -> tuple[Recipe, tuple[Resolved, ...]]:
     """The recipe without any `auto`, each setting with its origin; micro-batches and checkpointing as planned.
+
+    Without a turn it is told what the first one is, or will be, begun with, and nothing is kept.
 
     Raises:
         UsageError: the recipe does not fit the base, the data or this machine.
     """
     filled, resolved = resolve(recipe, base, prepared)
-    plan = run.read(PLAN_FILE, Plan)
+    kept = f"{run.turn(turn or 1)}/plan.json"
+    plan = run.read(kept, Plan)
     if plan is None:
-        return filled, resolved
+        plan = plan_of(run, recipe, filled, is_first=turn in (None, 1))
+        if plan is not None and turn is not None:
+            run.write(kept, plan)
+    return (filled, resolved) if plan is None else _with_plan(recipe, filled, resolved, plan)
+
+
+def _with_plan(
+    recipe: Recipe, filled: Recipe, resolved: tuple[Resolved, ...], plan: Plan
+) -> tuple[Recipe, tuple[Resolved, ...]]:
     planned = {
         "micro_tokens": plan.micro_tokens,
         "checkpointing": "on" if plan.uses_checkpoints else "off",
     }
-    changed = {name: value for name, value in planned.items() if getattr(recipe.training, name) == "auto"}
+    changed: dict[str, Any] = {
+        name: value for name, value in planned.items() if getattr(recipe.training, name) == "auto"
+    }
     training = dataclasses.replace(filled.training, **changed)
     listed = tuple(
         dataclasses.replace(one, value=changed[one.setting.partition(".")[2]], origin=plan.why)

@@ -112,7 +112,7 @@ def _job(
 ) -> tuple[Job, tuple[Resolved, ...]]:
     turns = finished_turns(walk.run)
     recipe = turns[decided.settings_of - 1].recipe
-    filled, resolved = filled_and_planned(walk.run, recipe, base, prepared)
+    filled, resolved = filled_and_planned(walk.run, recipe, base, prepared, len(turns) + 1)
     return Job(
         run=walk.run,
         recipe=filled,

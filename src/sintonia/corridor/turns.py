@@ -196,14 +196,15 @@ def forget_unfinished_training_on_all(run: RunFolder, number: int) -> None:
 
 
 def _job(walk: Walk, recipe: Recipe, base: Base, prepared: Prepared, part: Part) -> tuple[Job, tuple[Resolved, ...]]:
-    filled, resolved = filled_and_planned(walk.run, recipe, base, prepared)
+    number = len(finished_turns(walk.run)) + 1
+    filled, resolved = filled_and_planned(walk.run, recipe, base, prepared, number)
     train_set, validation = read_sets(walk.run, part)
     return Job(
         run=walk.run,
         recipe=filled,
         base=base,
         labels=prepared.labels,
-        turn=len(finished_turns(walk.run)) + 1,
+        turn=number,
         part=part.name,
         primary_metric=prepared.primary_metric,
         train=train_set,

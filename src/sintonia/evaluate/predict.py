@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from sintonia.evaluate.language import score_language
 from sintonia.evaluate.score import make_scorecard
 from sintonia.models.forward import compute_logits, log_softmax
-from sintonia.models.open import open_candidate
+from sintonia.models.open import candidate_task, open_candidate
 from sintonia.models.tokens import tokenize
 from sintonia.records import Example, Scorecard, Split
 
@@ -31,17 +30,9 @@ def score_candidate(folder: Path, examples: Sequence[Example], split: Split, *, 
         StorageError: the folder is not a model of ours.
         RunFailed: a loss is not a finite number.
     """
-    if _is_language_model(folder):
+    if candidate_task(folder) == "chat":
         from sintonia.models.language.saved import open_language_candidate
 
         return score_language(open_language_candidate(folder), examples, split, "tuned", learn=learn)
     labels, probabilities = predict_texts(folder, [one.input for one in examples])
     return make_scorecard("tuned", split, examples, labels, probabilities)
-
-
-def _is_language_model(folder: Path) -> bool:
-    try:
-        body = json.loads((folder / "sintonia.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False  # opening it says what is wrong
-    return isinstance(body, dict) and body.get("task") == "chat"

@@ -185,7 +185,10 @@ def _about_worth(told: Told) -> str:
     }[worth.outcome]
     doubt = ""
     if worth.outcome == "inconclusive" and (worth.difference.low > 0 or worth.difference.high < 0):
-        doubt = f"; p = {worth.p_value:.3f}, not below the {told.rule.level:.3f} that this opening needs"
+        if told.primary.examples < FEWEST_EXAMPLES:
+            doubt = f"; fewer than {FEWEST_EXAMPLES} examples decide nothing"
+        else:
+            doubt = f"; p = {worth.p_value:.3f}, not below the {told.rule.level:.3f} that this opening needs"
     return (
         f"{start} `{worth.best_rung}` gets {unit.score(told.rung_score)}{noun} "
         f"(tuned minus this: {value} {unit.noun}, {ends}{doubt})."

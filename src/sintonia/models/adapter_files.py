@@ -18,6 +18,7 @@ from transformers.pytorch_utils import Conv1D
 from sintonia.errors import StorageError, UsageError
 from sintonia.models.adapters import Factors, LoraLinear, adapters_of, place_adapters
 from sintonia.models.sources.folder import ADAPTER
+from sintonia.models.sources.storage import models_folder
 from sintonia.models.sources.trust import check_folder, read_json_object
 
 _PREFIX = "base_model.model."
@@ -161,7 +162,7 @@ def _settings(
     body: dict[str, Any] = {
         "peft_type": "LORA",
         "task_type": origin.task_type,
-        "base_model_name_or_path": str(origin.model),
+        **_where(origin.model),
         "inference_mode": True,
         "bias": "none",
         "r": rank,
@@ -175,6 +176,14 @@ def _settings(
         "alpha_pattern": {name: _alpha(one) for name, one in factors.items() if _alpha(one) != _alpha(first)},
     }
     return body
+
+
+def _where(model: Path) -> dict[str, str]:
+    """What the base is known by: a model of the hub by its name and commit, on any machine; others by their folder."""
+    home, name = model.parent, model.parent.name.removeprefix("hf-").replace("--", "/")
+    if home.parent != models_folder() or f"hf-{name.replace('/', '--')}" != home.name:
+        return {"base_model_name_or_path": str(model)}
+    return {"base_model_name_or_path": name, "revision": model.name}
 
 
 def _bases(module: nn.Module, factors: Mapping[str, Factors]) -> list[str]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
-from sintonia.errors import StorageError
+from sintonia.errors import StorageError, UsageError
 from sintonia.models.sources import BaseFiles
 from sintonia.models.sources.folder import weight_files
-from sintonia.models.sources.trust import read_json_object
+from sintonia.models.sources.trust import check_folder, read_json_object
 
 _MOST_HEADER_BYTES = 100 * 2**20
-_IN_A_LAYER = re.compile(r"\.\d+\.")
+_MAX_TOKENS = ("max_position_embeddings", "max_sequence_length", "max_seq_len")
+_INTERMEDIATE = ("intermediate_size", "ffn_dim", "hidden_dim", "n_inner")
+"""Names that transformers does not make one for all kinds of models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,36 +31,48 @@ class BaseShape:
     max_tokens: int
     vocabulary_size: int
     intermediate_size: int
-    layer_matrices: tuple[tuple[int, int], ...]
-    """Shapes of the weights within the layers: what adapters stand beside."""
-
-    def num_adapter_parameters(self, rank: int) -> int:
-        """Weights of adapters of this rank on all layers."""
-        return sum(rank * (tall + wide) for tall, wide in self.layer_matrices)
 
 
 def read_shape(files: BaseFiles) -> BaseShape:
     """The shape of a base.
 
     Raises:
-        StorageError: a weight file has no readable header.
+        UsageError: its settings ask for foreign code, or do not tell how many layers it has and how wide they are.
+        StorageError: they cannot be read, or a weight file has no readable header.
     """
-    settings = read_json_object(files.model / "config.json")
-    inner = settings.get("text_config")
-    text = inner if isinstance(inner, dict) else settings
-    shapes = [pair for path in weight_files(files.model) for pair in _tensor_shapes(path)]
-    matrices = tuple((s[0], s[1]) for name, s in shapes if len(s) == 2 and _IN_A_LAYER.search(name))
+    settings, known = read_json_object(files.model / "config.json"), _text_settings(files.model)
+    kind, num_layers, hidden = _kind(settings), _number(known, "num_hidden_layers"), _number(known, "hidden_size")
+    if kind != "other" and not (num_layers and hidden):
+        raise UsageError(
+            f"`{files.model / 'config.json'}` does not tell how many layers the base has and how wide they are",
+            hint=f"take a base of another type than {settings.get('model_type')}",
+        )
     return BaseShape(
-        kind=_kind(settings),
+        kind=kind,
         model_type=str(settings.get("model_type")),
-        num_parameters=sum(prod(shape) for _, shape in shapes),
-        num_layers=_number(text, 1, "num_hidden_layers", "n_layer", "num_layers"),
-        hidden_size=_number(text, 1, "hidden_size", "n_embd", "d_model"),
-        max_tokens=_number(text, 512, "max_position_embeddings", "n_positions", "max_sequence_length"),
-        vocabulary_size=_number(text, 0, "vocab_size"),
-        intermediate_size=_number(text, 0, "intermediate_size", "n_inner", "ffn_dim"),
-        layer_matrices=matrices,
+        num_parameters=sum(prod(shape) for path in weight_files(files.model) for shape in _tensor_shapes(path)),
+        num_layers=num_layers or 1,
+        hidden_size=hidden or 1,
+        max_tokens=_number(known, *_MAX_TOKENS) or 512,
+        vocabulary_size=_number(known, "vocab_size"),
+        intermediate_size=_number(known, *_INTERMEDIATE),
     )
+
+
+def _text_settings(folder: Path) -> Any:
+    """The settings of a model, or of its part that reads text, under the names that transformers gives to all kinds."""
+    from transformers import AutoConfig
+
+    from sintonia.models.loading import quiet
+
+    check_folder(folder)
+    try:
+        with quiet():
+            known = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # each kind of model checks its settings in its own way
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise StorageError(f"cannot read `{folder / 'config.json'}`: {line}") from None
+    return getattr(known, "text_config", None) or known
 
 
 def _kind(settings: dict[str, Any]) -> Literal["encoder", "language", "other"]:
@@ -82,13 +95,14 @@ def _kind(settings: dict[str, Any]) -> Literal["encoder", "language", "other"]:
     return "encoder" if kind in MODEL_MAPPING_NAMES else "other"
 
 
-def _number(settings: dict[str, Any], missing: int, *names: str) -> int:
-    found = [settings[name] for name in names if isinstance(settings.get(name), int)]
-    return int(found[0]) if found else missing
+def _number(known: Any, *names: str) -> int:
+    """The first of these that is a positive number; 0 where none is."""
+    values = (getattr(known, name, None) for name in names)
+    return next((value for value in values if isinstance(value, int) and value > 0), 0)
 
 
-def _tensor_shapes(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Names and shapes in the header of a safetensors file."""
+def _tensor_shapes(path: Path) -> list[tuple[int, ...]]:
+    """The shapes in the header of a safetensors file."""
     try:
         with path.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
@@ -96,6 +110,6 @@ def _tensor_shapes(path: Path) -> list[tuple[str, tuple[int, ...]]]:
                 raise ValueError("no header")
             header = json.loads(stream.read(size))
         header.pop("__metadata__", None)
-        return [(name, tuple(int(length) for length in body["shape"])) for name, body in header.items()]
+        return [tuple(int(length) for length in body["shape"]) for body in header.values()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StorageError(f"cannot read the weights in `{path}`", hint="copy or download the model again") from None

@@ -184,7 +184,7 @@ def _shared(placed: Placed, asked: DataSettings) -> tuple[str, ...]:
     kinds = "one passage" if passages.num_long == 1 else f"{passages.num_long:,} passages"
     return (
         f"split: {kinds} that many rows share, in {passages.num_rows:,} rows (a system prompt, a schema), may be"
-        f" in all sets; rows that also share the answer stay together, with `--group COLUMN` all of a passage do",
+        f" in all sets; rows that also share the answer stay together, with `data.group=COLUMN` all of a passage do",
     )
 
 

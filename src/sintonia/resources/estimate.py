@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from sintonia.methods import METHODS
 from sintonia.records import Base, Resources
 from sintonia.resources.plan import (
-    MICRO_TOKENS,
     RUNTIME_BYTES,
     LanguageShape,
+    Lengths,
     Workload,
     adapter_weights,
     language_peak_bytes,
+    layer_weights,
 )
 from sintonia.settings import Recipe
+from sintonia.tasks.chat import MICRO_TOKENS
 
 DEFAULT_MICRO_TOKENS = 4096
 _ACTIVATION_WIDTHS = 34
@@ -41,53 +44,64 @@ class SetSizes:
     longest_tokens: int
 
 
-def peak_memory_bytes(num_parameters: int, num_trained: int, cells: int) -> int:
-    """Weights, gradients, AdamW's two moments, the best weights, activations, runtime; in bytes.
-
-    `cells` are tokens of the largest micro-batch times layers times width.
-    """
-    weights = 4 * num_parameters + 16 * num_trained
-    return RUNTIME_BYTES + weights + (4 * _ACTIVATION_WIDTHS * cells if num_trained else 0)
+def encoder_peak_bytes(recipe: Recipe, base: Base, micro_tokens: int) -> int:
+    """Weights, gradients, AdamW's two moments, the best weights, activations of a micro-batch, runtime; in bytes."""
+    trained = num_trained(recipe, shape_of(base))
+    cells = micro_tokens * (base.num_layers - num_frozen(recipe, base.num_layers)) * base.hidden_size
+    cells *= _ADAPTER_FACTOR if METHODS[recipe.method].has_adapters else 1
+    return RUNTIME_BYTES + 4 * base.num_parameters + 16 * trained + (4 * _ACTIVATION_WIDTHS * cells if trained else 0)
 
 
 def _peak(recipe: Recipe, base: Base, sizes: SetSizes) -> int:
     if recipe.task == "chat":
-        return language_peak_bytes(shape_of(base), workload_of(recipe, base, sizes.longest_tokens))
-    cells = _tokens_at_once(recipe, sizes) * base.num_layers * base.hidden_size
-    cells *= _ADAPTER_FACTOR if METHODS[recipe.method].has_adapters else 1
-    return peak_memory_bytes(base.num_parameters, num_trained_of(recipe, base), cells)
+        lengths = Lengths(longest=(sizes.longest_tokens,), max_tokens=sizes.longest_tokens + 1)  # none was cut
+        shape = shape_of(base)
+        return language_peak_bytes(shape, workload_of(recipe, shape, lengths))
+    return encoder_peak_bytes(recipe, base, _tokens_at_once(recipe, sizes))
 
 
-def shape_of(base: Base) -> LanguageShape:
-    """The shape of a language model by its record, which does not know that some share keys: a little too much then."""
+def shape_of(base: Base, settings: Any = None) -> LanguageShape:
+    """The shape of a base. Its record does not know that heads may share keys: without the settings it is too much."""
+    hidden = base.hidden_size
+    heads = pairs = size = None
+    if settings is not None:
+        text = getattr(settings, "text_config", None) or settings
+        heads = getattr(text, "num_attention_heads", None)
+        pairs, size = getattr(text, "num_key_value_heads", None), getattr(text, "head_dim", None)
+    heads = heads if isinstance(heads, int) else 1
+    size = size if isinstance(size, int) else hidden // heads
     return LanguageShape(
         num_parameters=base.num_parameters,
         num_layers=base.num_layers,
-        hidden_size=base.hidden_size,
-        intermediate_size=base.intermediate_size or 4 * base.hidden_size,
+        hidden_size=hidden,
+        intermediate_size=base.intermediate_size or 4 * hidden,
         vocabulary_size=base.vocabulary_size,
-        query_width=base.hidden_size,
-        pair_width=base.hidden_size,
+        query_width=heads * size,
+        pair_width=(pairs if isinstance(pairs, int) else heads) * size,
     )
 
 
-def workload_of(recipe: Recipe, base: Base, longest_tokens: int) -> Workload:
-    """How a recipe trains a language model; where its micro-batches are still `auto`, they are the usual ones."""
-    training = recipe.training
-    micro = training.micro_tokens
-    has_adapters = METHODS[recipe.method].has_adapters
-    skipped = training.frozen_layers
-    if has_adapters and recipe.lora.layers != "all":
-        skipped = max(skipped, base.num_layers - int(recipe.lora.layers))
+def workload_of(
+    recipe: Recipe, shape: LanguageShape, lengths: Lengths | None = None, *, can_fuse: bool = True
+) -> Workload:
+    """How a recipe trains a language model; what is still `auto` is as usual, without `lengths` rows are short."""
+    training, adapted = recipe.training, METHODS[recipe.method].has_adapters
+    batch: tuple[int, ...] = ()
+    if lengths is not None:
+        most = lengths.longest[0] if training.max_tokens == "auto" else int(training.max_tokens)
+        batch = lengths.of_batch(int(training.batch_examples), most)
+    is_fused = can_fuse and training.fused
+    shares = is_fused and training.shared_prefix and not (adapted and recipe.lora.dropout)
     return Workload(
-        num_trained=num_trained_of(recipe, base),
-        micro_tokens=MICRO_TOKENS if micro == "auto" else int(micro),
-        longest_tokens=longest_tokens,
-        batch_tokens=int(training.batch_examples) * longest_tokens,
-        frozen_layers=skipped,
-        rank=recipe.lora.rank if has_adapters else 0,
-        weight_bytes=2 if training.precision == "bf16" else 4,
-        is_fused=training.fused,
+        num_trained=num_trained(recipe, shape),
+        micro_tokens=MICRO_TOKENS if training.micro_tokens == "auto" else int(training.micro_tokens),
+        longest_tokens=batch[0] if batch else 1,
+        batch_tokens=sum(batch) if batch else None,
+        learned_fraction=lengths.learned_fraction if lengths else 1.0,
+        shared_tokens=lengths.shared_tokens if lengths and shares else 0,
+        frozen_layers=num_frozen(recipe, shape.num_layers),
+        rank=recipe.lora.rank if adapted else 0,
+        is_fused=is_fused,
         uses_checkpoints=training.checkpointing == "on",
         is_averaged=training.averaging,
     )
@@ -100,18 +114,23 @@ def _tokens_at_once(recipe: Recipe, sizes: SetSizes) -> int:
     return min(int(recipe.training.micro_tokens), batch, usual)
 
 
-def num_trained_of(recipe: Recipe, base: Base) -> int:
-    """Weights that the method of the recipe trains (without a new head): all, those of adapters, or none."""
-    method = METHODS[recipe.method]
-    if recipe.task == "chat":
-        return adapter_weights(shape_of(base), recipe.lora.rank) if method.has_adapters else base.num_parameters
-    if not method.has_adapters:
-        words = base.vocabulary_size * base.hidden_size  # of an encoder, only the vectors of words that are met train
-        return base.num_parameters - words if method.trains_encoder else 0
-    middle = base.intermediate_size or 4 * base.hidden_size
-    widths = 8 * base.hidden_size + 2 * (base.hidden_size + middle)  # four square matrices and two between
-    num_layers = base.num_layers if recipe.lora.layers == "all" else recipe.lora.layers
-    return recipe.lora.rank * widths * num_layers
+def num_frozen(recipe: Recipe, num_layers: int) -> int:
+    """How many of the lowest layers learn nothing: those that are frozen, or those below the adapters."""
+    if not METHODS[recipe.method].has_adapters:
+        return min(recipe.training.frozen_layers, num_layers)
+    return 0 if recipe.lora.layers == "all" else max(0, num_layers - int(recipe.lora.layers))
+
+
+def num_trained(recipe: Recipe, shape: LanguageShape) -> int:
+    """Weights that a recipe trains, without a new head: all, those above the frozen layers, of adapters, or none."""
+    method, frozen = METHODS[recipe.method], num_frozen(recipe, shape.num_layers)
+    if method.has_adapters:
+        return adapter_weights(shape, recipe.lora.rank) // shape.num_layers * (shape.num_layers - frozen)
+    if not method.trains_encoder:
+        return 0
+    # Of an encoder only the vectors of words that are met train; frozen layers stand on frozen vectors.
+    words = shape.vocabulary_size * shape.hidden_size if recipe.task == "classify" or frozen else 0
+    return max(0, shape.num_parameters - words - frozen * layer_weights(shape))
 
 
 def estimate_turn(recipe: Recipe, base: Base, sizes: SetSizes, seconds_per_example: float) -> Resources:

@@ -7,16 +7,14 @@ that are kept, and what one micro-batch keeps for its backward pass (performance
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from sintonia.errors import UsageError
+from sintonia.tasks.chat import MICRO_TOKENS
 
 RUNTIME_BYTES = 560 * 2**20
 """Python with everything that a run loads, and the compiled products of matrices that are kept."""
-MICRO_TOKENS = 2048
-"""Most tokens of a language model computed at once, where memory allows: more is no faster on a processor."""
 LEAST_MICRO_TOKENS = 256
 _SAFE_FRACTION = 0.9
 """Share of the free memory that a plan may fill: estimates are off by some per cent, and others use memory too."""
@@ -45,33 +43,12 @@ class LanguageShape:
     """Heads of the keys times their size: keys and values are that wide each."""
 
 
-def language_shape(settings: Mapping[str, Any], num_parameters: int) -> LanguageShape:
-    """The shape that the `config.json` of a base tells; what is missing is taken as in GPT-2."""
-
-    def number(missing: int, *names: str) -> int:
-        found = [settings[name] for name in names if isinstance(settings.get(name), int)]
-        return int(found[0]) if found else missing
-
-    hidden = number(1, "hidden_size", "n_embd", "d_model")
-    heads = number(1, "num_attention_heads", "n_head")
-    size = number(hidden // heads, "head_dim")
-    return LanguageShape(
-        num_parameters=num_parameters,
-        num_layers=number(1, "num_hidden_layers", "n_layer", "num_layers"),
-        hidden_size=hidden,
-        intermediate_size=number(4 * hidden, "intermediate_size", "n_inner", "ffn_dim"),
-        vocabulary_size=number(1, "vocab_size"),
-        query_width=heads * size,
-        pair_width=number(heads, "num_key_value_heads") * size,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """How a language model is trained, as far as memory is concerned."""
 
     num_trained: int
-    """Weights that train: all, or those of the adapters."""
+    """Weights that train: all, those of the highest layers, or those of the adapters."""
     micro_tokens: int
     longest_tokens: int
     """Of the longest example: it is computed whole, also where it has more tokens than a micro-batch."""
@@ -84,23 +61,41 @@ class Workload:
     frozen_layers: int = 0
     rank: int = 0
     """Of the adapters; 0 without any."""
-    weight_bytes: int = 4
-    """Bytes of one value: 4 in fp32, 2 in bf16."""
     is_fused: bool = True
     uses_checkpoints: bool = False
     is_averaged: bool = False
 
     @property
     def tokens(self) -> int:
-        """Most tokens that are computed at once."""
-        most = max(self.micro_tokens, self.longest_tokens)
-        return (most if self.batch_tokens is None else min(most, self.batch_tokens)) + self.shared_tokens
+        """Most tokens that are there at once: a micro-batch, and the beginning that all micro-batches share."""
+        most = max(self.micro_tokens, self.longest_tokens - self.shared_tokens) + self.shared_tokens
+        return most if self.batch_tokens is None else min(most, self.batch_tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """How long the training rows of a language model are, as far as memory is concerned."""
+
+    longest: tuple[int, ...]
+    """Tokens of the longest rows, longest first."""
+    max_tokens: int
+    """What rows were cut to."""
+    learned_fraction: float = 1.0
+    shared_tokens: int = 0
+    """Length of the beginning that all rows share."""
+
+    def of_batch(self, num_examples: int, max_tokens: int) -> tuple[int, ...]:
+        """Tokens of the largest batch, row by row and longest first, where rows are cut to `max_tokens`.
+
+        A row that was cut may be as long as is now allowed; rows that are not listed are no longer than the last one.
+        """
+        rows = [min(max_tokens if one >= self.max_tokens else one, max_tokens) for one in self.longest[:num_examples]]
+        return (*rows, *rows[-1:] * (num_examples - len(rows)))
 
 
 def language_peak_bytes(shape: LanguageShape, work: Workload, *, runtime_bytes: int = RUNTIME_BYTES) -> int:
     """The most memory that a training takes, in bytes. `runtime_bytes` is what the process holds without any model."""
-    weights = work.weight_bytes * shape.num_parameters
-    # Moments and gradients are fp32, as the trained weights are.
+    weights = 4 * shape.num_parameters
     trained = 4 * work.num_trained * (1 + 2 + _COPIES[work.is_averaged])
     return runtime_bytes + weights + _mapped_bytes(shape, work) + trained + _activation_bytes(shape, work)
 
@@ -108,7 +103,7 @@ def language_peak_bytes(shape: LanguageShape, work: Workload, *, runtime_bytes: 
 def _mapped_bytes(shape: LanguageShape, work: Workload) -> int:
     """Pages of the file of the base that stay mapped: of the matrices that the fused layers keep in another order."""
     packed = shape.hidden_size * (shape.query_width + 2 * shape.pair_width + 2 * shape.intermediate_size)
-    return work.weight_bytes * packed * shape.num_layers if work.is_fused else 0
+    return 4 * packed * shape.num_layers if work.is_fused else 0
 
 
 def _activation_bytes(shape: LanguageShape, work: Workload) -> int:
@@ -122,7 +117,7 @@ def _activation_bytes(shape: LanguageShape, work: Workload) -> int:
     passing = 3 * shape.intermediate_size + 2 * shape.hidden_size
     predicted = 2 * shape.hidden_size * work.learned_fraction
     head = min(_HEAD_BYTES, 4 * int(work.tokens * work.learned_fraction) * shape.vocabulary_size * 2)
-    return int(work.weight_bytes * work.tokens * (kept + passing + predicted)) + head
+    return int(4 * work.tokens * (kept + passing + predicted)) + head
 
 
 def _values_of_layer(shape: LanguageShape, work: Workload) -> float:
@@ -227,7 +222,15 @@ def _hint(shape: LanguageShape, work: Workload, least: Plan) -> str:
 
 
 def adapter_weights(shape: LanguageShape, rank: int = 16) -> int:
-    """Weights of adapters of this rank on all linear layers."""
+    """Weights of adapters of this rank on all linear layers; a little too much where nothing gates the middle."""
     hidden, query, pair, middle = shape.hidden_size, shape.query_width, shape.pair_width, shape.intermediate_size
     widths = 2 * (hidden + query) + 2 * (hidden + pair) + 3 * (hidden + middle)
     return rank * widths * shape.num_layers
+
+
+def layer_weights(shape: LanguageShape) -> int:
+    """Weights of one layer, at least: those of its matrices, or its share of all where it has fewer."""
+    hidden, query, pair, middle = shape.hidden_size, shape.query_width, shape.pair_width, shape.intermediate_size
+    matrices = 2 * hidden * (query + pair) + 3 * hidden * middle
+    words = hidden * shape.vocabulary_size
+    return max(0, min(matrices, (shape.num_parameters - words) // shape.num_layers))

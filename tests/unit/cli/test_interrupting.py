@@ -57,6 +57,14 @@ def test_in_training_a_signal_asks_for_a_checkpoint_and_keeps_asking(run, asked)
     assert asked == [run, run]
 
 
+def test_what_a_training_says_meanwhile_does_not_end_it_before_its_checkpoint(run, asked) -> None:
+    """A spike or a note comes without its event; steps since the last checkpoint would be lost."""
+    with pausing(run, lambda _: None) as listener:
+        signal.raise_signal(signal.SIGINT)
+        listener(Progress(stage="train", message="the training loss jumped"))
+    assert asked == [run, run]
+
+
 def test_an_error_after_a_signal_stays_the_error_that_it_is(run, asked) -> None:
     """A disk that is full while the pause is saved must not be told as "nothing is lost"."""
     with pytest.raises(DataError, match="the disk is full"), pausing(run, lambda _: None):

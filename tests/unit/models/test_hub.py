@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from sintonia.errors import UsageError
+from sintonia.models.adapter_files import AdapterOrigin, save_adapters
+from sintonia.models.adapters import AdapterPlan, attach_adapters
 from sintonia.models.catalog import Entry, find_entry
+from sintonia.models.loading import load_causal
 from sintonia.models.sources import fetch, hub, locate, pin
 from tests.tiny import make_tiny_language_model
 
@@ -105,6 +109,21 @@ def test_a_branch_is_pinned_to_its_commit_and_fetched_once(server: Hub):
     again = locate(find_entry(pin(entry, files)))
     assert again == files and server.asked == []  # a pinned base needs no network
     assert locate(entry).model.name == LATER
+
+
+def test_an_adapter_names_its_model_as_the_hub_does_and_finds_it_again(server: Hub, tmp_path: Path):
+    files = locate(find_entry("hf:acme/tiny"))
+    causal = load_causal(files.model)
+    attach_adapters(causal, AdapterPlan(rank=2, alpha=4), seed=0)
+    save_adapters(causal, tmp_path / "adapter", AdapterOrigin(model=files.model))
+    saved = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert (saved["base_model_name_or_path"], saved["revision"]) == ("acme/tiny", COMMIT)
+    shutil.copy(files.model / "tokenizer.json", tmp_path / "adapter")
+    assert locate(find_entry(f"file:{tmp_path / 'adapter'}")).model == files.model
+    elsewhere = tmp_path / "hf-acme--tiny" / COMMIT  # a folder that only looks like it
+    save_adapters(causal, tmp_path / "other", AdapterOrigin(model=elsewhere))
+    saved = json.loads((tmp_path / "other" / "adapter_config.json").read_text())
+    assert saved["base_model_name_or_path"] == str(elsewhere) and "revision" not in saved
 
 
 def test_only_model_files_are_taken_and_no_token_is_sent(server: Hub, monkeypatch):

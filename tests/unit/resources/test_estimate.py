@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sintonia.records import Base
-from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn, num_trained_of, shape_of, workload_of
+from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn, num_trained, shape_of, workload_of
+from sintonia.resources.plan import Lengths, language_peak_bytes
 from sintonia.settings import DataSettings, LoraSettings, Recipe, TrainingSettings
 
 BASE = Base(
@@ -24,6 +26,7 @@ BASE = Base(
     vocabulary_size=49152,
     intermediate_size=1536,
 )
+SHAPE = shape_of(BASE)
 SIZES = SetSizes(num_train=100, num_validation=20, longest_tokens=256)
 
 
@@ -33,10 +36,10 @@ def _recipe(task: str, method: str, lora: LoraSettings | None = None, **training
 
 
 def test_adapters_train_little_a_head_nothing_and_words_that_are_not_met_do_not_train() -> None:
-    assert num_trained_of(_recipe("chat", "full"), BASE) == BASE.num_parameters
-    assert num_trained_of(_recipe("classify", "full"), BASE) == BASE.num_parameters - 49152 * 576
-    assert num_trained_of(_recipe("classify", "head"), BASE) == 0
-    ranks = [num_trained_of(_recipe(task, "lora", LoraSettings(rank=8)), BASE) for task in ("chat", "classify")]
+    assert num_trained(_recipe("chat", "full"), SHAPE) == BASE.num_parameters
+    assert num_trained(_recipe("classify", "full"), SHAPE) == BASE.num_parameters - 49152 * 576
+    assert num_trained(_recipe("classify", "head"), SHAPE) == 0
+    ranks = [num_trained(_recipe(task, "lora", LoraSettings(rank=8)), SHAPE) for task in ("chat", "classify")]
     assert all(10**6 < one < 10**7 for one in ranks)
 
 
@@ -49,12 +52,44 @@ def test_what_takes_less_is_told_to_take_less(task: str) -> None:
 
 
 def test_a_language_model_is_estimated_as_its_settings_say() -> None:
-    recipe = _recipe("chat", "lora", LoraSettings(layers=10), checkpointing="on", precision="bf16", fused=False)
-    work = workload_of(recipe, BASE, 300)
-    assert (work.frozen_layers, work.uses_checkpoints, work.weight_bytes, work.is_fused) == (20, True, 2, False)
+    recipe = _recipe("chat", "lora", LoraSettings(layers=10), checkpointing="on", fused=False)
+    work = workload_of(recipe, SHAPE, Lengths(longest=(300,), max_tokens=512))
+    assert (work.frozen_layers, work.uses_checkpoints, work.is_fused) == (20, True, False)
     assert (work.tokens, work.rank) == (2048, 16)
-    assert workload_of(dataclasses.replace(recipe, method="full"), BASE, 100).tokens == 800
-    assert shape_of(BASE).intermediate_size == 1536
+    full = dataclasses.replace(recipe, method="full")
+    assert workload_of(full, SHAPE, Lengths(longest=(100,), max_tokens=512)).tokens == 800
+
+
+def test_the_settings_of_a_base_tell_how_wide_its_heads_are() -> None:
+    config = SimpleNamespace(num_attention_heads=9, num_key_value_heads=3, head_dim=64)
+    exact = shape_of(BASE, config)
+    assert (exact.query_width, exact.pair_width, exact.intermediate_size) == (576, 192, 1536)
+    assert shape_of(BASE, SimpleNamespace(text_config=config)) == exact
+    assert (SHAPE.query_width, SHAPE.pair_width) == (576, 576)
+    narrow = shape_of(dataclasses.replace(BASE, intermediate_size=0), SimpleNamespace(num_attention_heads=8))
+    assert (narrow.query_width, narrow.pair_width, narrow.intermediate_size) == (576, 576, 2304)
+
+
+@pytest.mark.parametrize("task", ["chat", "classify"])
+def test_frozen_layers_and_what_is_below_the_adapters_do_not_train(task: str) -> None:
+    words, layers = 49152 * 576, 134_515_008 - 49152 * 576
+    trained = {k: num_trained(_recipe(task, "full", frozen_layers=k), SHAPE) for k in (1, 15, 29, 30, 99)}
+    for k, found in trained.items():
+        assert found == pytest.approx(layers * (30 - min(k, 30)) / 30, rel=1e-3, abs=words / 100)
+    adapters = [num_trained(_recipe(task, "lora", LoraSettings(layers=k)), SHAPE) for k in (10, 30)]
+    assert 3 * adapters[0] == adapters[1] == num_trained(_recipe(task, "lora"), SHAPE)
+    peaks = [estimate_turn(_recipe(task, "full", frozen_layers=k), BASE, SIZES, 0.1).peak_memory_bytes for k in (0, 25)]
+    assert peaks[0] - peaks[1] > 16 * (layers * 25 / 30)
+
+
+@pytest.mark.parametrize(("changes", "shared"), [({}, 200), ({"shared_prefix": False}, 0), ({"fused": False}, 0)])
+def test_a_shared_beginning_counts_where_it_is_computed_once(changes: dict[str, Any], shared: int) -> None:
+    lengths = Lengths(longest=(500,) * 8, max_tokens=512, shared_tokens=200)
+    work = workload_of(_recipe("chat", "full", micro_tokens=512, **changes), SHAPE, lengths)
+    assert (work.shared_tokens, work.tokens) == (shared, 512 + shared)
+    dropping = _recipe("chat", "lora", LoraSettings(dropout=0.1), micro_tokens=512, **changes)
+    assert workload_of(dropping, SHAPE, lengths).shared_tokens == 0  # chance differs from row to row
+    assert language_peak_bytes(SHAPE, work) >= language_peak_bytes(SHAPE, dataclasses.replace(work, shared_tokens=0))
 
 
 def test_several_parts_take_longer_but_no_more_memory() -> None:

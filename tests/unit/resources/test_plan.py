@@ -8,26 +8,24 @@ import pytest
 
 from sintonia.errors import UsageError
 from sintonia.resources.plan import (
-    MICRO_TOKENS,
     LanguageShape,
+    Lengths,
     Workload,
     language_peak_bytes,
-    language_shape,
+    layer_weights,
     plan_memory,
 )
+from sintonia.tasks.chat import MICRO_TOKENS
 
 GIB = 2**30
-SMOLLM2 = language_shape(
-    {
-        "hidden_size": 576,
-        "intermediate_size": 1536,
-        "num_hidden_layers": 30,
-        "num_attention_heads": 9,
-        "num_key_value_heads": 3,
-        "head_dim": 64,
-        "vocab_size": 49152,
-    },
-    134_515_008,
+SMOLLM2 = LanguageShape(
+    num_parameters=134_515_008,
+    num_layers=30,
+    hidden_size=576,
+    intermediate_size=1536,
+    vocabulary_size=49152,
+    query_width=576,
+    pair_width=192,
 )
 LORA = Workload(num_trained=4_884_480, micro_tokens=MICRO_TOKENS, longest_tokens=512, rank=16)
 FULL = dataclasses.replace(LORA, num_trained=SMOLLM2.num_parameters, rank=0)
@@ -37,21 +35,34 @@ def _peak(work: Workload, **changes: object) -> float:
     return language_peak_bytes(SMOLLM2, dataclasses.replace(work, **changes))
 
 
-def test_the_shape_is_read_from_the_settings_of_a_base() -> None:
-    assert (
-        LanguageShape(
-            num_parameters=134_515_008,
-            num_layers=30,
-            hidden_size=576,
-            intermediate_size=1536,
-            vocabulary_size=49152,
-            query_width=576,
-            pair_width=192,
-        )
-        == SMOLLM2
+def test_a_shared_beginning_is_there_once_beside_each_micro_batch() -> None:
+    shared = dataclasses.replace(LORA, shared_tokens=300)
+    assert (LORA.tokens, shared.tokens) == (2048, 2348)
+    assert dataclasses.replace(shared, micro_tokens=256).tokens == 556
+    assert dataclasses.replace(shared, micro_tokens=128).tokens == 512  # 212 of the longest example, and the beginning
+    assert dataclasses.replace(shared, batch_tokens=1000).tokens == 1000
+
+
+def test_lengths_of_a_batch_follow_what_is_read_and_how_many() -> None:
+    lengths = Lengths(longest=(512, 512, 300, 40), max_tokens=512)
+    assert lengths.of_batch(3, 512) == (512, 512, 300)
+    assert lengths.of_batch(3, 400) == (400, 400, 300)
+    assert lengths.of_batch(3, 2048) == (2048, 2048, 300)  # they were cut, and may be longer
+    assert lengths.of_batch(6, 512) == (512, 512, 300, 40, 40, 40)
+
+
+def test_the_weights_of_a_layer_are_those_of_its_matrices_and_never_more_than_its_share() -> None:
+    assert layer_weights(SMOLLM2) == 2 * 576 * (576 + 192) + 3 * 576 * 1536
+    plain = LanguageShape(  # GPT-2: nothing gates the middle
+        num_parameters=124_439_808,
+        num_layers=12,
+        hidden_size=768,
+        intermediate_size=3072,
+        vocabulary_size=50257,
+        query_width=768,
+        pair_width=768,
     )
-    gpt2 = language_shape({"n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 50257, "n_inner": None}, 1)
-    assert (gpt2.num_layers, gpt2.intermediate_size, gpt2.query_width, gpt2.pair_width) == (12, 3072, 768, 768)
+    assert 7.0e6 < layer_weights(plain) < 7.2e6
 
 
 @pytest.mark.parametrize(
@@ -60,7 +71,6 @@ def test_the_shape_is_read_from_the_settings_of_a_base() -> None:
         {"micro_tokens": 512},
         {"uses_checkpoints": True},
         {"frozen_layers": 15},
-        {"weight_bytes": 2},
         {"learned_fraction": 0.01},
         {"batch_tokens": 600},
     ],
@@ -123,8 +133,14 @@ def test_what_is_asked_for_is_kept_and_when_both_are_nothing_is_refused() -> Non
 
 
 def test_what_fits_nowhere_is_refused_with_what_would_fit() -> None:
-    large = language_shape(
-        {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32}, 8 * 10**9
+    large = LanguageShape(
+        num_parameters=8 * 10**9,
+        num_layers=32,
+        hidden_size=4096,
+        intermediate_size=14336,
+        vocabulary_size=1,
+        query_width=4096,
+        pair_width=4096,
     )
     full = Workload(num_trained=8 * 10**9, micro_tokens=2048, longest_tokens=1024)
     with pytest.raises(UsageError) as refused:

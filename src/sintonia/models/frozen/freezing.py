@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+from sintonia.errors import UsageError
+
 
 def layers_of(model: nn.Module) -> nn.ModuleList:
     """The layers of a transformer, lowest first: its longest list of modules."""
@@ -16,10 +18,39 @@ def freeze_lowest(model: nn.Module, num_layers: int) -> None:
 
     All that a model computes before its layer `num_layers` is below; what comes after (a last norm, a head of its own)
     still trains. A head that shares its weights with the word vectors is frozen with them.
+
+    Raises:
+        UsageError: its layers cannot be told apart, or none would be left to train.
     """
     if not num_layers:
         return
-    lowest_trained = layers_of(model)[num_layers]
+    lowest_trained = _separate_layers(model)[num_layers:][:1]
+    if not lowest_trained:
+        raise UsageError(
+            f"{num_layers} layers cannot be frozen: the base has {len(layers_of(model))}", hint="freeze fewer layers"
+        )
+    _freeze_below(model, lowest_trained[0])
+
+
+def _separate_layers(model: nn.Module) -> nn.ModuleList:
+    """The layers, as many as the settings of the model say: some use the weights of one layer several times.
+
+    Raises:
+        UsageError: there are more or fewer.
+    """
+    layers, settings = layers_of(model), getattr(model, "config", None)
+    text = getattr(settings, "text_config", None) or settings
+    expected = getattr(text, "num_hidden_layers", len(layers))
+    if len(layers) != expected:
+        raise UsageError(
+            f"the layers of this base cannot be frozen apart: it computes {expected}, its weights hold {len(layers)} "
+            f"(its type is {getattr(settings, 'model_type', 'unknown')})",
+            hint="leave out `training.frozen_layers` and `lora.layers`, or take another base",
+        )
+    return layers
+
+
+def _freeze_below(model: nn.Module, lowest_trained: nn.Module) -> None:
     for module in model.modules():  # in the order in which they are computed
         if module is lowest_trained:
             return

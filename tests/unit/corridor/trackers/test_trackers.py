@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 import subprocess
@@ -12,8 +13,9 @@ import pytest
 
 from sintonia.corridor.trackers import check_trackers, following, tell_verdict, traced_settings
 from sintonia.errors import UsageError
-from sintonia.records import Comparison, Interval, Verdict
-from tests.unit.corridor.trackers.trainings import events, loss_of, make_recipe, make_run, train
+from sintonia.records import Comparison, Interval, Resolved, Verdict
+from sintonia.settings import LoraSettings
+from tests.unit.corridor.trackers.trainings import events, loss_of, make_recipe, make_run, make_turn, train
 
 STEPS = list(range(1, 11))
 VALIDATIONS = [0, 2, 4, 6, 8, 10]
@@ -131,13 +133,39 @@ def test_tensorboard_is_told_the_verdict(tmp_path: Path) -> None:
 
     run, recipe, said = make_run(tmp_path / "run"), make_recipe("tensorboard"), []
     train(run, recipe, events(1, 10), "finished")
-    tell_verdict(run, 1, recipe, _verdict(), said.append)
+    tell_verdict(run, make_turn(recipe), _verdict(), said.append)
     assert said == [] and list(_scalars(run, "train/loss")) == STEPS
     assert _scalars(run, "test/accuracy") == {10: 0.75}
     reader = EventAccumulator(str(run.file("turns/001/tensorboard")))
     reader.Reload()
     (text,) = reader.Tensors("outcome/text_summary")
     assert text.tensor_proto.string_val == [b"better"]
+
+
+def _tensorboard_settings(run) -> dict[str, str]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    reader = EventAccumulator(str(run.file("turns/001/tensorboard")))
+    reader.Reload()
+    (text,) = reader.Tensors("settings/text_summary")
+    rows = [row.strip("| ").split(" | ") for row in text.tensor_proto.string_val[0].decode().splitlines()[2:]]
+    return dict(rows)
+
+
+@pytest.mark.usefixtures("needs_tensorboard")
+def test_the_files_written_anew_for_the_verdict_show_how_the_turn_was_trained(tmp_path: Path) -> None:
+    """Not the first recipe of the run, which the adjusting has left, and no `auto`."""
+    run, first = make_run(tmp_path / "run"), make_recipe("tensorboard")
+    adjusted = dataclasses.replace(first, method="lora", seed=7, lora=LoraSettings(rank=4))
+    used = {"training.learning_rate": 5e-4, "training.epochs": 3, "base": "file:/home/somebody/model"}
+    training = dataclasses.replace(adjusted.training, learning_rate=5e-4, epochs=3)
+    train(run, dataclasses.replace(adjusted, training=training), events(1, 10), "finished")
+    told = _tensorboard_settings(run)
+    resolved = tuple(Resolved(setting=name, value=value, origin="test") for name, value in used.items())
+    tell_verdict(run, make_turn(adjusted, resolved), _verdict(), print)
+    assert _tensorboard_settings(run) == told
+    assert (told["method"], told["seed"], told["lora.rank"], told["base"]) == ("lora", "7", "4", "file")
+    assert (told["training.learning_rate"], told["training.epochs"]) == ("0.0005", "3")
 
 
 @pytest.mark.usefixtures("needs_tensorboard")
@@ -184,8 +212,8 @@ def test_mlflow_holds_one_run_that_goes_on_after_a_kill(tmp_path: Path, mlflow_u
     assert train(run, recipe, events(5, 10), "finished") == []
     assert _mlflow_steps(mlflow_uri, "train/loss") == STEPS
     assert _mlflow_steps(mlflow_uri, "validation/accuracy") == VALIDATIONS
-    tell_verdict(run, 1, recipe, _verdict(), print)
-    tell_verdict(run, 1, recipe, _verdict(), print)
+    tell_verdict(run, make_turn(recipe), _verdict(), print)
+    tell_verdict(run, make_turn(recipe), _verdict(), print)
     _, found = _mlflow_run(mlflow_uri)
     assert (found.info.status, found.data.tags["outcome"], found.data.metrics["test/accuracy"]) == (
         "FINISHED",
@@ -240,7 +268,7 @@ def test_wandb_holds_every_step_once_though_the_training_was_killed(tmp_path: Pa
     run, recipe = make_run(tmp_path / "run"), make_recipe("wandb")
     _train_and_kill(run, "wandb")
     assert train(run, recipe, events(5, 10), "finished") == []
-    tell_verdict(run, 1, recipe, _verdict(), print)
+    tell_verdict(run, make_turn(recipe), _verdict(), print)
     rows, summary = _wandb_rows(run)
     losses = {int(row["_step"]): float(row["train/loss"]) for row in rows if "train/loss" in row}
     assert list(losses) == STEPS and len(rows) == len({row["_step"] for row in rows})

@@ -5,20 +5,43 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Literal
 
 from sintonia.corridor.trackers import following
-from sintonia.records import Event
+from sintonia.records import Candidate, Event, Resolved, Resources, Turn
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
 
 RECIPE = Recipe(data=DataSettings(path="/home/somebody/secret.csv"), base="file:/home/somebody/model", task="classify")
 
 
-def make_recipe(*names: str) -> SimpleNamespace:
+def make_recipe(*names: Literal["tensorboard", "mlflow", "wandb"]) -> Recipe:
     """A recipe that asks for these trackers."""
-    fields = {one.name: getattr(RECIPE, one.name) for one in dataclasses.fields(RECIPE)}
-    return SimpleNamespace(**fields | {"tracking": names})
+    return dataclasses.replace(RECIPE, tracking=names)
+
+
+def make_turn(recipe: Recipe, resolved: tuple[Resolved, ...] = ()) -> Turn:
+    """The turn of such a run, finished."""
+    return Turn(
+        number=1,
+        recipe_id="0" * 16,
+        recipe=recipe,
+        resolved=resolved,
+        parent=None,
+        purpose="first turn",
+        part="000",
+        candidate=Candidate(
+            weights="turns/001/model",
+            best_step=10,
+            last_step=10,
+            planned_steps=10,
+            stop_reason="the plan ended",
+            num_trained=1,
+        ),
+        validation_metric=1.0,
+        findings=(),
+        resources=Resources(basis="measured", seconds=1.0, peak_memory_bytes=1),
+    )
 
 
 def make_run(folder: Path) -> RunFolder:
@@ -53,7 +76,7 @@ def events(first: int, last: int) -> list[Event]:
     return found
 
 
-def train(run: RunFolder, recipe: SimpleNamespace, stretch: list[Event], ends: str = "") -> list[str]:
+def train(run: RunFolder, recipe: Recipe, stretch: list[Event], ends: str = "") -> list[str]:
     """Records and tells the events as the corridor does; what it said."""
     said: list[str] = []
     with following(run, 1, recipe, said.append) as follow:
