@@ -62,6 +62,7 @@ def improve(run: RunFolder, listener: Listener = lambda _: None, change: Change 
     Raises:
         SintoniaError: one of its kinds, each with place and hint. The folder stays whole and can be resumed.
     """
+    check_values(run.recipe())  # it may have been edited by hand since
     with run.writing():
         walk = Walk(run, listener)
         prepared = _prepare(walk)

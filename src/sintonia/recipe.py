@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -101,6 +102,11 @@ def load_recipe(path: Path | str) -> dict[str, Any]:
         raise UsageError("a recipe is a mapping of settings", where=str(path))
     if body.pop("schema", SCHEMA) != SCHEMA:
         raise UsageError("this recipe is of a newer schema", where=str(path), hint="upgrade sintonia")
+    for name in _SWITCHES:
+        block, _, setting = name.partition(".")
+        inner = body.get(block)
+        if isinstance(inner, dict) and isinstance(inner.get(setting), bool):
+            inner[setting] = "on" if inner[setting] else "off"  # what YAML makes of these words
     return body
 
 
@@ -123,9 +129,12 @@ def override(body: dict[str, Any], dotted: str) -> None:
     if isinstance(value, str):
         with suppress(ValueError):
             value = float(text)  # YAML takes 2e-4 for a text
+    if isinstance(value, bool) and name in _SWITCHES:
+        value = "on" if value else "off"  # what YAML makes of these words
     put(body, name, [value] if name in _LISTS and isinstance(value, str) else value)
 
 
+_SWITCHES = ("training.cache", "training.checkpointing")
 _LISTS = ("accept", "tracking")
 """Settings of several values, of which one may be written alone."""
 
@@ -193,8 +202,8 @@ def check_values(recipe: Recipe) -> Recipe:
         value = getattr(getattr(recipe, block), setting)
         if not isinstance(value, str) and not low <= value <= high:
             problems.append(f"`{name}` is {value}, not within {low} to {high}")
-    if recipe.budget_seconds is not None and recipe.budget_seconds <= 0:
-        problems.append(f"`budget_seconds` is {recipe.budget_seconds}, not above 0")
+    if recipe.budget_seconds is not None and not 0 < recipe.budget_seconds < math.inf:
+        problems.append(f"`budget_seconds` is {recipe.budget_seconds}, not a time above 0")
     unknown = [code for code in recipe.accept if code not in STOPPING]
     if unknown:
         problems.append(f"`accept`: {', '.join(unknown)} never stops a run; {', '.join(STOPPING)} may")

@@ -45,8 +45,8 @@ def _refuse_chat(run: RunFolder) -> None:
         raise UsageError(
             f"`{run.path}` learned to chat, and `predict` gives labels only",
             expected="a run of the task classify",
-            hint=f"the folder `{run.file('model')}` loads in transformers or peft: `sintonia report {run.path}` shows "
-            "the lines",
+            hint=f"the folder `{run.file('model')}` loads in transformers, or in peft where it is an adapter: "
+            "the report has the lines",
         )
 
 

@@ -6,6 +6,7 @@ Every folder is looked at by `sources/trust.py` first. Nothing is downloaded and
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,9 @@ def _one_clear_error(what: str, folder: Path) -> Iterator[None]:
         raise StorageError(f"cannot load the {what} in `{folder}`: {line}") from None
 
 
+_OF_A_LAYER = re.compile(r"\.\d+\..*(weight|bias)$")
+
+
 def load_transformer(folder: Path) -> Any:
     """The bare transformer of an encoder, float32, in evaluation mode.
 
@@ -70,6 +74,13 @@ def load_causal(folder: Path) -> Any:
     with _one_clear_error("model", folder), quiet():
         causal, loaded = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, **_OPTIONS)
         causal = _ready(causal)
+    homeless = sorted(key for key in loaded["unexpected_keys"] if _OF_A_LAYER.search(key))
+    if homeless:
+        raise StorageError(
+            f"the model in `{folder}` has {len(homeless)} weights of layers that its settings do not know, "
+            f"`{homeless[0]}` first",
+            hint="its config.json belongs to another model",
+        )
     missing = sorted(loaded["missing_keys"]) + sorted(str(key) for key in loaded["mismatched_keys"])
     if missing:
         raise StorageError(

@@ -76,6 +76,7 @@ def is_better_average(best: Evaluation, average: Evaluation, metric_name: str) -
 
 def try_average(loop: Loop, best_step: int) -> Iterator[Event]:
     """The mean of the best weights replaces the best ones if validation says that it is better."""
+    loop.job.run.file(loop.job.file(AVERAGED_FILE)).unlink(missing_ok=True)
     if not loop.job.recipe.training.averaging:
         return
     best = best_evaluations(loop.evaluations, loop.job.primary_metric, NUM_AVERAGED)

@@ -92,8 +92,8 @@ class Loop:
         self.num_trained = sum(value.numel() for value in learner.parameters.values())
         self.optimizer = make_optimizer(learner, training.weight_decay)
         picks = np.random.default_rng(job.seed("train probe")).permutation(len(learner.lengths))
-        most = min(len(job.validation), PROBE_EXAMPLES["chat" if job.recipe.task == "chat" else "classify"])
-        self.probe = sorted(int(k) for k in picks[:most])
+        most = PROBE_EXAMPLES["chat" if job.recipe.task == "chat" else "classify"]
+        self.probe = sorted(int(k) for k in picks[: min(len(job.validation), most)])
         self.step = 0
         self.stop_reason: str | None = None
         self.evaluations: list[Evaluation] = []
@@ -138,15 +138,15 @@ class Loop:
     def _update(self, positions: list[int]) -> Iterator[Event]:
         training, began = self.job.recipe.training, time.monotonic()
         factor = learning_rate_factor(training.schedule, self.step, self.total_steps, training.warmup_fraction)
-        learning_rate = float(training.learning_rate) * factor
+        learning_rate = factor * float(training.learning_rate)
         set_learning_rate(self.optimizer, learning_rate)
         loss = yield from fit(self, positions, lambda: self.learner.accumulate(positions))
         norm = float("nan")
         if math.isfinite(loss):
-            limit = training.clip_norm or math.inf
-            norm = float(torch.nn.utils.clip_grad_norm_(self.learner.parameters.values(), limit))
+            weights, limit = self.learner.parameters.values(), training.clip_norm or math.inf
+            norm = float(torch.nn.utils.clip_grad_norm_(weights, limit))
         if not math.isfinite(norm):
-            yield self.event("diverged", loss=_number(loss), gradient_norm=_number(norm))
+            yield self.event("diverged", is_loss_finite=math.isfinite(loss))
             self._refuse(positions)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -200,6 +200,7 @@ class Loop:
         began = time.monotonic()
         validation, probed = self.learner.score_validation(), self.learner.score_train(self.probe)
         self.evaluations.append(self.evaluation(validation, probed, update))
+        self._refuse_broken_validation(validation)
         self.norms = []
         self.job.run.append(self.job.file("evaluations.jsonl"), self.evaluations[-1])
         best = best_evaluation(self.evaluations, self.job.primary_metric)
@@ -232,6 +233,16 @@ class Loop:
             max_gradient_norm=max(self.norms, default=0.0),
             median_gradient_norm=float(np.median(self.norms)) if self.norms else 0.0,
         )
+
+    def _refuse_broken_validation(self, validation: Answers) -> None:
+        losses = zip(self.job.validation, validation.losses, strict=True)
+        broken = [one.place for one, loss in losses if not math.isfinite(loss)]
+        if broken:
+            raise RunFailed(
+                f"after step {self.step} the losses of {len(broken)} validation examples are not finite numbers "
+                f"({broken[0].file}:{broken[0].line} first)",
+                hint="lower `training.learning_rate`" if self.step else "the base itself gives no numbers for them",
+            )
 
     def finish(self) -> Iterator[Event]:
         """Restores the best weights and saves the model, whole or not at all."""
@@ -268,11 +279,6 @@ class Loop:
     def _wants_pause(self) -> bool:
         stop = self.job.run.file(self.job.file("stop"))
         return stop.exists() and stop.read_text(encoding="utf-8").strip() == "pause"
-
-
-def _number(value: float) -> float | None:
-    """For JSON, which has no NaN."""
-    return value if math.isfinite(value) else None
 
 
 def _save_whole(learner: Learner, target: Path) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sintonia.files import read_json, write_atomic, write_json
+from sintonia.errors import StorageError
+from sintonia.files import read_json, sha256_file, write_atomic, write_json
 from sintonia.runs import RunFolder
 
 Produce = Callable[[], Iterator[np.ndarray]]
@@ -109,11 +110,21 @@ def keep_states(
         StorageError: they cannot be written.
     """
     path = _file(run, settings, rows)
-    index = read_json(path.with_suffix(".json"))
-    if index is None or not path.is_file():
+    index = _whole_index(path)
+    if index is None:
         index = _write(path, produce, "float32" if settings.is_exact else "float16")
         write_json(path.with_suffix(".json"), index)
     return KeptStates(path, index, settings.width)
+
+
+def _whole_index(path: Path) -> dict[str, Any] | None:
+    """How the states lie in the file; None when there are none, or not those that were written."""
+    try:
+        index = read_json(path.with_suffix(".json"))
+    except StorageError:
+        return None
+    is_whole = index is not None and path.is_file() and index.get("sha256") == sha256_file(path)
+    return index if is_whole else None
 
 
 class _TooLarge(Exception):
@@ -139,4 +150,4 @@ def _write(path: Path, produce: Produce, kind: str) -> dict[str, Any]:
     except _TooLarge:
         kind = "float32"
         write_atomic(path, chunks(kind))
-    return {"ends": np.cumsum(lengths).tolist(), "kind": kind}
+    return {"ends": np.cumsum(lengths).tolist(), "kind": kind, "sha256": sha256_file(path)}

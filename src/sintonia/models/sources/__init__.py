@@ -33,10 +33,8 @@ class BaseFiles:
 
     @property
     def revision(self) -> str:
-        """A sha256 that changes with any weight: of the one file, or of the list of files with theirs."""
-        files = folder.weight_files(self.model)
-        if self.adapter is None and len(files) == 1:
-            return sha256_file(files[0])
+        """A sha256 that changes with any weight and any setting of the model."""
+        files = (*folder.weight_files(self.model), self.model / "config.json")
         if self.adapter is not None:
             files += tuple(self.adapter / name for name in folder.ADAPTER)
         lines = "".join(f"{path.name} {sha256_file(path)}\n" for path in files)
@@ -82,7 +80,8 @@ def _model_below(adapter: Path) -> Path:
             continue
         if revision and below.revision != revision:
             problem = f"`{reference}` was changed since"
-        elif below.adapter is not None and not revision:
+            break
+        if below.adapter is not None and not revision:
             problem = f"`{reference}` is an adapter itself"
         else:
             return below.model
