@@ -148,11 +148,12 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
     """
     run, turns = walk.run, finished_turns(walk.run)
     number, before = len(turns) + 1, turns_of(turns, part.name)
-    recipe = settle(change.recipe if change else run.recipe(), prepared.task)
+    asked = change.recipe if change else run.recipe()
+    recipe = settle(asked, prepared.task)
     forget_unfinished_training_on_all(run, number)
     if change:
         run.write(f"{run.turn(number)}/change.json", change)
-    job, resolved = _job(walk, recipe, base, prepared, part)
+    job, resolved = _job(walk, asked, base, prepared, part)
     where = f" of part {part.name}" if len(prepared.parts) > 1 else ""
     walk.tell("train", f"turn {number}{where}: " + (change.reason if change else f"method {recipe.method}"))
     if prepared.task == "classify" and job.recipe.training.head_start == "probe":

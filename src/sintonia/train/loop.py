@@ -146,7 +146,9 @@ class Loop:
             weights, limit = self.learner.parameters.values(), training.clip_norm or math.inf
             norm = float(torch.nn.utils.clip_grad_norm_(weights, limit))
         if not math.isfinite(norm):
-            yield self.event("diverged", is_loss_finite=math.isfinite(loss))
+            found = {"loss": loss, "gradient_norm": norm}
+            found = {name: value if math.isfinite(value) else None for name, value in found.items()}
+            yield self.event("diverged", **found)
             self._refuse(positions)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,9 @@ def test_a_language_model_is_measured_without_being_opened(tiny_language: Path, 
     assert base.num_parameters == sum(value.numel() for value in real.parameters())
     assert (base.num_layers, base.hidden_size, base.max_tokens) == (2, 32, 512)
     assert (base.vocabulary_size, base.intermediate_size) == (real.config.vocab_size, 64)
-    assert base.revision == sha256_file(tiny_language / "model.safetensors")
+    names = ("model.safetensors", "config.json")
+    lines = "".join(f"{name} {sha256_file(tiny_language / name)}\n" for name in names)
+    assert base.revision == hashlib.sha256(lines.encode()).hexdigest()
     assert "named in the recipe" in base.why
 
 

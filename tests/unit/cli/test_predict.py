@@ -15,7 +15,7 @@ def test_a_chat_run_is_refused_in_one_line_with_what_can_be_done(call) -> None:
     write_chat_run(Path("runs/chat-001"))
     outcome = call("predict", "runs/chat-001", "hello")
     assert outcome.exit_code == 2 and outcome.out == ""
-    assert "learned to chat" in outcome.err and "transformers or peft" in outcome.err
+    assert "learned to chat" in outcome.err and "loads in transformers, or in peft" in outcome.err
     assert "Traceback" not in outcome.err
 
 

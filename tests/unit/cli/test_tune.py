@@ -13,7 +13,7 @@ import pytest
         ((), "no data were given"),
         (("a.csv", "trainin.epochs=3"), "`training.epochs`"),
         (("a.csv", "training.epochs=-1"), "`training.epochs` is -1"),
-        (("a.csv", "--method", "lora"), "`method`"),
+        (("a.csv", "--method", "qlora"), "it needs a GPU"),
         (("a.csv", "--task", "translate"), "`task`"),
         (("a.csv", "--budget", "soon"), "--budget soon"),
         (("a.csv", "--columns", "text"), "input=text,target=label"),

@@ -145,7 +145,7 @@ def test_a_long_passage_that_all_rows_share_does_not_make_them_copies(bench: Ben
     assert not {"D112", "D114"} & {one.code for one in prepared.findings}
     assert len({one.group for one in sets_of(bench, prepared)}) == 600
     (note,) = [note for note in prepared.notes if "one passage that many rows share, in 600 rows" in note]
-    assert "`--group COLUMN`" in note
+    assert "`data.group=COLUMN`" in note
 
 
 def test_copies_beside_a_shared_passage_are_found_all_the_same(bench: Bench) -> None:
