@@ -10,7 +10,6 @@ order of its own). The validation loss of each stands beside its time: half of t
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import statistics
@@ -22,8 +21,18 @@ from typing import Any
 
 import torch
 
-from benchmarks.chat_speed import BEST_SETTING, LARGEST_LOSS_DIFFERENCE, loss_difference, timed_seconds, timed_tokens
-from benchmarks.instructions import Rows, find_file, read_rows
+from benchmarks.chat_speed import (
+    BEST_SETTING,
+    LARGEST_LOSS_DIFFERENCE,
+    begin,
+    command_line,
+    default_base,
+    loss_difference,
+    speed_parser,
+    timed_seconds,
+    timed_tokens,
+)
+from benchmarks.instructions import Rows, read_rows
 from benchmarks.operations import hardware, shape_of
 from benchmarks.peers import Plan, Run, train_with_trl
 from benchmarks.replay import first_values, opened, train_with_sintonia
@@ -158,28 +167,15 @@ def table(result: dict[str, Any]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the benchmark; exit code 1 when the losses do not agree."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cache_speed",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--data", default="spider_dev", help="instructions_tiny, spider_dev, or a JSONL file")
-    parser.add_argument("--base", type=Path, help="folder of the base model (smollm2 when not given)")
-    parser.add_argument("--rows", type=int, default=96)
+    parser = speed_parser("cache_speed", __doc__, "spider_dev", 96)
     parser.add_argument("--validation", type=int, default=64, help="rows to validate on")
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    asked = parser.parse_args(arguments)
-    if not find_file(asked.data).is_file():
-        parser.error(f"there is no file `{find_file(asked.data)}`: give --data FILE or set SINTONIA_BENCH_FOLDER")
-    torch.set_num_threads(asked.threads)
-    from benchmarks.chat_speed import default_base
-
+    asked, names = begin(parser, arguments)
+    if len(names) > 1:
+        parser.error("--data names one set of rows here")
     question = ask(asked.base or default_base(), asked.data, (asked.rows, asked.validation), asked.epochs)
     result = compare(question, asked.rounds, lambda line: print(line, file=sys.stderr))
-    command = " ".join(["python -m benchmarks.cache_speed", *(sys.argv[1:] if arguments is None else arguments)])
+    command = command_line("cache_speed", arguments)
     heading = {"command": command, "hardware": hardware()}
     print(
         json.dumps(heading | result, indent=1) if asked.json else f"{command}\n{heading['hardware']}\n{table(result)}"

@@ -222,45 +222,57 @@ def default_base() -> Path:
     return locate(find_entry("smollm2")).model
 
 
-def _parser() -> argparse.ArgumentParser:
+def speed_parser(name: str, description: str | None, data: str, num_rows: int) -> argparse.ArgumentParser:
+    """What every benchmark of a language model's speed is asked, with its own usual data and number of rows."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.chat_speed",
-        description=__doc__,
+        prog=f"python -m benchmarks.{name}",
+        description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", default="both", help="instructions_tiny, spider_dev, both, or a JSONL file")
+    parser.add_argument("--data", default=data, help="instructions_tiny, spider_dev, or a JSONL file (%(default)s)")
     parser.add_argument("--base", type=Path, help="folder of the base model (smollm2 when not given)")
-    parser.add_argument("--rows", type=int, default=64)
-    parser.add_argument("--batch", type=int, help="rows of a step (8; 16 with --system-prompt)")
+    parser.add_argument("--rows", type=int, default=num_rows)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--chat", action="store_true", help="rows as conversations in the base's chat template")
-    parser.add_argument(
-        "--system-prompt", action="store_true", help="our own speed with a shared beginning, and without"
-    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the benchmark; exit code 1 when the losses do not agree."""
-    parser = _parser()
+def begin(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """What was asked, and the names of the data; refuses data that is not there, and sets the number of threads."""
     asked = parser.parse_args(arguments)
     names = ["instructions_tiny", "spider_dev"] if asked.data == "both" else [asked.data]
     for name in names:
         if not find_file(name).is_file():
             parser.error(f"there is no file `{find_file(name)}`: give --data FILE or set SINTONIA_BENCH_FOLDER")
+    torch.set_num_threads(asked.threads)
+    return asked, names
+
+
+def command_line(name: str, arguments: list[str] | None) -> str:
+    """What repeats this run."""
+    return " ".join([f"python -m benchmarks.{name}", *(sys.argv[1:] if arguments is None else arguments)])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the benchmark; exit code 1 when the losses do not agree."""
+    parser = speed_parser("chat_speed", __doc__, "both", 64)
+    parser.add_argument("--batch", type=int, help="rows of a step (8; 16 with --system-prompt)")
+    parser.add_argument("--chat", action="store_true", help="rows as conversations in the base's chat template")
+    parser.add_argument(
+        "--system-prompt", action="store_true", help="our own speed with a shared beginning, and without"
+    )
+    asked, names = begin(parser, arguments)
     batch = asked.batch or (16 if asked.system_prompt else 8)
     if asked.rows <= batch:
         parser.error("--rows must give at least two steps: the first warms up and is not timed")
-    torch.set_num_threads(asked.threads)
     plan = Plan(base=asked.base or default_base(), batch_rows=batch)
     function = compare_sharing if asked.system_prompt else _compare_rows
     results = {}
     for name in names:
         chosen = read_rows(name, asked.rows, asked.chat or asked.system_prompt)
         results[name] = function(plan, chosen, asked.rounds, lambda line: print(line, file=sys.stderr))
-    command = " ".join(["python -m benchmarks.chat_speed", *(sys.argv[1:] if arguments is None else arguments)])
+    command = command_line("chat_speed", arguments)
     heading = {"command": command, "hardware": hardware(), "rows": asked.rows, "batch": batch, "rounds": asked.rounds}
     if asked.json:
         print(json.dumps(heading | {"results": results}, indent=1))

@@ -152,7 +152,7 @@ def ours(rows: Rows, order: Order | None, plan: Plan) -> Run:
         max_tokens=plan.max_tokens,
         checkpoint_steps=10**9,
     )
-    recipe = Recipe(data=DataSettings(path="rows"), base=f"file:{plan.model}", training=training)
+    recipe = Recipe(data=DataSettings(path="rows"), task="classify", base=f"file:{plan.model}", training=training)
     with tempfile.TemporaryDirectory() as folder:
         job = Job(
             run=RunFolder.create(Path(folder) / "run", recipe),

@@ -8,50 +8,59 @@ reaches them, because torch takes seconds and most commands need none.
 from __future__ import annotations
 
 import dataclasses
-import shutil
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from sintonia.corridor.beginning import (
+    changed_originals,
+    leaving_nothing,
+    metrics_of_recipe,
+    metrics_of_run,
+    refuse_early,
+    remember_originals,
+    told_metrics_of_run,
+    with_whole_paths,
+)
+from sintonia.corridor.doors import evaluate_base
 from sintonia.corridor.trackers import check_trackers
-from sintonia.corridor.walk import Listener, Progress, Walk, finished_turns
-from sintonia.errors import DataError, StopFindings, UsageError
-from sintonia.models.catalog import find_entry
+from sintonia.corridor.walk import Listener, Progress, Walk, finished_turns, loss_of
+from sintonia.errors import StopFindings
 from sintonia.recipe import check_values
-from sintonia.records import Advice, Base, Change, Checked, Finding, Prepared, Turn, Verdict
+from sintonia.records import Advice, Base, Change, Checked, Example, Finding, Prepared, Turn, Verdict
+from sintonia.records.looks import ComparedRuns, Evaluated
+from sintonia.resources.pace import duration
 from sintonia.runs import RunFolder
-from sintonia.settings import DataSettings, Recipe
+from sintonia.settings import Recipe
 
-__all__ = ["Listener", "Progress", "check", "finished_turns", "improve", "propose", "request_pause", "start"]
+__all__ = [
+    "Listener",
+    "Progress",
+    "check",
+    "compare",
+    "duration",
+    "evaluate_base",
+    "evaluate_on",
+    "finished_turns",
+    "improve",
+    "loss_of",
+    "propose",
+    "request_pause",
+    "start",
+]
 
 
 def start(recipe: Recipe, folder: Path | str) -> RunFolder:
     """A new run folder for a recipe; nothing is computed yet.
 
     Raises:
-        UsageError: wrong settings, no such data file, or the folder is in use.
+        UsageError: wrong settings, no such data file, a base that is not for them, or the folder is in use.
     """
-    data = Path(recipe.data.path).expanduser()
-    if not data.exists():
-        raise UsageError(f"there is no file `{recipe.data.path}`", hint="check the path")
     check_trackers(recipe.tracking)
-    base = recipe.base
-    if base != "auto":
-        scheme, _, place = find_entry(base).reference.partition(":")
-        if scheme == "file" and not Path(place).expanduser().exists():
-            raise UsageError(f"there is no base `{place}`", hint="check the path")
-        base = f"file:{Path(place).expanduser().absolute()}" if scheme == "file" else base
-    settings = _absolute(dataclasses.replace(recipe.data, path=str(data.absolute())))
-    template = Path(recipe.chat.template).expanduser()
-    chat = dataclasses.replace(recipe.chat, template=str(template.absolute())) if template.is_file() else recipe.chat
-    return RunFolder.create(folder, check_values(dataclasses.replace(recipe, data=settings, base=base, chat=chat)))
-
-
-def _absolute(data: DataSettings) -> DataSettings:
-    """With whole paths, so that a run can be resumed from anywhere."""
-    test, validation, production = (
-        str(Path(path).expanduser().absolute()) if path else None
-        for path in (data.test, data.validation, data.production)
-    )
-    return dataclasses.replace(data, test=test, validation=validation, production=production)
+    whole = check_values(with_whole_paths(recipe))
+    with metrics_of_recipe(whole):
+        refuse_early(whole)
+    return RunFolder.create(folder, whole)
 
 
 def improve(run: RunFolder, listener: Listener = lambda _: None, change: Change | None = None) -> Verdict:
@@ -63,11 +72,12 @@ def improve(run: RunFolder, listener: Listener = lambda _: None, change: Change 
         SintoniaError: one of its kinds, each with place and hint. The folder stays whole and can be resumed.
     """
     check_values(run.recipe())  # it may have been edited by hand since
-    with run.writing():
+    with run.writing(), metrics_of_run(run):
         walk = Walk(run, listener)
-        prepared = _prepare(walk)
-        base = _choose(walk, prepared)
-        findings = _examine(walk, base, prepared)
+        with leaving_nothing(run):
+            prepared = _prepare(walk)
+            base = _choose(walk, prepared)
+            findings = _examine(walk, base, prepared)
         turns = _train_and_adjust(walk, base, prepared, change)
         verdict = _evaluate(walk, base, prepared, turns, findings)
         _report(walk)
@@ -82,7 +92,8 @@ def check(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool
     """
     from sintonia.corridor.checking import look
 
-    return look(recipe, listener, has_base=has_base)
+    with metrics_of_recipe(recipe):
+        return look(recipe, listener, has_base=has_base)
 
 
 def propose(run: RunFolder) -> tuple[Change, ...]:
@@ -90,7 +101,24 @@ def propose(run: RunFolder) -> tuple[Change, ...]:
     from sintonia.corridor.rounds import changes_worth_trying
 
     prepared = run.read("prepared.json", Prepared)
-    return changes_worth_trying(finished_turns(run), prepared.parts if prepared else ())
+    with told_metrics_of_run(run):
+        return changes_worth_trying(finished_turns(run), prepared.parts if prepared else ())
+
+
+def evaluate_on(run: RunFolder, file: Path, listener: Listener = lambda _: None) -> Evaluated:
+    """Judges the model of a finished run on another file; that opening of the file is counted."""
+    from sintonia.corridor.doors.evaluating import judge_on
+    from sintonia.sealed import open_test
+
+    return judge_on(run, file, listener, open_test)
+
+
+def compare(runs: Sequence[RunFolder]) -> ComparedRuns:
+    """Compares finished runs on the test they share; it is opened for none of them anew."""
+    from sintonia.corridor.doors.comparing import compare_runs
+    from sintonia.sealed import open_test
+
+    return compare_runs(runs, open_test)
 
 
 def request_pause(run: RunFolder) -> None:
@@ -101,18 +129,17 @@ def request_pause(run: RunFolder) -> None:
 
 
 def _prepare(walk: Walk) -> Prepared:
-    """Read, audit, split, seal."""
+    """Read, audit, split, seal; a resumed run says when the data were changed since."""
     prepared = walk.run.read("prepared.json", Prepared)
+    for line in changed_originals(walk.run) if prepared else ():
+        walk.tell("prepare", line)
     if prepared is None:
         from sintonia.prepare import prepare
 
         recipe = walk.run.recipe()
-        try:
-            with walk.stage("prepare", f"reading {Path(recipe.data.path).name}"):
-                prepared = prepare(recipe, walk.run)
-        except (DataError, UsageError):
-            shutil.rmtree(walk.run.path, ignore_errors=True)  # nothing was begun: no folder to stumble over
-            raise
+        with walk.stage("prepare", f"reading {Path(recipe.data.path).name}"):
+            prepared = prepare(recipe, walk.run)
+        remember_originals(walk.run, recipe)
         walk.run.write("prepared.json", prepared)
     labels = f", {len(prepared.labels)} labels" if prepared.labels else ""
     walk.tell("prepare", f"{prepared.rows_used} of {prepared.rows_in} rows used{labels}")
@@ -139,11 +166,12 @@ def _examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Finding, ...]:
     """Audit what needs the base, estimate the bill, and stop where going on is pointless."""
     from sintonia.corridor.examining import Examined, look_with_base
     from sintonia.corridor.planning import filled_and_planned
-    from sintonia.resolve import resolve
-    from sintonia.resources.estimate import in_words
+    from sintonia.resolve import refuse_idle_patience, resolve
+    from sintonia.resources.estimate import advice_on_time, in_words
 
     run, recipe = walk.run, walk.run.recipe()
     filled, resolved = resolve(recipe, base, prepared)
+    refuse_idle_patience(recipe, filled)
     run.write_resolved(resolved)
     examined = run.read("cache/examined.json", Examined)
     if examined is None:
@@ -165,6 +193,9 @@ def _examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Finding, ...]:
         )
     run.write("cache/estimate.json", examined.estimate)
     walk.tell("estimate", in_words(examined.estimate, len(prepared.parts)))
+    advice = advice_on_time(filled, examined.estimate, len(prepared.parts))
+    if advice:
+        walk.tell("estimate", advice)
     return findings
 
 
@@ -182,31 +213,29 @@ def _evaluate(
     walk: Walk, base: Base, prepared: Prepared, turns: tuple[Turn, ...], findings: tuple[Finding, ...]
 ) -> Verdict:
     """Open the sealed test for the best turn of each part, score it and the ladder, judge; what is judged stays so."""
-    from sintonia.corridor.judging import Circumstances, judge_all, make_benches, publish
-    from sintonia.corridor.shipping import decide_on_all, shipped_turn, train_on_all
+    from sintonia.corridor.closing.bench import make_benches
+    from sintonia.corridor.closing.judging import Circumstances, judge_all
+    from sintonia.corridor.closing.publishing import publish
+    from sintonia.corridor.closing.shipping import decide_on_all, shipped_turn, train_on_all
     from sintonia.corridor.trackers import tell_verdict
-    from sintonia.corridor.turns import best_turns, candidate_id, findings_of, refuse_broken, stays_in_words
-    from sintonia.sealed import open_test
+    from sintonia.corridor.turns import best_turns, findings_of, refuse_broken, stays_in_words
 
-    run, best = walk.run, best_turns(turns, prepared.parts)
+    run, best, tell = walk.run, best_turns(turns, prepared.parts), partial(walk.tell, "evaluate")
     shipped, found = shipped_turn(run, best), (*findings, *findings_of(best))
     verdicts = [run.read(f"verdicts/{path.name}", Verdict) for path in sorted(run.path.glob("verdicts/*.json"))]
     verdict = next((one for one in verdicts if one and shipped and one.turn == shipped.number), None)
     advice = _advice(turns, prepared)
     if verdict is None or shipped is None:
-        refuse_broken(best)
+        refuse_broken(run, best)
         with walk.stage("evaluate", "fitting the honest baselines"):
             benches = make_benches(run, base, prepared, best)
-        with walk.stage("evaluate", "opening the sealed test"):
-            opened, openings = open_test(prepared.parts, run, candidate_id(run, best))
-            num_tested = len({one.id for examples in opened for one in examples})
-            walk.tell("evaluate", f"the sealed test of {num_tested} examples is open (opening {openings})")
+        opened, openings = _open(walk, prepared, best)
         if shipped is None:
             decided = decide_on_all(run, best, tuple(bench.probe_strength for bench in benches))
             shipped = train_on_all(walk, base, prepared, decided, opened)
-        refuse_broken((shipped,))
+        refuse_broken(run, (shipped,))
         known = Circumstances(
-            openings=openings, advice=advice, shipped=shipped, findings=findings, shown=findings_of(best)
+            openings=openings, advice=advice, shipped=shipped, findings=findings, shown=findings_of(best), tell=tell
         )
         with walk.stage("evaluate", "scoring and judging"):
             verdict = judge_all(benches, prepared, opened, known)
@@ -218,6 +247,18 @@ def _evaluate(
     publish(run, verdict, shipped)
     tell_verdict(run, shipped, verdict, lambda text: walk.tell("report", text))
     return verdict
+
+
+def _open(walk: Walk, prepared: Prepared, best: tuple[Turn, ...]) -> tuple[tuple[tuple[Example, ...], ...], int]:
+    """Opens the sealed test for these candidates: its examples by part, and which opening it is."""
+    from sintonia.corridor.turns import candidate_id
+    from sintonia.sealed import open_test
+
+    with walk.stage("evaluate", "opening the sealed test"):
+        opened, openings = open_test(prepared.parts, walk.run, candidate_id(walk.run, best))
+    num_tested = len({one.id for examples in opened for one in examples})
+    walk.tell("evaluate", f"the sealed test of {num_tested} examples is open (opening {openings})")
+    return opened, openings
 
 
 def _advice(turns: tuple[Turn, ...], prepared: Prepared) -> tuple[Advice, ...]:

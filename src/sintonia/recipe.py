@@ -162,6 +162,7 @@ def recipe_id(recipe: Recipe) -> str:
         body.pop(name)
     for path in ("path", "test", "validation", "production"):
         body["data"].pop(path)
+    body["evaluation"].pop("metrics_file")
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -186,6 +187,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "lora.plus_ratio": (0.01, 1000.0),
     "evaluation.margin": (0.0, 0.99),
     "evaluation.confidence": (0.5, 0.9999),
+    "evaluation.new_tokens": (1, 4096),
     "adjusting.turns": (1, 1000),
 }
 

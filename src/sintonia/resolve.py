@@ -14,17 +14,20 @@ from typing import Any
 from sintonia.errors import UsageError
 from sintonia.methods import DEFAULTS, METHODS
 from sintonia.metrics import METRICS
+from sintonia.metrics.asked import WRITING, refuse_idle
 from sintonia.records import Base, Prepared, Resolved
 from sintonia.settings import ChatSettings, DataSettings, LoraSettings, Recipe, TrainingSettings
-from sintonia.tasks.chat import MICRO_TOKENS
+from sintonia.tasks import chat, classify
 
 _TARGET_STEPS = {"probe": 150, "random": 450}
 """Optimizer steps aimed at; a head that starts from the probe needs only to settle (science.md 6.3)."""
 _CHAT_STEPS = 150
 _SHORT_EPOCHS = 3
 """Up to here the loss of adapters may rise before the answers get worse: no early stopping (science.md 2.3)."""
+_TO_THE_END = f"adapters of a language model are trained to the end of up to {_SHORT_EPOCHS} epochs"
 LONGEST_TEXT, LONGEST_CONVERSATION = 256, 2048
 """Tokens that are read of an example when nothing else is asked for."""
+_NO_EFFECT = "without effect: nothing stops early"
 
 
 def settle(recipe: Recipe, task: str) -> Recipe:
@@ -43,6 +46,7 @@ def settle(recipe: Recipe, task: str) -> Recipe:
         )
     settled: Recipe = dataclasses.replace(recipe, task=task, method=method)
     _refuse_idle(settled)
+    refuse_idle(settled.evaluation, task, {"chat": chat, "classify": classify}[task].METRICS)
     return settled
 
 
@@ -58,15 +62,17 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
     training = dataclasses.replace(
         recipe.training, **{name.partition(".")[2]: value for name, (value, _) in found.items()}
     )
-    metric, margin = prepared.primary_metric, recipe.evaluation.margin
+    metric, margin, length = prepared.primary_metric, recipe.evaluation.margin, recipe.evaluation.new_tokens
     if margin == "auto":
         margin = METRICS[metric].usual_margin
+    if length == "auto" and prepared.task == chat.NAME and recipe.evaluation.decoding != "none":
+        length = chat.LONGEST_ANSWER
     filled = dataclasses.replace(
         settled,
         base=base.reference if recipe.base == "auto" else recipe.base,
         training=training,
         data=dataclasses.replace(recipe.data, columns=dict(prepared.columns)),
-        evaluation=dataclasses.replace(recipe.evaluation, primary_metric=metric, margin=margin),
+        evaluation=dataclasses.replace(recipe.evaluation, primary_metric=metric, margin=margin, new_tokens=length),
     )
     origins = {name: origin for name, (_, origin) in found.items()}
     origins |= {
@@ -75,8 +81,11 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
         "method": f"the default for the task {prepared.task}",
         "data.columns": f"found in the data, form {prepared.form}",
         "evaluation.primary_metric": _why_metric(metric),
+        "evaluation.new_tokens": "at most, where nobody says how many",
         "evaluation.margin": f"usual for {METRICS[metric].title}",
     }
+    if not filled.training.early_stopping:
+        origins["training.patience"] = _NO_EFFECT
     return filled, _list(recipe, filled, origins)
 
 
@@ -88,19 +97,16 @@ def _why_metric(metric: str) -> str:
 def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any, str]]:
     training, method = recipe.training, METHODS[recipe.method]
     is_chat = recipe.task == "chat"
-    _check_layers(recipe, base)
+    check_base_settings(recipe, base)
     batch = training.batch_examples
     if batch == "auto":
         batch = 8 if is_chat else 32 if num_train >= 1000 else 16
     epochs, why = _epochs(recipe, int(batch), num_train)
     length = min(base.max_tokens, LONGEST_CONVERSATION if is_chat else LONGEST_TEXT)
-    if training.max_tokens != "auto" and training.max_tokens > base.max_tokens:
-        raise UsageError(
-            f"`training.max_tokens` is {training.max_tokens}, the base reads at most {base.max_tokens}",
-            hint=f"leave it on auto, or take {base.max_tokens}",
-        )
     rate, rate_origin = method.learning_rate(recipe.task, base.hidden_size)
-    micro, micro_origin = (MICRO_TOKENS, "task chat") if is_chat else (4096, "fits the caches of a laptop")
+    micro, micro_origin = chat.MICRO_TOKENS, "task chat"
+    if not is_chat:
+        micro, micro_origin = classify.MICRO_TOKENS, "fits the caches of a laptop"
     found = {
         "batch_examples": (batch, f"{num_train} training examples"),
         "epochs": (epochs, why),
@@ -118,8 +124,7 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
     }
     chosen["precision"] = _precision(training.precision)
     if training.early_stopping and is_chat and method.has_adapters and float(chosen["epochs"][0]) <= _SHORT_EPOCHS:
-        why = f"adapters of a language model are trained to the end of up to {_SHORT_EPOCHS} epochs"
-        chosen["early_stopping"] = (False, why)
+        chosen["early_stopping"] = (False, _TO_THE_END)
     return {f"training.{name}": pair for name, pair in chosen.items()}
 
 
@@ -148,20 +153,43 @@ def _cache(recipe: Recipe, epochs: float) -> tuple[str, str]:
     return ("on", "layers are frozen") if is_worth_it else ("off", "one epoch reads each example once")
 
 
-def _check_layers(recipe: Recipe, base: Base) -> None:
-    """At least one layer trains.
+def check_base_settings(recipe: Recipe, base: Base) -> None:
+    """What a recipe asks of its base, the base has; and at least one layer trains.
 
     Raises:
-        UsageError: more layers than the base has, or none left.
+        UsageError: more layers or tokens than the base has, or no layer left.
     """
-    frozen, layers = recipe.training.frozen_layers, recipe.lora.layers
+    frozen, layers, max_tokens = recipe.training.frozen_layers, recipe.lora.layers, recipe.training.max_tokens
     if frozen >= base.num_layers:
+        has_head = recipe.task in METHODS["head"].tasks
         raise UsageError(
             f"`training.frozen_layers` is {frozen}, the base has {base.num_layers} layers",
-            hint=f"at most {base.num_layers - 1}; `method: head` trains none",
+            hint=f"at most {base.num_layers - 1}" + ("; `method: head` trains none" if has_head else ""),
+        )
+    if max_tokens != "auto" and max_tokens > base.max_tokens:
+        raise UsageError(
+            f"`training.max_tokens` is {max_tokens}, the base reads at most {base.max_tokens}",
+            hint=f"leave it on auto, or take {base.max_tokens}",
         )
     if layers != "all" and layers > base.num_layers:
         raise UsageError(f"`lora.layers` is {layers}, the base has {base.num_layers}", hint="take all of them: `all`")
+
+
+def refuse_idle_patience(recipe: Recipe, filled: Recipe) -> None:
+    """Refuses a patience that was asked for where nothing stops early. `filled` is the recipe without any `auto`.
+
+    It is no part of `resolve`, because a later turn may come to so few epochs by itself.
+
+    Raises:
+        UsageError: it would have no effect.
+    """
+    if recipe.training.patience == TrainingSettings().patience or filled.training.early_stopping:
+        return
+    why, hint = "while `training.early_stopping` is off", "leave it out, or switch early stopping on"
+    if recipe.training.early_stopping:
+        why = f"with {filled.training.epochs:g} epochs: {_TO_THE_END}"
+        hint = f"leave it out, or take more than {_SHORT_EPOCHS} `training.epochs`"
+    raise UsageError(f"`training.patience` has no effect {why}", hint=hint)
 
 
 def _refuse_idle(recipe: Recipe) -> None:
@@ -202,6 +230,13 @@ def _refuse_idle(recipe: Recipe) -> None:
         raise UsageError("; ".join(problems), hint=hint)
 
 
+def _hidden(filled: Recipe) -> tuple[str, ...]:
+    """Settings of evaluation that mean nothing with this task, or while nothing is written."""
+    if filled.task != chat.NAME:
+        return WRITING
+    return () if filled.evaluation.decoding != "none" else WRITING[1:]
+
+
 def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Resolved, ...]:
     default = Recipe(data=DataSettings(path=recipe.data.path))
     blocks = {"lora": METHODS[filled.method].has_adapters, "chat": filled.task == "chat"}
@@ -211,11 +246,13 @@ def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Reso
         asked, got, plain = (getattr(one, section) if section else one for one in (recipe, filled, default))
         for field in dataclasses.fields(got):
             value = getattr(got, field.name)
-            if dataclasses.is_dataclass(value):
-                continue
             name = f"{section}.{field.name}" if section else field.name
+            if dataclasses.is_dataclass(value) or name in _hidden(filled):
+                continue
             was_asked = getattr(asked, field.name) != getattr(plain, field.name) or name == "data.path"
             origin = "asked for" if was_asked else origins.get(name, "default")
+            if was_asked and origins.get(name) == _NO_EFFECT:
+                origin = f"asked for; {_NO_EFFECT}"
             listed.append(
                 Resolved(setting=name, value=list(value) if isinstance(value, tuple) else value, origin=origin)
             )

@@ -129,14 +129,34 @@ class EvaluationSettings:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    primary_metric: Literal["auto", "accuracy", "macro_f1", "bits_per_byte", "exact_match"] = "auto"
-    """The one metric the verdict is about; `auto` takes macro-F1 when a class is rare, and for conversations the bits
-    that the answers take per byte."""
+    primary_metric: str = "auto"
+    """The one metric the verdict is about: of labels `accuracy`, `macro_f1`, `log_loss`, `brier`; of conversations
+    `bits_per_byte`, `exact_match`, and of what the model writes `normalised_match`, `token_f1`, `rouge_l`, `chrf`; or
+    what `format` and `metrics_file` add. `auto` takes macro-F1 when a class is rare, and for conversations the bits
+    that the answers take per byte. With a metric of written texts all test examples are written to; the best weights
+    of a training are still chosen by its losses, since writing at each validation would cost more than training."""
     margin: float | Literal["auto"] = "auto"
     """The smallest difference of the primary metric that matters in practice: of shares a difference (0.01 is one
     point), of bits per byte a share of what the base needs (0.02 is 2 %); `auto` is 0.01 and 0.02."""
     confidence: float = 0.95
     """Confidence of the printed intervals."""
+    decoding: Literal["greedy", "none"] = "greedy"
+    """Of conversations: whether base and tuned model write answers to test prompts, which are compared too (200 of
+    them, or all where the primary metric reads texts): always the likeliest token, or not at all, which saves time."""
+    new_tokens: int | Literal["auto"] = "auto"
+    """Most tokens of an answer that is written; `auto` is the longest training answer and a tenth more, at most 256."""
+    format: str | None = None
+    """What written answers must be, for a metric `format_validity`: `json`, `json:SCHEMA_FILE`, `sql` or
+    `regex:PATTERN`."""
+    metrics_file: str | None = None
+    """A Python file of yours with one more metric, `score(target, prediction)` of one example. It is run as the code
+    it is."""
+    judge: str | None = None
+    """A model that is asked, of written answers, whether that of the base or of the tuned model is better, in both
+    orders: a base reference, or `http(s)://HOST/v1#MODEL` of any OpenAI-compatible endpoint, which the texts are then
+    sent to (its key is read from SINTONIA_JUDGE_KEY). It is told beside the verdict and never changes it."""
+    judge_examples: int = 100
+    """Test examples that the judge is asked about, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,11 +25,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-@pytest.fixture(scope="module")
-def bases(tiny_base: Path, tiny_language_model: Path) -> dict[str, Path]:
-    return {"classify": tiny_base, "chat": tiny_language_model}
-
-
 class Training:
     """One kind of training: what it comes to when left alone, and after a kill at any of its calls."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,22 +33,9 @@ from tests.reliability.trainings import (
 )
 from tests.tiny import make_tiny_base
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 STOPS = ["mid-epoch", "epoch boundary", "evaluation", "micro-batches"]
 _HARD = "dropout and accumulation"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads that wait for each other cost more than they give on so small a model."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def bases(tiny_base: Path, tiny_language_model: Path) -> dict[str, Path]:
-    return {"classify": tiny_base, "chat": tiny_language_model}
 
 
 @pytest.fixture(scope="module")

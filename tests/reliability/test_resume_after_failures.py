@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,8 @@ from sintonia.train.loop import Loop
 from sintonia.train.snapshot import checkpoint_bytes
 from tests.reliability.trainings import NUM_STEPS, losses_by_step, make_training, weights_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = ["classify full", "classify head", "chat lora"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def bases(tiny_base: Path, tiny_language_model: Path) -> dict[str, Path]:
-    return {"classify": tiny_base, "chat": tiny_language_model}
 
 
 Accumulate = Callable[[Any, list[int]], float]

@@ -18,8 +18,14 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
-_NEEDED = ("tests.reliability.kills", "sintonia.cli.tune", "sintonia.cli.resume", "sintonia.corridor.judging")
-_NEEDED += ("sintonia.corridor.shipping", "sintonia.evaluate", "sintonia.report", "sintonia.prepare", "sklearn.svm")
+_NEEDED = ("tests.reliability.kills", "sintonia.cli.tune", "sintonia.cli.resume", "sintonia.corridor.closing.judging")
+_NEEDED += (
+    "sintonia.corridor.closing.shipping",
+    "sintonia.evaluate",
+    "sintonia.report",
+    "sintonia.prepare",
+    "sklearn.svm",
+)
 _NEEDED += ("sklearn.linear_model", "sklearn.feature_extraction.text", "cleanlab.filter", "matplotlib.figure")
 
 

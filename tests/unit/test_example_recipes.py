@@ -9,14 +9,13 @@ import pytest
 
 from sintonia.recipe import check_values, load_recipe, make_recipe
 from sintonia.resolve import resolve
-from tests.unit.test_resolve import BASE, prepared
+from sintonia.tasks import TASKS
+from tests.nouns import ENCODER_BASE, make_prepared
 
 RECIPES = sorted((Path(__file__).parents[2] / "examples" / "recipes").glob("*.yaml"))
 
 
 def test_there_is_one_for_each_task() -> None:
-    from sintonia.tasks import TASKS
-
     assert {path.stem for path in RECIPES} == set(TASKS)
 
 
@@ -24,7 +23,9 @@ def test_there_is_one_for_each_task() -> None:
 def test_it_is_complete(path: Path) -> None:
     recipe = check_values(make_recipe(load_recipe(path)))
     assert recipe.task == path.stem
-    base = dataclasses.replace(BASE, hidden_size=576, num_layers=30, max_tokens=8192)
-    filled, listed = resolve(recipe, base, dataclasses.replace(prepared(2000), task=recipe.task))
+    base = dataclasses.replace(ENCODER_BASE, hidden_size=576, num_layers=30, max_tokens=8192)
+    metric = TASKS[recipe.task]().METRICS[0]
+    prepared = dataclasses.replace(make_prepared(2000), task=recipe.task, primary_metric=metric)
+    filled, listed = resolve(recipe, base, prepared)
     assert {one.setting for one in listed} >= {"base", "method", "training.learning_rate"}
     assert filled.training.learning_rate != "auto"

@@ -10,44 +10,14 @@ import pytest
 from sintonia import resolve as room
 from sintonia.errors import UsageError
 from sintonia.recipe import make_recipe
-from sintonia.records import Base, ExampleSet, Part, Prepared, SealedTest
-from sintonia.resolve import resolve
-
-BASE = Base(
-    reference="file:x",
-    revision="0" * 64,
-    licence="unknown",
-    num_parameters=10,
-    num_layers=2,
-    hidden_size=4,
-    max_tokens=64,
-    why=(),
-    estimated_memory_bytes=1,
-)
-
-
-def prepared(num_train: int) -> Prepared:
-    one = ExampleSet(path="x", count=num_train, sha256="0")
-    return Prepared(
-        data_id="0",
-        task="classify",
-        form="text and label",
-        labels=("a", "b"),
-        columns={"input": "t", "target": "l"},
-        primary_metric="macro_f1",
-        notes=(),
-        parts=(Part(name="000", train=one, validation=one, test=SealedTest(count=9, sha256="0")),),
-        findings=(),
-        rows_in=9,
-        rows_used=9,
-        rows_set_aside=0,
-        label_counts={},
-    )
+from sintonia.resolve import refuse_idle_patience, resolve
+from tests.nouns import ENCODER_BASE as BASE
+from tests.nouns import make_prepared
 
 
 def values(num_train: int, **training) -> dict:
     recipe = make_recipe({"data": {"path": "x"}, "training": training})
-    filled, listed = resolve(recipe, BASE, prepared(num_train))
+    filled, listed = resolve(recipe, BASE, make_prepared(num_train))
     assert "auto" not in str(dataclasses.asdict(filled.training))
     return {one.setting: one for one in listed}
 
@@ -93,7 +63,7 @@ def test_a_tiny_base_is_resolved_from_its_folder(tiny_base: Path):
 
 def for_chat(num_train: int = 500, **blocks) -> dict:
     recipe = make_recipe({"data": {"path": "x"}, **blocks})
-    data = dataclasses.replace(prepared(num_train), task="chat", primary_metric="bits_per_byte", labels=())
+    data = dataclasses.replace(make_prepared(num_train), task="chat", primary_metric="bits_per_byte", labels=())
     base = dataclasses.replace(BASE, hidden_size=576, num_layers=30, max_tokens=8192, kind="language")
     return {one.setting: one for one in resolve(recipe, base, data)[1]}
 
@@ -145,7 +115,7 @@ def test_what_would_have_no_effect_on_conversations_is_refused(blocks: dict, wha
 )
 def test_what_would_have_no_effect_on_labels_is_refused(blocks: dict, what: str):
     with pytest.raises(UsageError, match=what):
-        resolve(make_recipe({"data": {"path": "x"}, **blocks}), BASE, prepared(2000))
+        resolve(make_recipe({"data": {"path": "x"}, **blocks}), BASE, make_prepared(2000))
 
 
 def test_frozen_layers_are_kept_from_the_second_epoch_on():
@@ -158,3 +128,41 @@ def test_adapters_are_trained_to_the_end_of_few_epochs():
     assert for_chat()["training.early_stopping"].value is False
     assert for_chat(training={"epochs": 4})["training.early_stopping"].value is True
     assert for_chat(method="full")["training.early_stopping"].value is True
+
+
+def asked_patience(**training) -> tuple:
+    recipe = make_recipe({"data": {"path": "x"}, "training": training})
+    data = dataclasses.replace(make_prepared(500), task="chat", primary_metric="bits_per_byte", labels=())
+    base = dataclasses.replace(BASE, hidden_size=576, num_layers=30, max_tokens=8192, kind="language")
+    return recipe, *resolve(recipe, base, data)
+
+
+@pytest.mark.parametrize(
+    ("training", "why"),
+    [
+        ({"patience": 2}, "with 3 epochs: adapters of a language model are trained to the end"),
+        ({"patience": 2, "epochs": 8, "early_stopping": False}, "while `training.early_stopping` is off"),
+    ],
+)
+def test_a_patience_that_nothing_waits_for_is_refused_and_said_where_a_later_turn_comes_to_it(training: dict, why: str):
+    recipe, filled, listed = asked_patience(**training)
+    with pytest.raises(UsageError, match=f"`training.patience` has no effect {why}"):
+        refuse_idle_patience(recipe, filled)
+    origins = {one.setting: one.origin for one in listed}
+    assert origins["training.patience"] == "asked for; without effect: nothing stops early"
+
+
+@pytest.mark.parametrize("training", [{"patience": 2, "epochs": 4}, {"epochs": 2}])
+def test_a_patience_with_effect_or_that_nobody_asked_for_is_not_refused(training: dict):
+    recipe, filled, listed = asked_patience(**training)
+    refuse_idle_patience(recipe, filled)
+    assert "asked for; " not in {one.setting: one.origin for one in listed}["training.patience"]
+
+
+def test_what_cannot_be_done_for_the_task_is_no_hint():
+    with pytest.raises(UsageError) as refused:
+        for_chat(method="full", training={"frozen_layers": 30})
+    assert "head" not in refused.value.hint
+    with pytest.raises(UsageError) as refused:
+        resolve(make_recipe({"data": {"path": "x"}, "training": {"frozen_layers": 2}}), BASE, make_prepared(2000))
+    assert "`method: head` trains none" in refused.value.hint

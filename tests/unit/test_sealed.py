@@ -245,3 +245,71 @@ def test_what_is_learned_whole_is_part_of_the_test(data: Path) -> None:
     assert opened[0].content == {**one, "tools": [{"n": None}]}
     other = tuple(dataclasses.replace(example, content={**one, "tools": []}) for example in EXAMPLES)
     assert len({plain, sealed._content_sha256(with_content), sealed._content_sha256(other)}) == 3
+
+
+@pytest.mark.parametrize("num_writes", range(9))
+def test_a_kill_between_any_two_writes_leaves_a_whole_ledger(
+    data: Path, monkeypatch: pytest.MonkeyPatch, num_writes: int
+) -> None:
+    """Each place is given what the test holds, a seal, a line, and the seal of the line: eight writes."""
+    run = _run(data)
+    test, left = seal(run, EXAMPLES, data=data), [num_writes]
+
+    def dying(write):
+        def once(*given, **named) -> None:
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            write(*given, **named)
+
+        return once
+
+    with monkeypatch.context() as patch:
+        for name in ("write_json", "append_line"):
+            patch.setattr(sealed, name, dying(getattr(sealed, name)))
+        if num_writes < 8:
+            with pytest.raises(KeyboardInterrupt):
+                open_test(test, run, "one")
+        else:
+            assert open_test(test, run, "one")[1] == 1
+    assert open_test(test, run, "one")[1] == 1
+    assert open_test(test, run, "two")[1] == 2
+    shutil.rmtree(f"{data}.sintonia")
+    assert open_test(test, run, "three")[1] == 3
+
+
+def test_a_ledger_from_before_it_was_sealed_goes_on(data: Path) -> None:
+    run = _run(data)
+    test = seal(run, EXAMPLES, data=data)
+    folder = data.with_name(data.name + ".sintonia")
+    folder.mkdir()
+    old = [{"schema": 1}, {"test": test.sha256, "candidate": "old", "time": "2025-01-01T00:00:00Z"}]
+    (folder / "openings.jsonl").write_text("".join(json.dumps(line) + "\n" for line in old), encoding="utf-8")
+    assert open_test(test, run, "one")[1] == 2
+    (folder / "openings.jsonl").write_text(json.dumps(old[0]) + "\n", encoding="utf-8")
+    with pytest.raises(StorageError, match="changed or taken out"):
+        open_test(test, run, "two")
+
+
+def test_a_seal_that_hides_what_the_test_holds_cannot_be_smuggled_into_the_ledger(data: Path) -> None:
+    run, second = _run(data, "a"), _run(data, "b")
+    test = seal(run, EXAMPLES, data=data)
+    assert open_test(test, run, "one")[1] == 1
+    path = run.file("data/seal.json")
+    body = path.read_text(encoding="utf-8")
+    path.write_text(json.dumps(json.loads(body) | {"inputs": []}), encoding="utf-8")
+    with pytest.raises(StorageError, match="seal of the test was changed"):
+        open_test(test, run, "two")
+    corrected = tuple(dataclasses.replace(one, target="c") for one in EXAMPLES)
+    assert open_test(seal(second, corrected, data=data), second, "three")[1] == 2
+
+
+def test_two_data_files_share_the_ledger_at_home(data: Path) -> None:
+    """Each other's lines are no damage."""
+    other = data.with_name("e.csv")
+    other.write_text("text,label\n", encoding="utf-8")
+    runs = _run(data, "a"), _run(other, "b")
+    others = tuple(dataclasses.replace(one, id=f"o{one.id}", input=f"other {one.input}") for one in EXAMPLES)
+    tests = seal(runs[0], EXAMPLES, data=data), seal(runs[1], others, data=other)
+    for opening in (1, 2, 3):
+        assert [open_test(test, run, f"{opening}")[1] for test, run in zip(tests, runs, strict=True)] == [opening] * 2

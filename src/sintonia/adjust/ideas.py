@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sintonia.methods import DEFAULTS, METHODS
 from sintonia.records import Turn
@@ -22,6 +22,9 @@ class Idea:
     expected: str
     time_factor: float | None = 1.0
     """Expected training time over that of the turn it starts from; None when it cannot be told."""
+    aim: Literal["quality", "speed"] = "quality"
+    disk_bytes: int = 0
+    """What it keeps on disk besides, at most."""
 
 
 Remedy = Callable[[Turn], Iterator[Idea]]

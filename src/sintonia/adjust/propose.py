@@ -1,7 +1,8 @@
 """From the turns so far to the next recipes worth trying, best first (science.md 2.4).
 
 One setting at a time, and with it what would have no effect beside it goes back to its default; never a recipe that
-was tried, nor one that would be refused. Pure: it asks for trainings, the pipeline runs them.
+was tried, nor one that would be refused. Where nothing is wrong, a quicker training is offered too, after all that is
+for quality. Pure: it asks for trainings, the pipeline runs them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from sintonia.adjust.ideas import Idea, Remedy, effective, is_chat
 from sintonia.adjust.remedies import BASICS, DATA_FIRST, REFINEMENTS, small_probe
+from sintonia.adjust.speed import train_upper_layers
 from sintonia.errors import UsageError
 from sintonia.methods import METHODS
 from sintonia.metrics import METRICS
@@ -67,7 +69,7 @@ def _remedies(turn: Turn) -> Iterator[tuple[str, Remedy]]:
         return
     else:
         present = [(code, remedy) for code, remedy in REFINEMENTS.items() if code in codes]
-        yield from present or [("", small_probe)]
+        yield from present or [("", small_probe), ("", train_upper_layers)]
 
 
 def _did(turn: Turn, idea: Idea, identity: str) -> bool:
@@ -96,8 +98,9 @@ def _as_change(turn: Turn, code: str, idea: Idea) -> Change:
         after=_text(idea.after),
         reason=idea.reason,
         expected=idea.expected,
-        cost=_cost(turn, idea.time_factor),
+        cost=_cost(turn, idea),
         finding=code,
+        aim=idea.aim,
     )
 
 
@@ -128,11 +131,13 @@ def _of_new_method(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, training=training, lora=lora)
 
 
-def _cost(turn: Turn, factor: float | None) -> str:
-    minutes = turn.resources.seconds / 60
-    if factor is None:
-        return f"not known (turn {turn.number} took {_minutes(minutes)})"
-    return f"about {_minutes(minutes * factor)} (turn {turn.number} took {_minutes(minutes)})"
+def _cost(turn: Turn, idea: Idea) -> str:
+    minutes, factor = turn.resources.seconds / 60, idea.time_factor
+    before = f"turn {turn.number} took {_minutes(minutes)}"
+    time = f"not known ({before})" if factor is None else f"about {_minutes(minutes * factor)} ({before})"
+    if not idea.disk_bytes:
+        return time
+    return f"{time}; about {idea.disk_bytes / 2**20:,.1f} MiB of disk for what is kept, until the run is deleted"
 
 
 def _minutes(minutes: float) -> str:

@@ -1,5 +1,5 @@
 """Phase 1: which base model, why, and does it fit. It reads the catalog and the machine, never the data."""
 
-from sintonia.choose.base import choose
+from sintonia.choose.base import can_learn, choose, foresee
 
-__all__ = ["choose"]
+__all__ = ["can_learn", "choose", "foresee"]

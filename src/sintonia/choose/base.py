@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from sintonia.errors import UsageError
-from sintonia.methods import DEFAULTS
+from sintonia.methods import DEFAULTS, METHODS
 from sintonia.models.catalog import Entry, default_base, find_entry
 from sintonia.models.shape import BaseShape, read_shape
-from sintonia.models.sources import BaseFiles, locate, pin
+from sintonia.models.sources import BaseFiles, locate, pin, pypi
+from sintonia.models.sources.folder import is_adapter
 from sintonia.records import Base
-from sintonia.resources.estimate import DEFAULT_MICRO_TOKENS, encoder_peak_bytes, shape_of, workload_of
+from sintonia.resources.estimate import encoder_peak_bytes, shape_of, workload_of
 from sintonia.resources.memory import free_bytes
 from sintonia.resources.plan import LEAST_MICRO_TOKENS, language_peak_bytes
 from sintonia.settings import Recipe
+from sintonia.tasks import classify
 
 _NEEDS = {"classify": ("encoder", "an encoder"), "chat": ("language", "a causal language model")}
 
@@ -26,15 +29,63 @@ def choose(recipe: Recipe, task: str) -> Base:
         UsageError: unknown base, one that is not for this task, or it does not fit in memory.
         StorageError: the base cannot be loaded.
     """
-    name = default_base(task) if recipe.base == "auto" else recipe.base
-    method = DEFAULTS[task] if recipe.method == "auto" else recipe.method
+    name = _name(recipe, task)
     entry = find_entry(name)
     files = locate(entry)
     shape = _shape(files)
     _check_kind(name, shape, task)
-    base = Base(
-        reference=pin(entry, files),
-        revision=files.revision,
+    base = _described(entry, shape, pin(entry, files), files.revision)
+    estimated = _refuse_too_large(recipe, task, base)
+    memory = f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {_method(recipe, task)}"
+    why = (*_why(recipe, entry, task), *shape.notes, f"{memory}; {free_bytes() / 2**30:.1f} GiB are free")
+    return dataclasses.replace(base, why=why, estimated_memory_bytes=estimated)
+
+
+def foresee(recipe: Recipe, task: str) -> Base | None:
+    """What `choose` will say of a base, as far as its files on this machine tell: nothing is fetched, hashed or opened.
+
+    None of a base that is not here yet, or not yet in the form in which it is used.
+
+    Raises:
+        UsageError: it is not for this task, or it does not fit in memory.
+        StorageError: its settings cannot be read.
+    """
+    entry = find_entry(_name(recipe, task))
+    if not _is_here(entry):
+        return None
+    shape = read_shape(locate(entry))
+    _check_kind(_name(recipe, task), shape, task)
+    base = _described(entry, shape, entry.reference, revision="")
+    _refuse_too_large(recipe, task, base)
+    return base
+
+
+def can_learn(recipe: Recipe, task: str) -> bool:
+    """False where the base that a recipe names is known to be of the wrong kind for a task."""
+    entry = find_entry(_name(recipe, task))
+    return not _is_here(entry) or read_shape(locate(entry)).kind == _NEEDS[task][0]
+
+
+def _name(recipe: Recipe, task: str) -> str:
+    return default_base(task) if recipe.base == "auto" else recipe.base
+
+
+def _method(recipe: Recipe, task: str) -> str:
+    return DEFAULTS[task] if recipe.method == "auto" else recipe.method
+
+
+def _is_here(entry: Entry) -> bool:
+    """Whether a base lies on this machine as a model of its own, ready to be read."""
+    scheme, _, place = entry.reference.partition(":")
+    if scheme == "file":
+        return Path(place).is_dir() and not is_adapter(Path(place))
+    return scheme == "pypi" and bool(entry.sha256) and pypi.folder_of(entry).is_dir()
+
+
+def _described(entry: Entry, shape: BaseShape, reference: str, revision: str) -> Base:
+    return Base(
+        reference=reference,
+        revision=revision,
         licence=entry.licence,
         num_parameters=shape.num_parameters,
         num_layers=shape.num_layers,
@@ -46,17 +97,24 @@ def choose(recipe: Recipe, task: str) -> Base:
         vocabulary_size=shape.vocabulary_size,
         intermediate_size=shape.intermediate_size,
     )
+
+
+def _refuse_too_large(recipe: Recipe, task: str, base: Base) -> int:
+    """The most memory that training takes, in bytes.
+
+    Raises:
+        UsageError: there is not even room for the least it can do with.
+    """
+    method = _method(recipe, task)
     settled: dict[str, Any] = {"task": task, "method": method}
     (estimated, least), free = _estimate(dataclasses.replace(recipe, **settled), base), free_bytes()
     if least > free:
         raise UsageError(
-            f"`{name}` with method {method} needs about {least / 2**30:.1f} GiB of memory, "
+            f"`{_name(recipe, task)}` with method {method} needs about {least / 2**30:.1f} GiB of memory, "
             f"{free / 2**30:.1f} GiB are free",
             hint=_what_needs_less(task, method),
         )
-    memory = f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {method}"
-    why = (*_why(recipe, entry, task), f"{memory}; {free / 2**30:.1f} GiB are free")
-    return dataclasses.replace(base, why=why, estimated_memory_bytes=estimated)
+    return estimated
 
 
 def _shape(files: BaseFiles) -> BaseShape:
@@ -87,13 +145,13 @@ def _estimate(recipe: Recipe, base: Base) -> tuple[int, int]:
         least = dataclasses.replace(usual, micro_tokens=LEAST_MICRO_TOKENS, uses_checkpoints=True)
         return language_peak_bytes(shape, usual), language_peak_bytes(shape, least)
     micro = recipe.training.micro_tokens
-    most = encoder_peak_bytes(recipe, base, DEFAULT_MICRO_TOKENS if micro == "auto" else int(micro))
+    most = encoder_peak_bytes(recipe, base, classify.MICRO_TOKENS if micro == "auto" else int(micro))
     return most, most
 
 
 def _what_needs_less(task: str, method: str) -> str:
-    if task == "classify":
-        return "take `--method head`, or a smaller base"
+    if task in METHODS["head"].tasks:
+        return "take a smaller base" if method == "head" else "take `--method head`, or a smaller base"
     return "take a smaller `training.micro_tokens` or base" if method == "lora" else "take `--method lora`"
 
 

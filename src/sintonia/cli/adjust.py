@@ -17,7 +17,8 @@ from sintonia.runs import RunFolder
 
 def adjust(
     path: RunArgument,
-    apply: Annotated[bool, typer.Option("--apply", help="Train one more turn with the first change.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Train one more turn, with the first change.")] = False,
+    pick: Annotated[int, typer.Option("--pick", min=1, help="Which change --apply takes, by its number.")] = 1,
     as_json: JsonOption = False,
 ) -> int:
     """Propose the next change to a run, and with --apply carry it out."""
@@ -29,12 +30,14 @@ def adjust(
         _show(changes)
     else:
         say("no change of a setting is worth trying: more examples, or another base, would tell more")
+    if pick > 1 and not (apply and pick <= len(changes)):
+        raise UsageError(f"there is no change {pick} to apply", hint=f"--apply --pick takes 1 to {len(changes)}")
     if apply and changes:
-        return carry_out(run, as_json=as_json, change=changes[0])
+        return carry_out(run, as_json=as_json, change=changes[pick - 1])
     if as_json:
         show_json(changes)
     elif changes:
-        say(f"\n`sintonia adjust {path} --apply` carries out the first one")
+        say(f"\n`sintonia adjust {path} --apply` carries out the first one, `--apply --pick N` the one of that number")
     return 0
 
 

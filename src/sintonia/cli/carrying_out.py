@@ -6,11 +6,13 @@ It computes nothing: the pipeline does, and loads torch only when it trains.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from sintonia.cli.interrupting import pausing
 from sintonia.cli.journal import keep_log
+from sintonia.cli.options import RUNS
 from sintonia.cli.screen import say, show_json, show_verdict, watching
-from sintonia.errors import RequirementNotMet
+from sintonia.errors import DataError, RequirementNotMet, UsageError
 from sintonia.pipeline import improve
 from sintonia.records import Change
 from sintonia.runs import RunFolder
@@ -25,8 +27,14 @@ def carry_out(run: RunFolder, *, as_json: bool, require: str | None = None, chan
     """
     keep_log(run)
     say(f"run       {os.path.relpath(run.path)}")
-    with watching() as show, pausing(run, show) as listener:
-        verdict = improve(run, listener, change)
+    try:
+        with watching() as show, pausing(run, show) as listener:
+            verdict = improve(run, listener, change)
+    except (DataError, UsageError):
+        if not run.path.exists() and run.path.parent == RUNS.absolute():
+            with suppress(OSError):
+                RUNS.rmdir()  # it was made for this run, unless others are in it
+        raise
     show_verdict(run, verdict)
     if as_json:
         show_json(verdict)

@@ -23,7 +23,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from sintonia.files import to_json
-from sintonia.pipeline import Listener, Progress
+from sintonia.pipeline import Listener, Progress, duration, loss_of
 from sintonia.records import Event, Finding, Verdict
 from sintonia.runs import RunFolder
 
@@ -169,7 +169,7 @@ def _time_words(event: Event) -> tuple[str, ...]:
 def _training_words(event: Event) -> tuple[str, ...]:
     """Loss, speed and memory, as far as the event tells them."""
     speed, memory = event.values.get("examples_per_second"), event.values.get("memory_bytes")
-    words = [f"loss {event.values['loss']:.3f}"]
+    words = [f"loss {_loss_words(event)}"]
     if isinstance(speed, int | float):
         words.append(f"{speed:.3g} examples/s" if speed < 1000 else f"{speed:.0f} examples/s")
     if isinstance(memory, int):
@@ -180,18 +180,14 @@ def _training_words(event: Event) -> tuple[str, ...]:
 def _validation_words(event: Event) -> tuple[str, ...]:
     values = event.values
     metric = str(values.get("metric_name", "")).replace("_", " ")
-    return (
-        " ".join(("validation", *metric.split(), f"{values['metric']:.3f}")),
-        f"validation loss {values['validation_loss']:.3f}",
-    )
+    words = " ".join(("validation", *metric.split(), f"{values['metric']:.3f}"))
+    # Where the metric is the loss itself, it is not said twice.
+    return (words,) if metric and metric == loss_of(event)[1] else (words, f"validation loss {_loss_words(event)}")
 
 
-def duration(seconds: float) -> str:
-    """A length of time as a person says it: `45 s`, `3 min`, `1 h 05 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+def _loss_words(event: Event) -> str:
+    loss, unit = loss_of(event)
+    return f"{loss:.3f} {unit}".rstrip()
 
 
 def show_findings(findings: tuple[Finding, ...]) -> None:

@@ -9,9 +9,11 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sintonia.corridor.planning import PlanGround, plan_of, write_ground
+from sintonia.corridor.planning import AnswerLength, PlanGround, plan_of, write_answer_length, write_ground
 from sintonia.corridor.turns import read_sets
+from sintonia.evaluate.written.writing import Prompt, before_last_answer, prompts_of, tokens_to_give
 from sintonia.models.language.batches import sequences_of, shared_length
 from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
@@ -20,6 +22,9 @@ from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn,
 from sintonia.resources.plan import Lengths
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
+
+if TYPE_CHECKING:
+    from sintonia.models.language.saved import OpenLanguageModel
 
 _PACE_SECONDS, _PACE_ROWS = 5.0, 4
 """How long the pace of a language model is measured, in groups of so many rows."""
@@ -69,6 +74,7 @@ def _look_at_conversations(run: RunFolder, base: Base, _: Prepared, filled: Reci
 
     opened = open_language_base(base, int(filled.training.max_tokens), filled.chat.template)
     findings, train, validation = examine_conversations(run, opened, *sets)
+    write_answer_length(run, AnswerLength(new_tokens=tokens_to_give(_prompts(opened, filled, sets[0], train))))
     engine = Engine(opened.causal, micro_tokens=int(filled.training.micro_tokens), is_fused=filled.training.fused)
     learned = [row for row in train if row.num_learned]
     sizes = SetSizes(
@@ -79,6 +85,16 @@ def _look_at_conversations(run: RunFolder, base: Base, _: Prepared, filled: Reci
     shape, lengths = shape_of(base, opened.causal.config), _lengths(learned, int(filled.training.max_tokens))
     write_ground(run, PlanGround(shape=shape, lengths=lengths, can_fuse=engine.is_fused))
     return findings, sizes, _pace(engine, learned)
+
+
+def _prompts(
+    opened: OpenLanguageModel, filled: Recipe, examples: Sequence[Example], rows: Sequence[TokenRow]
+) -> list[Prompt | None]:
+    """Of training examples; `rows` are the same as tokens, which say it where only answers are learned."""
+    if filled.chat.learn != "answers":
+        return prompts_of(opened, examples, 1)
+    pairs = zip(examples, rows, strict=True)
+    return [before_last_answer(row) if one.whole.get("messages") else None for one, row in pairs]
 
 
 def _lengths(rows: Sequence[TokenRow], max_tokens: int) -> Lengths:

@@ -11,28 +11,60 @@ from collections.abc import Sequence
 import numpy as np
 
 from sintonia.adjust import Prior, diagnose, prior_from_base
-from sintonia.evaluate import score_candidate
+from sintonia.errors import RunFailed, StorageError
+from sintonia.evaluate import fit_to_validation, score_candidate, score_writing
 from sintonia.records import Candidate, Evaluation, Event, Finding, Resolved, Scorecard
 from sintonia.tasks.classify import encode_targets
 from sintonia.train import AVERAGED_FILE, Job
 
 RELOAD_TOLERANCE = 1e-4
 """Largest difference of a loss between the model in training and the one loaded from its folder."""
+RELOADED = "the saved model, loaded again, differs"
 _SETS = {"train": "training examples", "validation": "validation examples"}
 
 
 def look_back(job: Job, candidate: Candidate, resolved: tuple[Resolved, ...]) -> tuple[float, tuple[Finding, ...]]:
     """The primary metric of the saved candidate on validation, and what its curves and its reloading show."""
-    weights, learn = job.run.file(candidate.weights), job.recipe.chat.learn
-    card = score_candidate(weights, job.validation, "validation", learn=learn)
+    card = _reloaded(job, candidate)
     job.run.write(job.file("scorecards/validation.json"), card)
     evaluations = tuple(job.run.lines(job.file("evaluations.jsonl"), Evaluation))
     prior = prior_from_base(evaluations) if job.recipe.task == "chat" else _prior(job)
     events = job.run.lines(job.file("events.jsonl"), Event)
     spikes = tuple(dict.fromkeys(one.values["text"] for one in events if one.kind == "spike"))
-    findings = diagnose(evaluations, prior, {one.setting: one.value for one in resolved}, spikes)
-    metric = next(one.value for one in card.scores if one.metric == job.primary_metric)
-    return metric, (*_reload(job, candidate, card), *findings)
+    settings = {one.setting: one.value for one in resolved} | {"evaluation.primary_metric": job.primary_metric}
+    findings = diagnose(evaluations, prior, settings, spikes)
+    return _metric(job, candidate, card), (*_reload(job, candidate, card), *findings)
+
+
+def _reloaded(job: Job, candidate: Candidate) -> Scorecard:
+    """What the model says that the folder holds.
+
+    Raises:
+        RunFailed: it holds none that can be loaded.
+        StorageError: the disk refuses.
+    """
+    weights = job.run.file(candidate.weights)
+    try:
+        if job.recipe.task == "chat":
+            return score_candidate(weights, job.validation, "validation", learn=job.recipe.chat.learn)
+        return fit_to_validation(weights, job.validation)
+    except StorageError as refused:
+        if isinstance(refused.__cause__, OSError):  # a full disk says nothing about the model
+            raise
+        raise RunFailed(f"{RELOADED} from the model in training: {refused.what}", hint="see log.txt") from None
+
+
+def _metric(job: Job, candidate: Candidate, card: Scorecard) -> float:
+    """The primary metric on validation; where it reads texts, the candidate writes some."""
+    asked = job.recipe.evaluation
+    name = job.primary_metric if asked.primary_metric == "auto" else asked.primary_metric
+    found = next((one.value for one in card.scores if one.metric == name), None)
+    if found is not None:
+        return found
+    weights = job.run.file(candidate.weights)
+    written = score_writing(weights, job.validation, "validation", int(asked.new_tokens))
+    job.run.write(job.file("scorecards/validation-written.json"), written)
+    return next(one.value for one in written.scores if one.metric == name)
 
 
 def _prior(job: Job) -> Prior:
@@ -60,7 +92,7 @@ def _reload(job: Job, candidate: Candidate, card: Scorecard) -> tuple[Finding, .
 def compare_reloaded(live: Sequence[float], card: Scorecard) -> tuple[Finding, ...]:
     """E310 when the saved model, loaded again, has other losses than the live one had; otherwise nothing."""
     losses = np.array(card.losses) / np.maximum(card.num_bytes, 1) if card.num_bytes else np.array(card.losses)
-    differing = int((np.abs(np.array(live) - losses) > RELOAD_TOLERANCE).sum())
+    differing = int((~(np.abs(np.array(live) - losses) <= RELOAD_TOLERANCE)).sum())  # what is no number differs
     if differing == 0:
         return ()
     return (
@@ -68,7 +100,7 @@ def compare_reloaded(live: Sequence[float], card: Scorecard) -> tuple[Finding, .
             code="E310",
             severity="stop",
             count=differing,
-            message=f"the saved model, loaded again, differs on {differing} of {len(card.ids)} {_SETS[card.split]}",
+            message=f"{RELOADED} on {differing} of {len(card.ids)} {_SETS[card.split]}",
             hint="if the training was unstable (T201), mend that first; else report this, with log.txt",
         ),
     )

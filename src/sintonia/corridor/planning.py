@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sintonia.errors import UsageError
+from sintonia.metrics import METRICS
 from sintonia.records import Base, Prepared, Resolved
 from sintonia.resolve import resolve
 from sintonia.resources.estimate import workload_of
@@ -20,6 +21,7 @@ from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
 _GROUND = "cache/plan-ground.json"
+_ANSWERS = "cache/answers.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,19 @@ class PlanGround:
     lengths: Lengths
     can_fuse: bool
     """Whether the layers of the base can be fused; False too where nobody has tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLength:
+    """How many tokens a model is given to write an answer, by what the training answers take."""
+
+    new_tokens: int
+    """0 where no training example has a prompt: then nothing can be written."""
+
+
+def write_answer_length(run: RunFolder, found: AnswerLength) -> None:
+    """Keeps it."""
+    run.write(_ANSWERS, found)
 
 
 def write_ground(run: RunFolder, ground: PlanGround) -> None:
@@ -72,7 +87,7 @@ def filled_and_planned(
     Raises:
         UsageError: the recipe does not fit the base, the data or this machine.
     """
-    filled, resolved = resolve(recipe, base, prepared)
+    filled, resolved = _with_answers(run, recipe, *resolve(recipe, base, prepared))
     kept = f"{run.turn(turn or 1)}/plan.json"
     plan = run.read(kept, Plan)
     if plan is None:
@@ -80,6 +95,26 @@ def filled_and_planned(
         if plan is not None and turn is not None:
             run.write(kept, plan)
     return (filled, resolved) if plan is None else _with_plan(recipe, filled, resolved, plan)
+
+
+def _with_answers(
+    run: RunFolder, recipe: Recipe, filled: Recipe, resolved: tuple[Resolved, ...]
+) -> tuple[Recipe, tuple[Resolved, ...]]:
+    """With the length of the answers that are written, where that is left to the training answers."""
+    found, asked = run.read(_ANSWERS, AnswerLength), filled.evaluation
+    if found is None or asked.decoding == "none":
+        return filled, resolved
+    if not found.new_tokens and METRICS[asked.primary_metric].reads in ("texts", "answers"):
+        raise UsageError(
+            f"`{asked.primary_metric}` reads written answers, and no training example has a prompt to answer",
+            hint="leave `evaluation.primary_metric` on auto",
+        )
+    if recipe.evaluation.new_tokens != "auto" or not found.new_tokens:
+        return filled, resolved
+    why = "the longest training answer and a tenth more"
+    name, value = "evaluation.new_tokens", found.new_tokens
+    listed = (dataclasses.replace(one, value=value, origin=why) if one.setting == name else one for one in resolved)
+    return dataclasses.replace(filled, evaluation=dataclasses.replace(asked, new_tokens=value)), tuple(listed)
 
 
 def _with_plan(

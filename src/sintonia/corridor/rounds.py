@@ -2,7 +2,8 @@
 
 With several parts each adjusts alone, on its own validation set, but the budget is shared: a round gives one turn
 to every part that has a change worth trying, and begins only while time is left for all of it. So every part gets
-the same effort, and what is judged is one recipe: this one, adjusted for so many rounds. It trains nothing.
+the same effort, and what is judged is one recipe: this one, adjusted for so many rounds. What is offered for speed
+alone, at a price in quality, no round takes by itself: a person asks for it. It trains nothing.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ def turns_to_take(walk: Walk, parts: tuple[Part, ...], change: Change | None) ->
 
 
 def changes_worth_trying(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tuple[Change, ...]:
-    """The changes that a next turn could try, best first; of several parts, what most of them ask for."""
+    """The changes that a next turn could try, best first and for speed last; of parts, what most of them ask for."""
     proposed = [next_changes(turns_of(turns, part.name)) for part in parts]
     votes = Counter((one.setting, one.after) for changes in proposed for one in changes)
     first: dict[tuple[str, str], Change] = {}
     for changes in proposed:
         for one in changes:
             first.setdefault((one.setting, one.after), one)
-    return tuple(sorted(first.values(), key=lambda one: -votes[one.setting, one.after]))
+    return tuple(sorted(first.values(), key=lambda one: (one.aim == "speed", -votes[one.setting, one.after])))
 
 
 def _asked(walk: Walk, names: list[str], change: Change | None) -> _Asked | None:
@@ -90,13 +91,17 @@ def _adjusting(walk: Walk, parts: tuple[Part, ...]) -> Iterator[tuple[Part, Chan
         turns = finished_turns(run)
         counts = {part.name: len(turns_of(turns, part.name)) for part in parts}
         num_rounds = max(counts.values())
-        worth = {part.name: next_changes(turns_of(turns, part.name)) for part in parts}
+        worth = {part.name: _for_quality(turns_of(turns, part.name)) for part in parts}
         late = [part for part in parts if counts[part.name] < num_rounds and worth[part.name]]
         due = late or [part for part in parts if counts[part.name] == num_rounds and worth[part.name]]
         is_begun = bool(late) or unfinished_change(run, len(turns) + 1) is not None
         if not due or (not is_begun and not _is_time_left(walk, turns, num_rounds, len(due))):
             return
         yield due[0], worth[due[0].name][0]
+
+
+def _for_quality(turns: tuple[Turn, ...]) -> tuple[Change, ...]:
+    return tuple(one for one in next_changes(turns) if one.aim == "quality")
 
 
 def _is_time_left(walk: Walk, turns: tuple[Turn, ...], num_rounds: int, num_due: int) -> bool:

@@ -1,9 +1,10 @@
 """One turn: train, score validation from the saved model, diagnose. The pipeline decides which turns there are.
 
 E310: the saved model, loaded again, differs from the model in training.
-What: losses on validation of the live best weights against those of the model loaded from its folder.
+What: losses on validation of the live best weights against those of the model loaded from its folder; and, before
+anything is opened, the files of that folder against those that were looked at when the turn ended.
 Why it matters: a verdict on a model that nobody will have is worth nothing.
-What to do: the verdict is invalid; report it with log.txt.
+What to do: no verdict is given and the test stays sealed; report it with log.txt.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from sintonia.corridor.looking_back import look_back
+from sintonia.corridor.looking_back import RELOADED, look_back
 from sintonia.corridor.planning import filled_and_planned
 from sintonia.corridor.trackers import following
+from sintonia.corridor.trading import layer_work, trade_in_words
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.errors import Interrupted, RunFailed, StorageError
 from sintonia.files import sha256_file
@@ -40,6 +42,7 @@ from sintonia.resolve import settle
 from sintonia.resources.meter import peak_memory_bytes
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
+from sintonia.tasks import TASKS
 from sintonia.train import Job, train
 
 ON_ALL = "on_all.json"
@@ -62,7 +65,7 @@ def best_turns(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tuple[Turn, 
     return tuple(best_turn(turns_of(turns, part.name)) for part in parts)
 
 
-def refuse_broken(turns: tuple[Turn, ...]) -> None:
+def refuse_broken(run: RunFolder, turns: tuple[Turn, ...]) -> None:
     """Stops before a model that nobody will have is judged.
 
     Raises:
@@ -71,6 +74,13 @@ def refuse_broken(turns: tuple[Turn, ...]) -> None:
     for turn in turns:
         if is_broken(turn):
             raise RunFailed(next(one.message for one in turn.findings if one.code == "E310"), hint="see log.txt")
+        weights, known = run.file(turn.candidate.weights), turn.candidate.files_id
+        if known and (not weights.is_dir() or _weights_id(weights) != known):
+            raise RunFailed(
+                f"{RELOADED} since turn {turn.number} ended: its files were changed or removed",
+                where=str(weights),
+                hint="bring them back from a copy, or begin a new run",
+            )
 
 
 def findings_of(turns: tuple[Turn, ...]) -> tuple[Finding, ...]:
@@ -116,7 +126,7 @@ def candidate_id(run: RunFolder, turns: tuple[Turn, ...]) -> str:
 
 
 def _weights_id(folder: Path) -> str:
-    files = [*sorted(folder.rglob("*.safetensors")), folder / "sintonia.json"]
+    files = [*sorted(folder.rglob("*.safetensors")), *folder.glob("sintonia.json")]
     names = "".join(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n" for path in files)
     return hashlib.sha256(names.encode()).hexdigest()
 
@@ -154,15 +164,13 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
     if change:
         run.write(f"{run.turn(number)}/change.json", change)
     job, resolved = _job(walk, asked, base, prepared, part)
-    where = f" of part {part.name}" if len(prepared.parts) > 1 else ""
-    walk.tell("train", f"turn {number}{where}: " + (change.reason if change else f"method {recipe.method}"))
-    if prepared.task == "classify" and job.recipe.training.head_start == "probe":
-        walk.tell("train", "the head starts from a linear probe of the base: step 0 already knows the task a little")
-    with walk.stage("train", f"turn {number}"):
+    _announce(walk, job, prepared, change.reason if change else f"method {recipe.method}")
+    with walk.stage("train", ""):
         ended = run_training(walk, job)
     candidate = candidate_of(job, ended)
     with walk.stage("evaluate", "scoring validation from the saved model"):
         metric, findings = look_back(job, candidate, resolved)
+        layers = layer_work(job, candidate)
     turn = Turn(
         number=number,
         recipe_id=recipe_id(recipe),
@@ -176,14 +184,26 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
         validation_metric=metric,
         primary_metric=prepared.primary_metric,
         resources=Resources(basis="measured", seconds=ended.seconds, peak_memory_bytes=peak_memory_bytes()),
+        layers=layers,
     )
+    if change and change.aim == "speed" and before:
+        turn = dataclasses.replace(turn, trade=trade_in_words(job, best_turn(before), turn))
+        walk.tell("adjust", turn.trade)
     end_turn(walk, turn)
     return turn
 
 
+def _announce(walk: Walk, job: Job, prepared: Prepared, why: str) -> None:
+    where = f" of part {job.part}" if len(prepared.parts) > 1 else ""
+    walk.tell("train", f"turn {job.turn}{where}: {why}")
+    if prepared.task == "classify" and job.recipe.training.head_start == "probe":
+        walk.tell("train", "the head starts from a linear probe of the base: step 0 already knows the task a little")
+
+
 def end_turn(walk: Walk, turn: Turn) -> None:
     """Writes the record of a turn, its last file, and removes what only a resumed training needs."""
-    folder = walk.run.turn(turn.number)
+    folder, files_id = walk.run.turn(turn.number), _weights_id(walk.run.file(turn.candidate.weights))
+    turn = dataclasses.replace(turn, candidate=dataclasses.replace(turn.candidate, files_id=files_id))
     walk.run.write(f"{folder}/turn.json", turn)
     shutil.rmtree(walk.run.file(f"{folder}/checkpoints"), ignore_errors=True)
     for finding in turn.findings:
@@ -207,7 +227,7 @@ def _job(walk: Walk, recipe: Recipe, base: Base, prepared: Prepared, part: Part)
         labels=prepared.labels,
         turn=number,
         part=part.name,
-        primary_metric=prepared.primary_metric,
+        primary_metric=TASKS[prepared.task]().followed_metric(prepared.primary_metric),
         train=train_set,
         validation=validation,
     ), resolved

@@ -6,6 +6,7 @@ The pipeline's notebook. It knows no phase and decides nothing.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from sintonia.files import write_lines
 from sintonia.records import Event, Finding, Resources, Turn
 from sintonia.resources.meter import Meter, disk_bytes, peak_memory_bytes
 from sintonia.runs import RunFolder
+from sintonia.tasks.chat import NATS_PER_BYTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,24 @@ class Progress:
     event: Event | None = None
 
 
+def loss_of(event: Event) -> tuple[float | None, str]:
+    """The loss of a step or a validation, and its unit, which is the same in both; no unit where there is but one.
+
+    Of conversations it is bits per byte: the loop counts nats, a step's by token and a validation's by byte.
+
+    >>> loss_of(Event(kind="step", step=1, seconds=1.0, values={"loss": 2.5, "bits_per_byte": 0.9}))
+    (0.9, 'bits per byte')
+    """
+    values = event.values
+    if event.kind == "step":
+        return (values["bits_per_byte"], _BITS) if "bits_per_byte" in values else (values.get("loss"), "")
+    if values.get("metric_name") == "bits_per_byte":
+        return values.get("metric"), _BITS
+    loss = values.get("validation_loss")
+    return (loss / math.log(2), _BITS) if loss is not None and values.get("loss_unit") == NATS_PER_BYTE else (loss, "")
+
+
+_BITS = "bits per byte"
 _LOG = logging.getLogger("sintonia")
 Listener = Callable[[Progress], None]
 
@@ -59,8 +79,9 @@ class Walk:
 
     @contextmanager
     def stage(self, name: str, message: str) -> Iterator[None]:
-        """Announces a stage and counts its time, also when it is interrupted."""
-        self.tell(name, message)
+        """Announces a stage, unless that was done in other words, and counts its time, also when it is interrupted."""
+        if message:
+            self.tell(name, message)
         try:
             with self._meter.stage(name):
                 yield

@@ -4,24 +4,46 @@ from sintonia.evaluate.judge import JudgeInput, judge
 from sintonia.evaluate.ladders import LADDERS, Footing, Ladder
 from sintonia.evaluate.ladders.classify import choose_baselines, score_baselines
 from sintonia.evaluate.language import score_language
-from sintonia.evaluate.pooled import pool_cards, pool_rungs
-from sintonia.evaluate.predict import predict_texts, score_candidate
+from sintonia.evaluate.pooled import Side, pool_cards, pool_rungs
+from sintonia.evaluate.predict import fit_to_validation, predict_texts, score_candidate, score_untempered
 from sintonia.evaluate.prompts import prompt_doubts
+from sintonia.evaluate.score import metrics_of
 from sintonia.evaluate.validity import invalid_reasons
+from sintonia.evaluate.written.cards import pool_texts, reads_text, written_side
+from sintonia.evaluate.written.findings import Sizes, stopped, told_sizes, truncated, unreadable
+from sintonia.evaluate.written.subjects import Texts, fitted_texts, score_writing
+from sintonia.evaluate.written.writing import Said, drawn
 
 __all__ = [
     "LADDERS",
     "Footing",
     "JudgeInput",
     "Ladder",
+    "Said",
+    "Side",
+    "Sizes",
+    "Texts",
     "choose_baselines",
+    "drawn",
+    "fit_to_validation",
+    "fitted_texts",
     "invalid_reasons",
     "judge",
+    "metrics_of",
     "pool_cards",
     "pool_rungs",
+    "pool_texts",
     "predict_texts",
     "prompt_doubts",
+    "reads_text",
     "score_baselines",
     "score_candidate",
     "score_language",
+    "score_untempered",
+    "score_writing",
+    "stopped",
+    "told_sizes",
+    "truncated",
+    "unreadable",
+    "written_side",
 ]

@@ -33,7 +33,8 @@ class Answers:
     tuned: tuple[Any, ...]
     groups: tuple[str, ...]
     base_correct: tuple[bool, ...] = ()
-    """Whether each answer was right, where comparing it with the target does not tell."""
+    """Whether each answer was right, where comparing it with the target does not tell: as the metric sees it, when it
+    is a share of right answers."""
     tuned_correct: tuple[bool, ...] = ()
     repeats: int = 1
     """How often each example was tested, by another model each time, always in the same group.
@@ -70,10 +71,19 @@ def answers_of(metric: Metric, base: Scorecard, tuned: Scorecard, groups: tuple[
         base=metric.answers(base),
         tuned=metric.answers(tuned),
         groups=groups,
-        base_correct=base.correct,
-        tuned_correct=tuned.correct,
+        base_correct=_correct(metric, base),
+        tuned_correct=_correct(metric, tuned),
         repeats=count_repeats(tuned.ids),
     )
+
+
+def _correct(metric: Metric, card: Scorecard) -> tuple[bool, ...]:
+    """Which answers are right: as the metric sees it; else as the card says, or by comparing with the target."""
+    if metric.is_mean_of_correct:
+        return metric.hits(card.targets, metric.answers(card))
+    if card.correct or not card.predictions:
+        return card.correct
+    return tuple(answer == target for answer, target in zip(card.predictions, card.targets, strict=True))
 
 
 def count_repeats(ids: Sequence[str]) -> int:
@@ -112,11 +122,14 @@ def num_differing_groups(metric: Metric, answers: Answers) -> int:
 
 def num_informative_groups(metric: Metric, answers: Answers, subject: tuple[Any, ...]) -> int:
     """The fewer of the groups with a mistake and of those with a hit; all groups where nothing is right or wrong."""
-    if metric.reads == "losses":
+    if metric.is_mean_of_correct:
+        hits = metric.hits(answers.targets, subject)
+    elif metric.reads == "predictions":
+        hits = tuple(target == answer for target, answer in zip(answers.targets, subject, strict=True))
+    else:
         return answers.num_groups
-    pairs = list(zip(answers.targets, subject, answers.groups, strict=True))
-    with_mistake = {group for target, answer, group in pairs if target != answer}
-    with_hit = {group for target, answer, group in pairs if target == answer}
+    with_hit = {group for group, is_hit in zip(answers.groups, hits, strict=True) if is_hit}
+    with_mistake = {group for group, is_hit in zip(answers.groups, hits, strict=True) if not is_hit}
     return min(len(with_mistake), len(with_hit))
 
 

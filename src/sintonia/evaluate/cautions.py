@@ -23,6 +23,14 @@ CODES = {
     "E305": "the test examples come from fewer than 20 groups",
     "E306": "the verdict is on the recipe; the model saved is none of the models that were scored",
     "E309": "the answers are as likely behind the prompts of other examples",
+    "E311": "the confidences of the tuned model say something else than its answers",
+    "E312": "the model forgot something of what its base knew",
+    "E313": "worse than the base on some kinds of examples",
+    "E314": "more answers of one side cannot be read in the declared format",
+    "E315": "more than 5 % of the test inputs are longer than what is read of them",
+    "E317": "the judge could not be asked, or there is reason not to believe it",
+    "E318": "more than 5 % of the written answers were stopped by the limit of tokens",
+    "E319": "not all test examples were written to",
     "E308": "the base was not tried with answered examples in its prompt",
 }
 

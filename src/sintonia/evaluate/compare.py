@@ -184,7 +184,7 @@ def _scale(metric: Metric, answers: Answers) -> float:
 
 def _detectable(metric: Metric, answers: Answers, disagreement: float, level: float) -> float:
     """Groups, not rows, can be in favour: the floor of few disagreements is one of groups."""
-    if metric.reads == "losses":
+    if not math.isfinite(metric.range[1] - metric.range[0]):
         least = minimum_detectable_effect(0.0, answers.num_groups, level)
         by_spread = detectable_difference(math.sqrt(disagreement / answers.num_examples), level)
         return by_spread if least < 1 else max(by_spread, _scale(metric, answers))

@@ -8,16 +8,16 @@ computes a prediction and never chooses a baseline (that was done on validation)
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sintonia.evaluate.answers import answers_of, count_repeats
 from sintonia.evaluate.cautions import cautions, near_copies_caution, recipe_note
 from sintonia.evaluate.compare import FEWEST_EXAMPLES, Compared, Rule, compare
-from sintonia.evaluate.pooled import COLUMNS
+from sintonia.evaluate.pooled import Side
 from sintonia.evaluate.sentence import Told, verdict_sentence
 from sintonia.metrics import METRICS
-from sintonia.records import Advice, Finding, Outcome, Rung, Scorecard, Verdict, WorthTuning
+from sintonia.records import Advice, Comparison, Finding, Outcome, Rung, Scorecard, Verdict, WorthTuning
 from sintonia.settings import EvaluationSettings
 from sintonia.statistics import level_of_opening
 from sintonia.tasks import classify
@@ -56,6 +56,26 @@ class JudgeInput:
     models: int = 1
     """Models behind the answers. With several, each example was tested once a repeat; the verdict is on the recipe."""
     draws: int = 10_000
+    written: Side | None = None
+    """Of a language model that was asked to write: the scorecards of texts, maybe of fewer examples. What reads texts
+    is compared on these; where the primary metric does, `rungs` are theirs."""
+    remarks: tuple[Finding, ...] = ()
+    """What must be known about how the scorecards were made."""
+
+    @property
+    def weighed(self) -> Side:
+        """All test examples, with what needs no text to be written."""
+        return Side(tuned=self.tuned, rungs=self.rungs, groups=self.groups)
+
+    def side(self, metric_name: str) -> Side:
+        """The scorecards that a metric is computed from."""
+        reads = METRICS[metric_name].reads
+        return self.written if self.written and reads in ("texts", "answers") else self.weighed
+
+    @property
+    def judged(self) -> Side:
+        """The scorecards that the verdict is about."""
+        return self.side(self.primary_metric)
 
 
 def judge(given: JudgeInput) -> Verdict:
@@ -68,7 +88,6 @@ def judge(given: JudgeInput) -> Verdict:
     primary = _compare(given, given.base_name, given.primary_metric)
     is_one_rung = given.best_rung_name == given.base_name
     against_rung = primary if is_one_rung else _compare(given, given.best_rung_name, given.primary_metric)
-    others = (name for name in given.metrics if name != given.primary_metric)
     outcome = _outcome(given, primary)
     doubts = (*_gained_on_copies(given, outcome), *(given.doubts if outcome == "better" else ()))
     outcome = "inconclusive" if doubts else outcome
@@ -85,18 +104,19 @@ def judge(given: JudgeInput) -> Verdict:
         accepted=given.accepted,
         models=given.models,
         doubts=tuple(one.message for one in doubts),
+        num_written=len(set(given.written.tuned.ids)) if given.written else 0,
     )
     return Verdict(
         outcome=outcome,
         sentence=verdict_sentence(told),
         base=given.base_name,
         primary=primary.comparison,
-        secondary=tuple(_compare(given, given.base_name, name).comparison for name in others),
-        rungs=tuple(rung for rung, _ in given.rungs),
+        secondary=_beside(given),
+        rungs=tuple(rung for rung, _ in given.judged.rungs),
         worth_tuning=worth_tuning,
         invalid_reasons=given.invalid_reasons,
         accepted=given.accepted,
-        causes=given.causes + _cautions(given) + doubts,
+        causes=given.causes + _cautions(given) + given.remarks + doubts,
         advice=given.advice,
         test_openings=given.openings,
         level=rule.level,
@@ -104,34 +124,43 @@ def judge(given: JudgeInput) -> Verdict:
     )
 
 
+def _beside(given: JudgeInput) -> tuple[Comparison, ...]:
+    """The other metrics of which both sides have what they read."""
+    names = [name for name in given.metrics if name != given.primary_metric and _is_had(given, name)]
+    return tuple(_compare(given, given.base_name, name).comparison for name in names)
+
+
 def _gained_on_copies(given: JudgeInput, outcome: Outcome) -> tuple[Finding, ...]:
     """Whether a gain is gone where no near-copy was trained on; asked when there are many (science.md 3.3)."""
-    is_new = [one not in given.near_copies for one in given.tuned.ids]
-    num_copied = len(is_new) - sum(is_new)
-    if outcome != "better" or num_copied <= MANY_COPIES_FRACTION * len(is_new):
+    ids = given.judged.tuned.ids
+    new = frozenset(ids) - given.near_copies
+    num_new = sum(one in new for one in ids)
+    num_copied = len(ids) - num_new
+    if outcome != "better" or num_copied <= MANY_COPIES_FRACTION * len(ids):
         return ()
-    if sum(is_new) >= FEWEST_EXAMPLES:
-        kept = replace(
-            given,
-            tuned=_only(given.tuned, is_new),
-            rungs=tuple((rung, _only(card, is_new)) for rung, card in given.rungs),
-            groups=tuple(group for group, held in zip(given.groups, is_new, strict=True) if held),
-        )
-        alone = _compare(kept, given.base_name, given.primary_metric)
+    if num_new >= FEWEST_EXAMPLES:
+        alone = _compare(_only(given, new), given.base_name, given.primary_metric)
         if alone.outcome == "better":
             return ()
-    return (near_copies_caution(num_copied, len(is_new)),)
+    return (near_copies_caution(num_copied, len(ids)),)
 
 
-def _only(card: Scorecard, is_kept: list[bool]) -> Scorecard:
-    """The scorecard of some of its examples; its scores, which were of all, are left out."""
-    held = {name: tuple(itertools.compress(getattr(card, name), is_kept)) for name in COLUMNS}
-    return replace(card, scores=(), **held)
+def _only(given: JudgeInput, ids: Collection[str]) -> JudgeInput:
+    """The same about some of the examples."""
+    weighed, written = given.weighed.only(ids), given.written.only(ids) if given.written else None
+    return replace(given, tuned=weighed.tuned, rungs=weighed.rungs, groups=weighed.groups, written=written)
+
+
+def _is_had(given: JudgeInput, metric_name: str) -> bool:
+    """Whether both sides have what a metric reads."""
+    side = given.side(metric_name)
+    base, metric = side.card(given.base_name), METRICS[metric_name]
+    return base is not None and bool(metric.answers(base)) and bool(metric.answers(side.tuned))
 
 
 def _rule(given: JudgeInput, rung_name: str, metric_name: str) -> Rule:
     """The level of this opening, and the margin in scores: of some metrics it is a share of what the rung scores."""
-    metric, card = METRICS[metric_name], _card(given, rung_name)
+    metric, card = METRICS[metric_name], _card(given.side(metric_name), rung_name)
     return Rule(
         level=level_of_opening(given.openings),
         margin=metric.margin(given.evaluation.margin, metric.function(card.targets, metric.answers(card))),
@@ -150,7 +179,8 @@ def _worth_tuning(given: JudgeInput, compared: Compared) -> WorthTuning:
 
 
 def _cautions(given: JudgeInput) -> tuple[Finding, ...]:
-    rows = dict(zip(given.tuned.ids, zip(given.tuned.targets, given.groups, strict=True), strict=True))
+    tuned = given.judged.tuned
+    rows = dict(zip(tuned.ids, zip(tuned.targets, given.judged.groups, strict=True), strict=True))
     targets, groups = (tuple(column) for column in zip(*rows.values(), strict=True))
     found = cautions(targets, groups, given.labels, given.primary_metric, given.openings)
     return found if given.models == 1 else (*found, recipe_note(given.models, len(rows)))
@@ -161,35 +191,46 @@ def _outcome(given: JudgeInput, compared: Compared) -> Outcome:
 
 
 def _compare(given: JudgeInput, rung_name: str, metric_name: str) -> Compared:
-    metric = METRICS[metric_name]
-    answers = answers_of(metric, _card(given, rung_name), given.tuned, given.groups)
+    metric, side = METRICS[metric_name], given.side(metric_name)
+    answers = answers_of(metric, _card(side, rung_name), side.tuned, side.groups)
     return compare(metric, answers, _rule(given, rung_name, metric_name))
 
 
-def _card(given: JudgeInput, rung_name: str) -> Scorecard:
-    return next(card for rung, card in given.rungs if rung.name == rung_name)
+def _card(side: Side, rung_name: str) -> Scorecard:
+    card = side.card(rung_name)
+    if card is None:
+        raise ValueError(f"no rung is called {rung_name}: {[rung.name for rung, _ in side.rungs]}")
+    return card
 
 
 def _check(given: JudgeInput) -> None:
-    names = [rung.name for rung, _ in given.rungs]
-    if len(set(names)) != len(names):
-        raise ValueError(f"two rungs have the same name: {names}")
-    for name in (given.base_name, given.best_rung_name):
-        if name not in names:
-            raise ValueError(f"no rung is called {name}: {names}")
     if given.primary_metric not in METRICS:
         raise ValueError(f"unknown metric {given.primary_metric}")
     if count_repeats(given.tuned.ids) > 1 and given.models == 1:
         raise ValueError("an example is scored twice")
-    if len(given.groups) != len(given.tuned.ids):
-        raise ValueError(f"{len(given.groups)} groups for {len(given.tuned.ids)} examples")
-    for card in (given.tuned, *(card for _, card in given.rungs)):
-        if card.split != "test":
-            raise ValueError(f"{card.subject} was scored on the {card.split} set, not on the test")
-        if (card.ids, card.targets) != (given.tuned.ids, given.tuned.targets):
-            raise ValueError(f"{card.subject} was not scored on the same examples in the same order")
+    sides = (given.weighed, given.written) if given.written else (given.weighed,)
+    for side in sides:
+        _check_side(side)
+    for name in (given.base_name, given.best_rung_name):
+        _card(given.judged, name)
+    for card in given.judged.cards:
         answers = METRICS[given.primary_metric].answers(card)
         if not len(card.ids) == len(card.targets) == len(answers):
             raise ValueError(f"{card.subject} has {len(answers)} predictions of {len(card.ids)}")
-        if card.num_bytes != given.tuned.num_bytes:
-            raise ValueError(f"{card.subject} was not scored on the same text of the examples")
+    for side in sides:
+        other = next((card for card in side.cards if card.num_bytes != side.tuned.num_bytes), None)
+        if other:
+            raise ValueError(f"{other.subject} was not scored on the same text of the examples")
+
+
+def _check_side(side: Side) -> None:
+    names = [rung.name for rung, _ in side.rungs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"two rungs have the same name: {names}")
+    if len(side.groups) != len(side.tuned.ids):
+        raise ValueError(f"{len(side.groups)} groups for {len(side.tuned.ids)} examples")
+    for card in side.cards:
+        if card.split != "test":
+            raise ValueError(f"{card.subject} was scored on the {card.split} set, not on the test")
+        if (card.ids, card.targets) != (side.tuned.ids, side.tuned.targets):
+            raise ValueError(f"{card.subject} was not scored on the same examples in the same order")

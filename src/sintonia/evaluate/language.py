@@ -37,7 +37,7 @@ class Weigher:
 
     def rows(self, examples: Sequence[Example]) -> list[TokenRow]:
         """Examples as the model reads them."""
-        return self.render([one.content or {} for one in examples], self.opened.max_tokens)
+        return self.render([one.whole for one in examples], self.opened.max_tokens)
 
     def weigh(self, rows: Sequence[TokenRow]) -> tuple[np.ndarray, np.ndarray]:
         """Nats of the learned tokens of each row, and whether each of them is the likeliest; shape (rows,) both.

@@ -1,4 +1,4 @@
-"""Scorecards of several parts as one: what their models said on their own tests, side by side.
+"""Scorecards that belong together: those of the same examples, and those of several parts as one.
 
 Each part's model answers only examples that it has not seen. Pooled, an example occurs once a repeat; who counts
 examples must know that (`answers.Answers.repeats`). Nothing is decided here.
@@ -7,21 +7,60 @@ examples must know that (`answers.Answers.repeats`). Nothing is decided here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sintonia.evaluate.score import with_scores
 from sintonia.records import Example, Rung, Scorecard
 
 Rungs = tuple[tuple[Rung, Scorecard], ...]
-COLUMNS = ("ids", "targets", "predictions", "losses", "confidences", "num_bytes", "correct")
+COLUMNS = ("ids", "targets", "predictions", "losses", "confidences", "num_bytes", "correct", "squared_errors")
 """What a scorecard holds of each example."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Subjects that did the same examples in the same order, and the group of each example."""
+
+    tuned: Scorecard
+    rungs: Rungs
+    groups: tuple[str, ...]
+
+    @property
+    def cards(self) -> tuple[Scorecard, ...]:
+        """All scorecards, that of the tuned model first."""
+        return (self.tuned, *(card for _, card in self.rungs))
+
+    def by_name(self) -> tuple[tuple[str, Scorecard], ...]:
+        """The scorecards with the names they are kept by."""
+        return (("tuned", self.tuned), *((rung.name, card) for rung, card in self.rungs))
+
+    def card(self, rung_name: str) -> Scorecard | None:
+        """The scorecard of a rung; None when it is not among them."""
+        return next((card for rung, card in self.rungs if rung.name == rung_name), None)
+
+    def only(self, ids: Collection[str]) -> Side:
+        """Some of its examples."""
+        is_kept = [one in ids for one in self.tuned.ids]
+        return Side(
+            tuned=_only(self.tuned, is_kept),
+            rungs=tuple((rung, _only(card, is_kept)) for rung, card in self.rungs),
+            groups=tuple(itertools.compress(self.groups, is_kept)),
+        )
+
+
+def _only(card: Scorecard, is_kept: list[bool]) -> Scorecard:
+    """The scorecard of some of its examples; its scores, which were of all, are left out."""
+    held: dict[str, Any] = {name: tuple(itertools.compress(getattr(card, name), is_kept)) for name in COLUMNS}
+    return dataclasses.replace(card, scores=(), **held)
 
 
 def pool_cards(cards: Sequence[Scorecard], examples: Sequence[Example]) -> Scorecard:
     """One scorecard of the cards of all parts, with the scores of all answers; `examples` in the same order."""
     if len(cards) == 1:
         return cards[0]
-    columns = {name: tuple(one for card in cards for one in getattr(card, name)) for name in COLUMNS}
+    columns: dict[str, Any] = {name: tuple(one for card in cards for one in getattr(card, name)) for name in COLUMNS}
     bare = dataclasses.replace(cards[0], scores=(), **columns)
     return with_scores(bare, examples, [one.metric for one in cards[0].scores])
 

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from sintonia.evaluate.language import score_language
-from sintonia.evaluate.score import make_scorecard
-from sintonia.models.forward import compute_logits, log_softmax
-from sintonia.models.open import candidate_task, open_candidate
+from sintonia.evaluate.score import bare_scorecard, make_scorecard
+from sintonia.models.forward import compute_logits
+from sintonia.models.open import OpenCandidate, candidate_task, keep_temperature, open_candidate
 from sintonia.models.tokens import tokenize
 from sintonia.records import Example, Scorecard, Split
+from sintonia.statistics.calibration import Temperature, fit_temperature, scaled_probabilities
+from sintonia.tasks.classify import encode_targets
 
 
 def predict_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
-    """The labels of the candidate in `folder`, and the probabilities (texts, labels)."""
+    """The labels of the candidate in `folder`, and the probabilities (texts, labels), at its temperature."""
     candidate = open_candidate(folder)
-    tokens = tokenize(candidate.tokenizer, texts, candidate.max_tokens)
-    logits = compute_logits(candidate.model, tokens.ids)
-    return candidate.labels, np.exp(log_softmax(logits)) if len(texts) else np.zeros((0, len(candidate.labels)))
+    return candidate.labels, scaled_probabilities(_logits(candidate, texts), candidate.temperature.value)
 
 
 def score_candidate(folder: Path, examples: Sequence[Example], split: Split, *, learn: str = "answers") -> Scorecard:
@@ -36,3 +36,35 @@ def score_candidate(folder: Path, examples: Sequence[Example], split: Split, *, 
         return score_language(open_language_candidate(folder), examples, split, "tuned", learn=learn)
     labels, probabilities = predict_texts(folder, [one.input for one in examples])
     return make_scorecard("tuned", split, examples, labels, probabilities)
+
+
+def fit_to_validation(folder: Path, validation: Sequence[Example]) -> Scorecard:
+    """The scorecard of a classifier as it was trained; the temperature that validation asks for is kept beside it.
+
+    A temperature that was kept before is not looked at, so doing it again gives the same.
+    """
+    candidate = open_candidate(folder)
+    logits = _logits(candidate, [one.input for one in validation])
+    goal = encode_targets([one.target for one in validation], candidate.labels)
+    is_broken = not np.isfinite(logits).all()  # the verdict refuses such a model, with a reason
+    keep_temperature(
+        folder, Temperature(value=None, num_examples=len(goal)) if is_broken else fit_temperature(logits, goal)
+    )
+    return make_scorecard("tuned", "validation", validation, candidate.labels, scaled_probabilities(logits, None))
+
+
+def score_untempered(folder: Path, examples: Sequence[Example]) -> tuple[Scorecard | None, Temperature]:
+    """A classifier on the test without its temperature, without scores; None where it has none. And what that is."""
+    candidate = open_candidate(folder)
+    if candidate.temperature.value is None:
+        return None, candidate.temperature
+    logits = _logits(candidate, [one.input for one in examples])
+    probabilities = scaled_probabilities(logits, None)
+    return bare_scorecard("untempered", "test", examples, candidate.labels, probabilities), candidate.temperature
+
+
+def _logits(candidate: OpenCandidate, texts: Sequence[str]) -> np.ndarray:
+    """Shape (texts, labels)."""
+    if not len(texts):
+        return np.zeros((0, len(candidate.labels)))
+    return compute_logits(candidate.model, tokenize(candidate.tokenizer, texts, candidate.max_tokens).ids)

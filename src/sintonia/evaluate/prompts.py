@@ -86,7 +86,7 @@ def prompt_doubts(swapped: Sequence[Swapped]) -> tuple[Finding, ...]:
 
 def _pairs(examples: Sequence[Example]) -> list[tuple[Example, Example]]:
     """Some examples, each with another of another group, always the same."""
-    able = [one for one in examples if one.content and one.content.get("messages")]
+    able = [one for one in examples if one.whole.get("messages")]
     drawn = random.Random(0).sample(able, min(MOST_WEIGHED, len(able)))
     pairs = []
     for position, one in enumerate(drawn):
@@ -104,9 +104,9 @@ def _answered(asked: Example, answered: Example) -> dict[str, Any]:
         {**message, "weight": 0} if message.get("role") == "assistant" else message
         for message in before[: learned_positions(before)[-1]]
     ]
-    return {**(asked.content or {}), "messages": [*prompt, answers[learned_positions(answers)[-1]]]}
+    return {**asked.whole, "messages": [*prompt, answers[learned_positions(answers)[-1]]]}
 
 
 def _messages(example: Example) -> list[dict[str, Any]]:
-    messages: list[dict[str, Any]] = (example.content or {})["messages"]
+    messages: list[dict[str, Any]] = example.whole["messages"]
     return messages

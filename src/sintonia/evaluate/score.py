@@ -10,8 +10,9 @@ import numpy as np
 from sintonia.evaluate.answers import answers_of
 from sintonia.evaluate.compare import Rule, score_alone
 from sintonia.metrics import METRICS
+from sintonia.metrics.table import BUILT_IN
 from sintonia.records import Example, Score, Scorecard, Split
-from sintonia.tasks import classify
+from sintonia.tasks import TASKS, classify
 
 _SMALLEST = 1e-12
 RULE = Rule(level=0.05, margin=0.0, draws=2_000)
@@ -29,28 +30,40 @@ def make_scorecard(
     probabilities: np.ndarray,
 ) -> Scorecard:
     """The scorecard of a subject that gives probabilities (examples, labels)."""
+    bare = bare_scorecard(subject, split, examples, labels, probabilities)
+    return with_scores(bare, examples, metrics_of("classify"))
+
+
+def bare_scorecard(
+    subject: str, split: Split, examples: Sequence[Example], labels: Sequence[str], probabilities: np.ndarray
+) -> Scorecard:
+    """The same without its scores, whose intervals take most of the time."""
     best = probabilities.argmax(axis=1)
     goal = classify.encode_targets([one.target for one in examples], labels)
     of_target = np.where(goal >= 0, probabilities[np.arange(len(goal)), goal], 0.0)
-    bare = dataclasses.replace(
+    return dataclasses.replace(
         _bare(subject, split, examples),
         predictions=tuple(labels[int(k)] for k in best),
         losses=tuple((-np.log(np.maximum(of_target, _SMALLEST))).tolist()),
         confidences=tuple(probabilities.max(axis=1).tolist()),
+        squared_errors=tuple(_squared_errors(probabilities, of_target, goal >= 0).tolist()),
     )
-    return with_scores(bare, examples, classify.METRICS)
+
+
+def _squared_errors(probabilities: np.ndarray, of_target: np.ndarray, is_known: np.ndarray) -> np.ndarray:
+    """Sum over labels of (p - 1[target])^2, shape (examples,); a target that is no label adds the square of 1."""
+    added = np.where(is_known, 1 - 2 * of_target, 1.0)
+    return np.asarray(np.clip((probabilities**2).sum(axis=1) + added, 0.0, 2.0))
 
 
 def plain_scorecard(subject: str, split: Split, examples: Sequence[Example], predictions: Sequence[str]) -> Scorecard:
     """The scorecard of a subject that gives answers only."""
     bare = dataclasses.replace(_bare(subject, split, examples), predictions=tuple(predictions))
-    return with_scores(bare, examples, classify.METRICS)
+    return with_scores(bare, examples, metrics_of("classify"))
 
 
 def language_scorecard(subject: str, split: Split, examples: Sequence[Example], columns: Weighed) -> Scorecard:
     """The scorecard of a language model, or of something else that gives probabilities of texts."""
-    from sintonia.tasks import chat
-
     nats, num_bytes, correct = columns
     bare = dataclasses.replace(
         _bare(subject, split, examples),
@@ -58,13 +71,19 @@ def language_scorecard(subject: str, split: Split, examples: Sequence[Example], 
         num_bytes=tuple(int(one) for one in num_bytes),
         correct=tuple(bool(one) for one in correct),
     )
-    return with_scores(bare, examples, chat.METRICS)
+    return with_scores(bare, examples, metrics_of("chat"))
+
+
+def metrics_of(task: str) -> tuple[str, ...]:
+    """The metrics of a task, and those that the recipe of this run adds."""
+    return (*TASKS[task]().METRICS, *(name for name in METRICS if name not in BUILT_IN))
 
 
 def with_scores(card: Scorecard, examples: Sequence[Example], metrics: Sequence[str]) -> Scorecard:
-    """The card with each metric and its 95 % interval, groups of examples resampled together."""
+    """The card with each metric that it has the answers for and its 95 % interval, groups resampled together."""
     groups = tuple(one.group for one in examples)
-    return dataclasses.replace(card, scores=tuple(_score(name, card, groups) for name in metrics))
+    able = [name for name in metrics if METRICS[name].answers(card)]
+    return dataclasses.replace(card, scores=tuple(_score(name, card, groups) for name in able))
 
 
 def _bare(subject: str, split: Split, examples: Sequence[Example]) -> Scorecard:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sintonia.evaluate.compare import FEWEST_EXAMPLES, Rule
 from sintonia.evaluate.units import unit_of
-from sintonia.metrics import METRICS
+from sintonia.metrics import METRICS, Metric
+from sintonia.metrics.format_validity import NAME as FORMAT_VALIDITY
 from sintonia.records import Comparison, Outcome, WorthTuning
 
 _FAR, _SLIGHT = 0.2, 0.05
@@ -35,6 +36,8 @@ class Told:
     """With several, the verdict is on the recipe that made them."""
     doubts: tuple[str, ...] = ()
     """Why a gain that was measured is not believed."""
+    num_written: int = 0
+    """Examples to which both sides wrote answers that were compared; 0 when nobody was asked to write."""
 
 
 def verdict_sentence(told: Told) -> str:
@@ -57,11 +60,18 @@ def verdict_sentence(told: Told) -> str:
     metric = METRICS[told.primary.metric]
     if metric.reads == "losses":
         parts.append(_EXPLAINED)
-    if metric.reads != "predictions":
-        parts.append("Nobody read the answers as text: the model was not asked to write any.")
+    if metric.reads in ("losses", "correct"):
+        parts.append(_about_writing(told))
     if told.accepted:
         parts.append(f"Reached in spite of accepted findings: {', '.join(told.accepted)}.")
     return " ".join(part for part in parts if part)
+
+
+def _about_writing(told: Told) -> str:
+    if not told.num_written:
+        return "Nobody read the answers as text: the model was not asked to write any."
+    which = "all of them" if told.num_written == told.primary.examples else f"{told.num_written:,} of them"
+    return f"What both write by themselves to {which} is compared beside this."
 
 
 def _opening_words(told: Told) -> str:
@@ -85,7 +95,7 @@ def _numbers(told: Told) -> str:
         scores = _about_bits(told)
     elif metric.reads == "correct":
         scores = _about_exact(told)
-    elif metric.is_mean_of_correct:
+    elif metric.is_mean_of_correct and metric.name != FORMAT_VALIDITY:
         scores = (
             f"the tuned {_model(told, 'gets', 'get')} {_score(primary, primary.tuned.value)} % of "
             f"{primary.examples:,} unseen examples right, the base (`{told.base}`) "
@@ -93,15 +103,22 @@ def _numbers(told: Told) -> str:
         )
     else:
         scores = (
-            f"on {primary.examples:,} unseen examples the tuned {_model(told, 'has', 'have')} a {metric.title} "
-            f"(every class counts the same) of {_score(primary, primary.tuned.value)} out of 100, "
+            f"on {primary.examples:,} unseen examples the tuned {_model(told, 'has', 'have')} a {metric.title}"
+            f"{_remark(metric)} of {_score(primary, primary.tuned.value)}{unit_of(metric).whole}, "
             f"the base (`{told.base}`) {_score(primary, primary.base.value)}"
         )
     unit = unit_of(metric)
     value = unit.differences(difference.value, difference.low, difference.high)[0]
     ends = unit.interval(difference.low, difference.high, difference.value)
-    noun = "" if metric.reads == "losses" else f" {unit.noun}"
+    noun = f" {unit.noun}" if metric.reads != "losses" and unit.noun else ""
     return f"{scores}: {value}{noun} ({100 * told.rule.confidence:.10g} % interval {ends}); {_changes(told)}"
+
+
+def _remark(metric: Metric) -> str:
+    """What must be known to read a score, where it is not plain."""
+    if metric.name == "macro_f1":
+        return " (every class counts the same)"
+    return "" if metric.higher_is_better else " (lower is better)"
 
 
 def _about_bits(told: Told) -> str:
@@ -177,7 +194,7 @@ def _about_worth(told: Told) -> str:
     unit = unit_of(metric)
     value = unit.differences(difference.value, difference.low, difference.high)[0]
     ends = unit.interval(difference.low, difference.high, difference.value)
-    noun = f" {unit.noun}" if metric.reads == "losses" else " %" if metric.is_mean_of_correct else ""
+    noun = " %" if metric.is_mean_of_correct else f" {unit.noun}" if unit.noun and unit.factor == 1 else ""
     start = {
         "worse": "It is not worth its cost: the quick baseline",
         "equivalent": "A quick baseline does as well:",
@@ -191,7 +208,7 @@ def _about_worth(told: Told) -> str:
             doubt = f"; p = {worth.p_value:.3f}, not below the {told.rule.level:.3f} that this opening needs"
     return (
         f"{start} `{worth.best_rung}` gets {unit.score(told.rung_score)}{noun} "
-        f"(tuned minus this: {value} {unit.noun}, {ends}{doubt})."
+        f"(tuned minus this: {value}{unit.noun and ' '}{unit.noun}, {ends}{doubt})."
     )
 
 

@@ -1,4 +1,4 @@
-"""How the scores of a metric are said: as shares and points, or as bits per byte. It knows no outcome."""
+"""How the scores of a metric are said: as shares and points, as bits per byte, or as they are. It knows no outcome."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ class Unit:
     """Scores that are claims: never to be rounded to."""
     tells_apart: bool = False
     """Whether the ends of an interval get as many decimals as it takes for them to differ."""
+
+    @property
+    def whole(self) -> str:
+        """What a score is a part of: ` out of 100` for points."""
+        return " out of 100" if self.factor == 100 else f" {self.noun}".rstrip()
 
     def score(self, value: float) -> str:
         """A score without its unit: more decimals only where fewer would claim a perfect or an empty one."""
@@ -48,13 +53,17 @@ class Unit:
 
     def size(self, difference: float) -> str:
         """The size of a difference with its unit: `1.0 points`, `0.02 bits per byte`."""
-        return f"{self.differences(difference)[0].removeprefix('+')} {self.noun}"
+        return f"{self.differences(difference)[0].removeprefix('+')} {self.noun}".rstrip()
 
 
 POINTS = Unit(factor=100.0, decimals=1, noun="points", limits=(0.0, 1.0))
 BITS = Unit(factor=1.0, decimals=2, noun="bits per byte", limits=(0.0,), tells_apart=True)
 
+NATS = Unit(factor=1.0, decimals=3, noun="nats", limits=(0.0,), tells_apart=True)
+PLAIN = Unit(factor=1.0, decimals=3, noun="", limits=(), tells_apart=True)
+_UNITS = {"points": POINTS, "bits per byte": BITS, "nats": NATS, "plain": PLAIN}
+
 
 def unit_of(metric: Metric) -> Unit:
     """The unit of a metric's scores."""
-    return BITS if metric.reads == "losses" else POINTS
+    return _UNITS[metric.unit]

@@ -18,8 +18,5 @@ class Method:
     trains_encoder: bool
     learning_rate: Callable[[str, int], tuple[float, str]]
     """From the task and the width of the base to the default, and where that comes from (science.md 6)."""
-    bytes_per_weight: int = 16
-    """Weights, gradients and optimizer state of one trained weight."""
     has_adapters: bool = False
     """Whether the weights of the base stay as they are and small matrices beside them train."""
-    needs_gpu: bool = False

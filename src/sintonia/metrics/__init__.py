@@ -1,11 +1,20 @@
 """The metrics, one file each, and the table that names them. Pure functions; they never see a model."""
 
-from sintonia.metrics.accuracy import ACCURACY
-from sintonia.metrics.bits_per_byte import BITS_PER_BYTE
-from sintonia.metrics.exact_match import EXACT_MATCH
-from sintonia.metrics.macro_f1 import MACRO_F1
+from sintonia.metrics.formats import Format, parse_format
 from sintonia.metrics.metric import Metric
+from sintonia.metrics.per_class import ClassRow, confusions, per_class
+from sintonia.metrics.table import METRICS, adding, asked_for, facts, from_facts
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (ACCURACY, MACRO_F1, BITS_PER_BYTE, EXACT_MATCH)}
-
-__all__ = ["METRICS", "Metric"]
+__all__ = [
+    "METRICS",
+    "ClassRow",
+    "Format",
+    "Metric",
+    "adding",
+    "asked_for",
+    "confusions",
+    "facts",
+    "from_facts",
+    "parse_format",
+    "per_class",
+]

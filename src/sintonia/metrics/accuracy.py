@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from scipy.sparse import csr_array
-
-from sintonia.metrics.metric import Array, Labels, Metric, check_lengths
+from sintonia.metrics.metric import Labels, Metric, check_lengths, mean_counts, mean_from_counts
 
 
 def counts(targets: Labels, predictions: Labels) -> Any:
     """Columns: right answers, examples."""
     check_lengths(targets, predictions)
-    right = [float(target == prediction) for target, prediction in zip(targets, predictions, strict=True)]
-    return csr_array(np.column_stack([right, np.ones(len(right))]))
-
-
-def from_counts(totals: Array) -> Array:
-    """Right answers over examples."""
-    return np.asarray(totals[..., 0] / totals[..., 1], dtype=np.float64)
+    return mean_counts([float(target == prediction) for target, prediction in zip(targets, predictions, strict=True)])
 
 
 ACCURACY = Metric(
     name="accuracy",
     title="accuracy",
     counts=counts,
-    from_counts=from_counts,
+    from_counts=mean_from_counts,
     higher_is_better=True,
     range=(0.0, 1.0),
     blind_to=(

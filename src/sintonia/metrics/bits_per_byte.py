@@ -46,4 +46,5 @@ BITS_PER_BYTE = Metric(
     reads="losses",
     usual_margin=0.02,
     is_margin_relative=True,
+    unit="bits per byte",
 )

@@ -5,25 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from scipy.sparse import csr_array
-
-from sintonia.metrics.accuracy import from_counts
-from sintonia.metrics.metric import Labels, Metric, check_lengths
+from sintonia.metrics.metric import Labels, Metric, check_lengths, mean_counts, mean_from_counts
 
 
 def counts(targets: Labels, answers: Sequence[bool]) -> Any:
     """Columns: exact answers, examples."""
     check_lengths(targets, answers)
-    right = np.asarray(answers, dtype=np.float64)
-    return csr_array(np.column_stack([right, np.ones(len(right))]))
+    return mean_counts([float(answer) for answer in answers])
 
 
 EXACT_MATCH = Metric(
     name="exact_match",
     title="exact match",
     counts=counts,
-    from_counts=from_counts,
+    from_counts=mean_from_counts,
     higher_is_better=True,
     range=(0.0, 1.0),
     blind_to=(

@@ -17,6 +17,8 @@ from transformers.pytorch_utils import Conv1D
 
 from sintonia.errors import StorageError, UsageError
 from sintonia.models.adapters import Factors, LoraLinear, adapters_of, place_adapters
+from sintonia.models.loading import check_finite
+from sintonia.models.sources.adapter_settings import check_numbers, check_shapes, number_for
 from sintonia.models.sources.folder import ADAPTER
 from sintonia.models.sources.storage import models_folder
 from sintonia.models.sources.trust import check_folder, read_json_object
@@ -99,16 +101,18 @@ def read_adapters(folder: Path) -> dict[str, Factors]:
     """The adapter in a folder, by the names of the layers.
 
     Raises:
-        UsageError: it is of a kind that is not understood here.
+        UsageError: it is of a kind that is not understood here, or its settings are none.
         StorageError: its file is damaged.
     """
     check_folder(folder)
     settings = read_json_object(folder / ADAPTER[0])
     _check_understood(settings, folder)
+    check_numbers(settings, folder / ADAPTER[0])
     try:
         tensors = load_file(folder / ADAPTER[1])
     except (OSError, SafetensorError) as error:
         raise StorageError(f"cannot read the adapter in `{folder}`: {str(error).splitlines()[0]}") from None
+    check_finite(tensors.items(), f"the adapter in `{folder}`")
     factors: dict[str, Factors] = {}
     for key in sorted(name for name in tensors if name.endswith(".lora_A.weight")):
         stem = key.removesuffix(".lora_A.weight")
@@ -230,15 +234,14 @@ def _one(settings: dict[str, Any], stem: str, tensors: dict[str, Tensor], folder
     except KeyError:
         raise StorageError(f"the adapter in `{folder}` lacks half of `{stem}`", hint="copy it again") from None
     magnitude = tensors.pop(f"{stem}.lora_magnitude_vector", None)
-    rank, alpha = lora_a.shape[0], float(settings["lora_alpha"])
-    for key, value in (settings.get("alpha_pattern") or {}).items():
-        if not set(key).isdisjoint("^$*+?()[]{}|\\"):
-            raise UsageError(
-                f"`alpha_pattern` of the adapter in `{folder}` holds an expression", expected="plain names"
-            )
-        if stem == key or stem.endswith(f".{key}"):
-            alpha = float(value)
-            break
+    rank, alpha = (number_for(settings, name, stem) for name in ("r", "lora_alpha"))
+    check_shapes(f"`{stem}` of the adapter in `{folder}`", (lora_a, lora_b, magnitude), int(rank))
+    if (magnitude is not None) != bool(settings.get("use_dora")):
+        raise StorageError(
+            f"the adapter in `{folder}` is {'no' if magnitude is not None else 'a'} DoRA by its settings, and "
+            f"`{stem}` has {'a' if magnitude is not None else 'no'} magnitude vector",
+            hint=f"`use_dora` of {ADAPTER[0]} belongs to another adapter: copy both files again",
+        )
     has_root = bool(settings.get("use_rslora"))
     return Factors(
         lora_A=lora_a.float(),

@@ -65,11 +65,6 @@ class LoraLinear(nn.Module):
         self.dropout = dropout
 
     @property
-    def is_transposed(self) -> bool:
-        """Whether the weight of the base is stored as (in, out)."""
-        return isinstance(self.base, Conv1D)
-
-    @property
     def weight(self) -> Tensor:
         """The stored weight of the base; some models look at its type."""
         return self.base.weight

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+from torch import Tensor
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from sintonia.errors import StorageError
+from sintonia.errors import StorageError, UsageError
 from sintonia.models.sources.trust import check_folder
 
 _OPTIONS: dict[str, Any] = {
     "local_files_only": True,
     "use_safetensors": True,
     "dtype": torch.float32,
-    "attn_implementation": "sdpa",
     "trust_remote_code": False,
 }
+_ATTENTION, _PLAIN_ATTENTION = "sdpa", "eager"
+_PROBE_TOKENS, _PROBE_PADDING = 7, 5
+_TOLERANCE = 1e-3
+"""By how much what stands to the right of a token may move its logits, relative to the largest: rounding only."""
 
 
 @contextlib.contextmanager
@@ -60,7 +64,10 @@ def load_transformer(folder: Path) -> Any:
     """
     check_folder(folder)
     with _one_clear_error("model", folder), quiet():
-        return _ready(AutoModel.from_pretrained(folder, **_OPTIONS))
+        attention = _attention_of(folder, AutoModel)
+        model = _ready(AutoModel.from_pretrained(folder, attn_implementation=attention, **_OPTIONS), attention)
+    check_finite(model.named_parameters(), f"the model in `{folder}`")
+    return model
 
 
 def load_causal(folder: Path) -> Any:
@@ -72,8 +79,11 @@ def load_causal(folder: Path) -> Any:
     """
     check_folder(folder)
     with _one_clear_error("model", folder), quiet():
-        causal, loaded = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, **_OPTIONS)
-        causal = _ready(causal)
+        attention = _attention_of(folder, AutoModelForCausalLM)
+        causal, loaded = AutoModelForCausalLM.from_pretrained(
+            folder, output_loading_info=True, attn_implementation=attention, **_OPTIONS
+        )
+        causal = _ready(causal, attention)
     homeless = sorted(key for key in loaded["unexpected_keys"] if _OF_A_LAYER.search(key))
     if homeless:
         raise StorageError(
@@ -87,14 +97,65 @@ def load_causal(folder: Path) -> Any:
             f"the model in `{folder}` lacks {len(missing)} of its weights, `{missing[0]}` first",
             hint="it would answer at random: copy or download it again",
         )
+    check_finite(causal.named_parameters(), f"the model in `{folder}`")
+    if attention == _PLAIN_ATTENTION:
+        with _one_clear_error("model", folder):
+            looks_ahead = _looks_ahead(causal)
+        if looks_ahead:
+            raise UsageError(
+                f"the model in `{folder}` looks at what comes after a token, or cannot do without a mask "
+                f"(its type is {causal.config.model_type})",
+                expected="a causal language model, which reads from left to right",
+            )
     return causal
 
 
-def _ready(model: Any) -> Any:
+def check_finite(tensors: Iterable[tuple[str, Tensor]], where: str) -> None:
+    """Looks whether all numbers of these tensors are numbers; `where` says in words what they belong to.
+
+    Raises:
+        StorageError: one is not, or is infinite.
+    """
+    for name, tensor in tensors:
+        values = tensor.detach()
+        if not values.is_floating_point() or bool(values.sum(dtype=torch.float32).isfinite()):
+            continue
+        num_odd = int((~values.isfinite()).sum())
+        if num_odd:
+            raise StorageError(
+                f"{where} is damaged: {num_odd:,} of the {values.numel():,} numbers in `{name}` are no numbers, "
+                "or are infinite",
+                hint="copy or download it again",
+            )
+
+
+def _attention_of(folder: Path, kind: Any) -> str:
+    """Torch's own attention where the class of the model has it, else the plain one of transformers."""
+    settings = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    model = kind._model_mapping.get(type(settings), None)
+    models = model if isinstance(model, list | tuple) else (model,)
+    has_none = all(one is not None and not getattr(one, "_supports_sdpa", True) for one in models)
+    return _PLAIN_ATTENTION if has_none else _ATTENTION
+
+
+def _ready(model: Any, attention: str) -> Any:
     """In evaluation mode, with the attention that was asked for: a `config.json` can override the option."""
-    if model.config._attn_implementation != _OPTIONS["attn_implementation"]:
-        model.set_attn_implementation(_OPTIONS["attn_implementation"])
+    if model.config._attn_implementation != attention:
+        model.set_attn_implementation(attention)
+    if getattr(model.config, "rescale_every", 0):
+        model.config.rescale_every = 0  # rwkv would halve its weights in place, which only half precision needs
     return model.eval()
+
+
+@torch.no_grad()
+def _looks_ahead(causal: Any) -> bool:
+    """Whether tokens on the right change what a language model says: rows are padded there and no mask is given."""
+    size = causal.get_input_embeddings().weight.shape[0]
+    row = (torch.arange(_PROBE_TOKENS)[None] * 3 + 1) % size
+    alone = causal(input_ids=row, use_cache=False).logits
+    padded = torch.nn.functional.pad(row, (0, _PROBE_PADDING))
+    beside = causal(input_ids=padded, use_cache=False).logits[:, :_PROBE_TOKENS]
+    return not bool((alone - beside).abs().max() <= _TOLERANCE * alone.abs().max())
 
 
 def load_tokenizer(folder: Path) -> Any:

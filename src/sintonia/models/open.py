@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.errors import StorageError
+from sintonia.files import from_json, storage_errors, to_json, write_json
 from sintonia.models.adapter_files import load_adapters
 from sintonia.models.catalog import find_entry
 from sintonia.models.pooled import PooledEncoder, load_encoder, load_tokenizer, without_adapters
 from sintonia.models.sources import BaseFiles, locate
 from sintonia.records import Base
+from sintonia.statistics.calibration import Temperature
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class OpenCandidate:
     tokenizer: Any
     labels: tuple[str, ...]
     max_tokens: int
+    temperature: Temperature
+    """What its logits are divided by, where validation could tell."""
 
 
 def find_base(base: Base) -> BaseFiles:
@@ -95,8 +99,23 @@ def open_candidate(folder: Path) -> OpenCandidate:
     try:
         limits = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
         labels, max_tokens = tuple(str(one) for one in body["labels"]), int(limits["max_seq_length"])
+        temperature = from_json(Temperature, body.get("temperature") or {"value": None, "num_examples": 0})
     except (OSError, ValueError, KeyError, TypeError):
         raise StorageError(f"`{folder}` holds no tuned classifier", hint="`sintonia resume` finishes the run") from None
+    model = load_encoder(folder)
+    if model.head is None or model.head.out_features != len(labels):
+        raise StorageError(f"`{folder}` holds no head for {len(labels)} labels", hint="train it again")
     return OpenCandidate(
-        model=load_encoder(folder), tokenizer=load_tokenizer(folder), labels=labels, max_tokens=max_tokens
+        model=model,
+        tokenizer=load_tokenizer(folder),
+        labels=labels,
+        max_tokens=max_tokens,
+        temperature=temperature,
     )
+
+
+def keep_temperature(folder: Path, temperature: Temperature) -> None:
+    """Writes beside a candidate what its logits are to be divided by; its weights stay as they were trained."""
+    body = read_candidate(folder)
+    with storage_errors(folder):
+        write_json(folder / "sintonia.json", {**body, "temperature": to_json(temperature)})

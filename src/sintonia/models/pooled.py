@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sintonia.errors import StorageError
 from sintonia.models.adapters import merge_adapters
-from sintonia.models.loading import load_tokenizer, load_transformer, quiet
+from sintonia.models.loading import check_finite, load_tokenizer, load_transformer, quiet
 
 __all__ = ["PooledEncoder", "load_encoder", "load_tokenizer", "save_encoder", "without_adapters"]
 
@@ -73,6 +73,8 @@ def load_encoder(folder: Path) -> PooledEncoder:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         line = str(error).strip().splitlines()[0]
         raise StorageError(f"cannot load the model in `{folder}`: {line}") from None
+    if model.head is not None:
+        check_finite(model.head.named_parameters(), f"the head in `{folder}`")
     return model.eval()
 
 

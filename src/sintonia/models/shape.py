@@ -17,6 +17,7 @@ _MOST_HEADER_BYTES = 100 * 2**20
 _MAX_TOKENS = ("max_position_embeddings", "max_sequence_length", "max_seq_len")
 _INTERMEDIATE = ("intermediate_size", "ffn_dim", "hidden_dim", "n_inner")
 """Names that transformers does not make one for all kinds of models."""
+_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class BaseShape:
     max_tokens: int
     vocabulary_size: int
     intermediate_size: int
+    notes: tuple[str, ...] = ()
+    """What a person should know before adapters are put on it, in words."""
 
 
 def read_shape(files: BaseFiles) -> BaseShape:
@@ -42,9 +45,14 @@ def read_shape(files: BaseFiles) -> BaseShape:
     """
     settings, known = read_json_object(files.model / "config.json"), _text_settings(files.model)
     kind, num_layers, hidden = _kind(settings), _number(known, "num_hidden_layers"), _number(known, "hidden_size")
-    if kind != "other" and not (num_layers and hidden):
+    heads = getattr(known, "num_attention_heads", None)
+    has_odd_heads = isinstance(heads, int) and heads < 1
+    if kind != "other" and (has_odd_heads or not (num_layers and hidden)):
+        what = (
+            "how many heads its layers have" if has_odd_heads else "how many layers the base has and how wide they are"
+        )
         raise UsageError(
-            f"`{files.model / 'config.json'}` does not tell how many layers the base has and how wide they are",
+            f"`{files.model / 'config.json'}` does not tell {what}",
             hint=f"take a base of another type than {settings.get('model_type')}",
         )
     return BaseShape(
@@ -56,7 +64,33 @@ def read_shape(files: BaseFiles) -> BaseShape:
         max_tokens=_number(known, *_MAX_TOKENS) or 512,
         vocabulary_size=_number(known, "vocab_size"),
         intermediate_size=_number(known, *_INTERMEDIATE),
+        notes=_notes(known) if kind == "language" else (),
     )
+
+
+def _notes(known: Any) -> tuple[str, ...]:
+    """Whether it is a mixture whose experts are one block of weights each layer: adapters need layers to stand beside.
+
+    Looked up in the class itself, built without any weights.
+    """
+    if not _number(known, *_EXPERTS):
+        return ()
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from sintonia.models.loading import quiet
+
+    try:
+        with quiet(), torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(known, trust_remote_code=False)
+    except Exception:  # what is wrong with it is said when it is opened
+        return ()
+    total = sum(one.numel() for one in model.parameters())
+    fused = sum(one.numel() for name, one in model.named_parameters() if one.ndim == 3 and "experts" in name.split("."))
+    if not fused:
+        return ()
+    share = f"{100 * fused / total:.0f} % of its weights"
+    return (f"a mixture of experts: adapters go on its attention only, the experts ({share}) get none and stay frozen",)
 
 
 def _text_settings(folder: Path) -> Any:

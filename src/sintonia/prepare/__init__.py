@@ -10,15 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from sintonia.errors import UsageError
+from sintonia.metrics.asked import refuse_idle
 from sintonia.prepare.audit import SETS, Audit, is_imbalanced
 from sintonia.prepare.checks import explain, run_checks
+from sintonia.prepare.checks.d122_language import language_of_each
 from sintonia.prepare.conversations import count_conversations
 from sintonia.prepare.gather import Gathered, gather
 from sintonia.prepare.mending.decisions import ACTIONS, read_decisions, write_decision
 from sintonia.prepare.mending.fix import Fixed, fix
 from sintonia.prepare.mending.suspects import SUSPECTS_FILE
 from sintonia.prepare.production import read_production
+from sintonia.prepare.sets.another import AnotherFile, read_another
 from sintonia.prepare.sets.folds import FEWER_ROWS, Fold, make_folds
 from sintonia.prepare.sets.place import Placed, place
 from sintonia.prepare.sets.write import data_id, write_and_seal, write_set_aside
@@ -34,10 +36,13 @@ from sintonia.tasks import TASKS, chat
 __all__ = [
     "ACTIONS",
     "SUSPECTS_FILE",
+    "AnotherFile",
     "Fixed",
     "explain",
     "fix",
+    "language_of_each",
     "prepare",
+    "read_another",
     "read_decisions",
     "write_decision",
     "write_smart_home",
@@ -128,12 +133,13 @@ def _audit(recipe: Recipe, gathered: Gathered, placed: Placed, folds: tuple[Fold
         columns=gathered.columns,
         group_column=recipe.data.group,
         language=recipe.data.language,
+        fields=gathered.reading.fields.names(),
         hides_texts=recipe.privacy.redact,
     )
-    return dataclasses.replace(audit, primary_metric=_primary_metric(audit))
+    return dataclasses.replace(audit, primary_metric=_primary_metric(recipe, audit))
 
 
-def _primary_metric(audit: Audit) -> str:
+def _primary_metric(recipe: Recipe, audit: Audit) -> str:
     """The metric asked for, or that of the task.
 
     Raises:
@@ -142,12 +148,8 @@ def _primary_metric(audit: Audit) -> str:
     asked = audit.primary_metric
     known = TASKS[audit.task]().METRICS if audit.task in TASKS else ()
     if asked != "auto":
-        if known and asked not in known:
-            raise UsageError(
-                f"`evaluation.primary_metric` is {asked}, which the task `{audit.task}` does not have",
-                expected=" or ".join(f"`{name}`" for name in known),
-                hint="leave it on auto",
-            )
+        if known:
+            refuse_idle(recipe.evaluation, audit.task, known)
         return asked
     if audit.task == chat.NAME:
         return chat.METRICS[0]

@@ -73,6 +73,8 @@ class Audit:
     """The language that was asked for."""
     hides_texts: bool = False
     """No word of the texts may be in a finding (`privacy.redact`)."""
+    fields: tuple[str, ...] = ()
+    """Columns that play no part, which the examples keep."""
     production: tuple[str, ...] = ()
     """Texts as they come in real use, when there is a file of them."""
 
@@ -90,10 +92,6 @@ class Audit:
         found, numbers = np.unique(codes, return_counts=True)
         classes = self.rows.classes
         return Counter({classes[c]: int(n) for c, n in zip(found, numbers, strict=True) if c != NO_CLASS})
-
-    def groups_in(self, split: Split) -> np.ndarray:
-        """The group of each row of one set."""
-        return self.groups[self.in_set(split)]
 
     def dropped_as(self, *kinds: str) -> tuple[Dropped, ...]:
         """The dropped rows of some kinds."""

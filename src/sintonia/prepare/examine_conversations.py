@@ -17,6 +17,7 @@ from sintonia.prepare.checks.d133_cut_conversations import check_cut
 from sintonia.prepare.checks.d134_nothing_to_learn import check_nothing_to_learn
 from sintonia.prepare.checks.d135_template_leaves_out import check_template
 from sintonia.prepare.checks.d136_what_is_learned import tell_what_is_learned
+from sintonia.prepare.checks.d137_control_tokens import check_control_tokens
 from sintonia.records import Example, Finding
 from sintonia.runs import RunFolder
 
@@ -53,13 +54,14 @@ def examine_conversations(
         UsageError: the chat template does not take most of the conversations.
     """
     recipe = run.recipe()
-    contents: list[dict[str, Any]] = [one.content or {"text": one.input} for one in (*train, *validation)]
+    contents = [one.whole for one in (*train, *validation)]
     rendered = opened.template.render_all(contents, opened.max_tokens, recipe.chat.learn)
     _refuse_template(opened.template, rendered)
     rows, places = tuple(one.row for one in rendered), [one.place for one in (*train, *validation)]
     findings = (
         *check_cut(rows, places, opened.max_tokens),
         *check_nothing_to_learn(rendered, places),
+        *check_control_tokens(contents, places, opened.template),
         *check_template(rendered, places, opened.template.end_mark if _has_answers(contents) else " "),
     )
     learned, watched = rows[: len(train)], rows[len(train) :]

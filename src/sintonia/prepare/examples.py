@@ -17,6 +17,7 @@ from sintonia.prepare.columns import MAX_CLASS_SHARE, MAX_NUMERIC_CLASSES, as_te
 from sintonia.prepare.forms.form import Form, Parsed, Unusable
 from sintonia.prepare.mending.decisions import DROP, RELABEL, Decision, read_decisions
 from sintonia.prepare.rows import Labelled, Rows
+from sintonia.prepare.sets.fields import FieldColumns
 from sintonia.prepare.table import Problems, Row, Source, shown
 from sintonia.prepare.times import Clock
 from sintonia.settings import DataSettings
@@ -39,6 +40,8 @@ class Reading:
     """What is done to a value before it is looked at."""
     clock: Clock | None = None
     """How the time column is read."""
+    fields: FieldColumns = field(default_factory=lambda: FieldColumns(()))
+    """What the other columns say."""
     decisions: Mapping[str, Decision] = field(init=False)
     """Of reviews of the data file; a file of one's own is used as it is."""
     dropped: list[Dropped] = field(default_factory=list)
@@ -58,7 +61,7 @@ class Reading:
             count += 1
             known = {"file": f"{name}/{row.file}" if row.file else name, "ordinal": ordinal}
             try:
-                labelled = self._label(row, **known)
+                labelled = replace(self._label(row, **known), fields=self.fields.of(row))
                 decided = self._decided(labelled, row, **known) if is_main else labelled
                 if decided is not labelled:
                     self.relabelled.append(row.line)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +29,15 @@ from sintonia.prepare.forms import find_form
 from sintonia.prepare.forms.form import Form
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.rows import Labelled, Rows
+from sintonia.prepare.sets.fields import FieldColumns
 from sintonia.prepare.table import Source, Table, look_at, shown
 from sintonia.prepare.times import Clock, clocks_of
 from sintonia.settings import DataSettings, Recipe
 
+_PLAIN_TEXTS = (
+    'or is it plain text? To learn to write such texts, save it as JSONL, one `{"text": "..."}` a line, and take '
+    "`--task chat`; to tell kinds of texts apart, take a folder with one sub-folder of texts a label"
+)
 FREE = -1
 """Origin of a row whose set is not given by the file it stands in."""
 
@@ -68,14 +74,17 @@ def gather(
         StorageError: the operating system refuses to read a file.
     """
     asked = recipe.data
-    main = open_source(Path(asked.path))
-    table = look_at(main)
-    _check_columns(table, asked)
-    form, match = find_form(table, asked, recipe.task)
+    with _telling_of_plain_text(Path(asked.path)):
+        main = open_source(Path(asked.path))
+        table = look_at(main)
+        _check_columns(table, asked)
+        form, match = find_form(table, asked, recipe.task)
     if taught and form.task not in taught:
         raise _untaught(recipe, form, taught)
     files = [(main, FREE), *_own_sets(asked)]
-    reading = Reading(form=form, columns=match.columns, asked=asked, repair=repair, clock=_clock(table, asked.time))
+    fields = FieldColumns(_unused(table, match.columns, asked))
+    clock = _clock(table, asked.time)
+    reading = Reading(form=form, columns=match.columns, asked=asked, repair=repair, clock=clock, fields=fields)
     rows = Rows.keep(_all_rows(reading, files), has_classes=form.task == "classify", folder=folder)
     origins = np.repeat(np.array([origin for _, origin in files], dtype=np.int8), [kept for _, kept in reading.counts])
     first = find_repeats(rows, origins)
@@ -97,6 +106,22 @@ def gather(
         notes=(*_notes(files, reading.counts), *table.notes, *match.why, *_fate_of_columns_and_rows(table, reading)),
         reading=reading,
     )
+
+
+@contextmanager
+def _telling_of_plain_text(path: Path) -> Iterator[None]:
+    """Within it an error about a `.txt`, which is read as a table, says what to do with texts that are none."""
+    try:
+        yield
+    except DataError as refused:
+        if path.suffix.lower() != ".txt":
+            raise
+        raise DataError(
+            f"{refused.what} (a `.txt` is read as a table, whose first line names the columns)",
+            expected=refused.expected,
+            where=refused.where,
+            hint=f"{refused.hint}; {_PLAIN_TEXTS}" if refused.hint else _PLAIN_TEXTS,
+        ) from None
 
 
 def _all_rows(reading: Reading, files: list[tuple[Source, int]]) -> Iterator[Labelled]:
@@ -188,9 +213,8 @@ def _clock(table: Table, column: str | None) -> Clock | None:
 
 def _fate_of_columns_and_rows(table: Table, reading: Reading) -> list[str]:
     """The columns that play no part, which a person may have meant; and what decisions of reviews have changed."""
-    used = {*reading.columns.values(), reading.asked.group, reading.asked.time}
-    names = [f"`{shown(name)}`" for name in table.columns if name not in used]
-    told = [f"columns: not used: {', '.join(names[:12])}"] if names else []
+    names = [f"`{shown(name)}`" for name in _unused(table, reading.columns, reading.asked)]
+    told = [f"columns: not used: {', '.join(names[:12])}", *reading.fields.note()] if names else []
     num_dropped = sum(one.kind == "reviewed" for one in reading.dropped)
     if reading.relabelled or num_dropped:
         told.append(
@@ -198,6 +222,11 @@ def _fate_of_columns_and_rows(table: Table, reading: Reading) -> list[str]:
             f"{num_dropped:,} are dropped"
         )
     return told
+
+
+def _unused(table: Table, columns: Mapping[str, str], asked: DataSettings) -> list[str]:
+    used = {*columns.values(), asked.group, asked.time}
+    return [name for name in table.columns if name not in used]
 
 
 def _notes(files: list[tuple[Source, int]], counts: list[tuple[int, int]]) -> list[str]:

@@ -26,7 +26,7 @@ NO_CLASS = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """A row that can be used: where it stands, what goes in, what should come out, and both as plain text.
+    """A row that can be used: where it stands, what goes in, what should come out, both as plain text, other fields.
 
     Its keys stand for texts nobody reads in them: of the normalised input, and of its value in the group column.
     """
@@ -43,6 +43,7 @@ class Labelled:
     text_key: str
     group_key: str | None = None
     time: float = math.nan
+    fields: dict[str, str] | None = None
 
     @property
     def id(self) -> str:
@@ -190,8 +191,7 @@ class Rows:
         return np.sort(np.random.default_rng(0).choice(len(self), most, replace=False))
 
     def _decode(self, position: int, body: bytes) -> Labelled:
-        text, answer, entry, target, votes = json.loads(body)
-        group_key = int(self.group_keys[position])
+        text, answer, entry, target, votes, fields = json.loads(body)
         return Labelled(
             line=int(self.lines[position]),
             file=self.file_of(position),
@@ -201,9 +201,10 @@ class Rows:
             answer=answer,
             votes=tuple(votes),
             text_key=f"{int(self.text_keys[position]):016x}",
-            group_key=f"{group_key:016x}" if group_key else None,
+            group_key=f"{key:016x}" if (key := int(self.group_keys[position])) else None,
             ordinal=int(self.ordinals[position]),
             time=float(self.times[position]),
+            fields=fields,
         )
 
 
@@ -221,8 +222,7 @@ _COLUMNS = {
     "ordinals": "q",
 }
 """Name and type of what is held of each row."""
-_TEXT = 0
-_BLOCK_BYTES = 1 << 20
+_TEXT, _BLOCK_BYTES = 0, 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +251,7 @@ class _Spool:
         begins = self._end
         entry = None if row.input == row.text else row.input
         target = None if row.target == row.answer else row.target
-        body = [row.text, row.answer, entry, target, row.votes]
+        body = [row.text, row.answer, entry, target, row.votes, row.fields]
         with storage_errors(self._folder):
             line = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
             self._end += self._file.write(line)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["note", "warning", "stop"]
@@ -50,6 +51,21 @@ class Example:
     content: dict[str, Any] | None = None
     """All of it, where texts cannot hold it: a conversation as `{"messages", "tools"}`, its answers included, or
     `{"text"}` that is learned from as it is."""
+    fields: dict[str, str] = field(default_factory=dict, hash=False)
+    """What other columns of few different values say of it, by their names; empty where one says nothing."""
+
+    def __post_init__(self) -> None:
+        shared = {sys.intern(name): sys.intern(value) for name, value in self.fields.items()}
+        object.__setattr__(self, "fields", shared)
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        """All of it, whatever it is: its content, or else its input as a text.
+
+        >>> Example(id="a", input="Hi", target="", group="", place=Place(file="a.txt", line=1)).whole
+        {'text': 'Hi'}
+        """
+        return {"text": self.input} if self.content is None else self.content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,8 @@ class Scorecard:
     """UTF-8 bytes of what was learned of each example, for a language model."""
     correct: tuple[bool, ...] = ()
     """Whether greedy decoding gives exactly the target, for a language model that was not asked to write."""
+    squared_errors: tuple[float, ...] = ()
+    """Brier score of each example: the sum over classes of (probability - 1 for the target, 0 for others)^2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,8 @@ class Candidate:
     stop_reason: str
     num_trained: int
     """Weights that were trained."""
+    files_id: str = ""
+    """Hash of its weights and labels when its turn ended; empty in runs from before it was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +134,27 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerWork:
+    """What the layers of the base cost in a training of all of them, as measured: what an offer to train fewer of them
+    rests on."""
+
+    num_layers: int
+    num_epochs: float
+    """Passes over the training set that were made."""
+    step_seconds: float
+    """Of all optimizer steps together."""
+    validation_seconds: float
+    """Of all validations together."""
+    num_validations: int
+    forward_fraction: float
+    """Share of a step that its forward pass takes, by what the validations took."""
+    kept_bytes: int
+    """What keeping the states of frozen layers takes on disk, however many they are; 0 where they cannot be kept."""
+    keeps_validation: bool
+    """Whether those of the validation examples are kept too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One round of train, validate, diagnose."""
 
@@ -146,6 +171,11 @@ class Turn:
     resources: Resources
     primary_metric: str = "accuracy"
     """What `validation_metric` is."""
+    layers: LayerWork | None = None
+    """None where not all layers were trained, or where they cannot be told apart or were not measured."""
+    trade: str = ""
+    """Of a turn that was tried for its speed: its validation and its seconds beside those of the turn it started from,
+    and what that means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,3 +191,5 @@ class Change:
     cost: str
     finding: str
     """Code of the finding it answers."""
+    aim: Literal["quality", "speed"] = "quality"
+    """A change for speed is offered to people only: no round of adjusting takes it by itself."""

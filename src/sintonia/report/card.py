@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 
 from sintonia.files import write_atomic
+from sintonia.metrics import adding
+from sintonia.metrics.kept import told_metrics
 from sintonia.report import summaries
 from sintonia.report.contents import Contents, read_contents
 from sintonia.report.page import environment, page_values
@@ -24,7 +26,8 @@ def write_card(run: RunFolder) -> Path:
         StorageError: the run folder cannot be written.
     """
     path = run.file("card.md")
-    write_atomic(path, render_card(read_contents(run)).encode())
+    with adding(*told_metrics(run)):
+        write_atomic(path, render_card(read_contents(run)).encode())
     return path
 
 

@@ -20,6 +20,7 @@ from sintonia.errors import SintoniaError
 from sintonia.files import from_json, read_json, read_lines
 from sintonia.records import (
     Base,
+    Details,
     Evaluation,
     Finding,
     Prepared,
@@ -43,6 +44,8 @@ class Weighed:
     nats: float
     bytes: int
     exact: bool
+    text: str | None = None
+    """What was written, where somebody was asked to write."""
 
     @property
     def bits_per_byte(self) -> float:
@@ -87,6 +90,8 @@ class Contents:
     """`sentence-transformers`, `transformers`, `peft`, or empty when no model is saved yet."""
     problems: tuple[str, ...]
     """Files that are there and could not be read."""
+    details: Details | None = None
+    """What lies behind the verdict."""
 
 
 class _Reader:
@@ -132,6 +137,7 @@ def read_contents(run: RunFolder) -> Contents:
         scorecards=_test_scorecards(reader, folder),
         answers=reader.guarded(lambda: _answers(run, folder, recipe), ()),
         verdict=verdict,
+        details=reader.record(f"{folder}/details.json", Details) if folder else None,
         findings=_findings(reader, prepared, turn, verdict),
         set_aside=reader.lines("data/set_aside.jsonl", SetAside),
         estimated=estimated,
@@ -172,6 +178,10 @@ def _test_scorecards(reader: _Reader, folder: str) -> dict[str, Scorecard]:
             card = _first_answers(card)
             cards[path.stem.removeprefix("test-")] = card
             cards.setdefault(card.subject, card)
+    for path in sorted(reader.run.file(f"{folder}/scorecards").glob("written-*.json")):
+        card = reader.record(f"{folder}/scorecards/{path.name}", Scorecard)
+        if card is not None:
+            cards[f"written {card.subject}"] = _first_answers(card)
     return cards
 
 
@@ -180,7 +190,7 @@ def _first_answers(card: Scorecard) -> Scorecard:
     first = sorted({one: position for position, one in reversed(list(enumerate(card.ids)))}.values())
     if len(first) == len(card.ids):
         return card
-    columns = ("ids", "targets", "predictions", "losses", "confidences", "num_bytes", "correct")
+    columns = ("ids", "targets", "predictions", "losses", "confidences", "num_bytes", "correct", "squared_errors")
     kept = {name: tuple(getattr(card, name)[k] for k in first if getattr(card, name)) for name in columns}
     return dataclasses.replace(card, **kept)
 
@@ -189,10 +199,17 @@ def _answers(run: RunFolder, folder: str, recipe: Recipe | None) -> tuple[Answer
     """The first answer to each test example; where texts are to be hidden, or nobody knows, without its text."""
     if not folder:
         return ()
-    answers = [from_json(Answer, body) for body in read_lines(run.file(f"{folder}/predictions/test.jsonl"))]
+    lines = read_lines(run.file(f"{folder}/predictions/test.jsonl"))
+    answers = [from_json(Answer, _with_text(body)) for body in lines]
     if recipe is None or recipe.privacy.redact:
         answers = [_hidden(one) for one in answers]
     return tuple({one.id: one for one in reversed(answers)}.values())[::-1]
+
+
+def _with_text(body: dict[str, Any]) -> dict[str, Any]:
+    """A row of predictions, what was written beside how likely the target is."""
+    sides = [side for side in ("base", "tuned") if f"{side}_weighed" in body]
+    return body | {side: {**body[f"{side}_weighed"], "text": body[side]} for side in sides}
 
 
 def _hidden(answer: Answer) -> Answer:

@@ -21,7 +21,7 @@ from sintonia.report.wording import (
     change,
     change_range,
     direction,
-    is_in_bits,
+    is_share,
     metric_name,
     percent,
     readable,
@@ -86,7 +86,7 @@ class Curve:
 
 def difference_figure(gaps: Sequence[Gap], margin: float, metric: str) -> Markup:
     """Each difference with its interval, the zero line and the margin below which nothing matters."""
-    factor = 1.0 if is_in_bits(metric) else 100.0
+    factor = 100.0 if is_share(metric) else 1.0
     low = min(-margin, *(gap.difference.low for gap in gaps))
     high = max(margin, *(gap.difference.high for gap in gaps))
     pad = 0.06 * (high - low)
@@ -114,7 +114,7 @@ def difference_figure(gaps: Sequence[Gap], margin: float, metric: str) -> Markup
         for gap in gaps
     )
     label = f"Difference of {metric_name(metric)} between the tuned model and others: {spoken}."
-    return _draw("difference", height, label, paint)
+    return draw("difference", height, label, paint)
 
 
 def _signed(value: float) -> str:
@@ -126,16 +126,16 @@ def _sides(metric: str, opponent: str) -> str:
     sides = [f"{opponent} better", "tuned better"]
     left, right = sides if direction(metric) == "higher is better" else sides[::-1]
     name = metric_name(metric)
-    return f"{name if is_in_bits(metric) else f'points of {name}'}: {left}  ←  0  →  {right}"
+    return f"{f'points of {name}' if is_share(metric) else name}: {left}  ←  0  →  {right}"
 
 
 def ladder_figure(bars: Sequence[LadderBar], metric: str) -> Markup:
     """Horizontal bars from zero with their intervals, best first, the tuned model in its own colour."""
     height = ROW * len(bars) + 46
     colours = {"tuned": TUNED, "base": BASE, "untrained": OTHER, "fitted": OTHER}
-    factor = 1.0 if is_in_bits(metric) else 100.0
+    factor = 100.0 if is_share(metric) else 1.0
     ends = [bar.interval.high if bar.interval else bar.score for bar in bars]
-    longest = 1.05 * max(ends) if is_in_bits(metric) else 100.0
+    longest = 100.0 if is_share(metric) else 1.05 * max(ends)
 
     def paint(figure: Any) -> None:
         axes = _row_axes(figure, height, ROW * len(bars), (0.0, longest))
@@ -149,13 +149,13 @@ def ladder_figure(bars: Sequence[LadderBar], metric: str) -> Markup:
                 axes.plot(reach, [y, y], color=INK, linewidth=1.3, marker="|", markersize=7)
             name = f"{bar.name} (the base)" if bar.kind == "base" else bar.name
             _row_text(axes, row - 0.3, (shortened(name, 42), score(bar.score, metric)), is_strong=bar.kind == "tuned")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}" if is_in_bits(metric) else f"{value:.0f}%")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%" if is_share(metric) else f"{value:g}")
         axes.set_xlabel(
-            f"{metric_name(metric)} on the sealed test" + (": less is better" if is_in_bits(metric) else "")
+            f"{metric_name(metric)} on the sealed test" + (": less is better" if "lower" in direction(metric) else "")
         )
 
     spoken = "; ".join(f"{bar.name} {score(bar.score, metric)}" for bar in bars)
-    return _draw("ladder", height, f"{metric_name(metric)} of the tuned model and of each baseline: {spoken}.", paint)
+    return draw("ladder", height, f"{metric_name(metric)} of the tuned model and of each baseline: {spoken}.", paint)
 
 
 def _row_axes(figure: Any, height: float, rows_height: float, limits: tuple[float, float]) -> Any:
@@ -222,7 +222,7 @@ def curves_figure(name: str, curves: Sequence[Curve], best_step: int | None, *, 
         for curve in curves
     )
     chosen = "" if best_step is None else f" Chosen step {best_step}."
-    return _draw(re.sub(r"\W+", "-", name), height, f"{name} over training steps: {spoken}.{chosen}", paint)
+    return draw(re.sub(r"\W+", "-", name), height, f"{name} over training steps: {spoken}.{chosen}", paint)
 
 
 def _end_places(ends: list[float], values: list[float]) -> list[float]:
@@ -257,7 +257,7 @@ def _spoken(value: float, is_percent: bool) -> str:
     return percent(value) if is_percent else f"{value:.3f}"
 
 
-def _draw(name: str, height: float, label: str, paint: Callable[[Any], None]) -> Markup:
+def draw(name: str, height: float, label: str, paint: Callable[[Any], None]) -> Markup:
     """Runs `paint` on a figure with our settings alone and returns it as SVG for the page."""
     import matplotlib  # here, so that importing the package stays fast
     from matplotlib.backends.backend_svg import FigureCanvasSVG

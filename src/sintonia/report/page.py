@@ -14,12 +14,15 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from sintonia.files import write_atomic
-from sintonia.metrics import METRICS
+from sintonia.metrics import METRICS, adding
+from sintonia.metrics.kept import told_metrics
 from sintonia.records import Evaluation, Place, Verdict
 from sintonia.report import summaries, wording
 from sintonia.report.contents import Contents, read_contents
 from sintonia.report.figures import SECOND, TUNED, Curve, Gap, curves_figure, difference_figure, ladder_figure
+from sintonia.report.inspection import inspection_values, num_quoted
 from sintonia.runs import RunFolder
+from sintonia.tasks import TASKS
 
 LONGEST_TEXT = 400
 MOST_PLACES = 6
@@ -53,7 +56,8 @@ def write_report(run: RunFolder) -> Path:
         StorageError: the run folder cannot be written.
     """
     path = run.file("report.html")
-    write_atomic(path, render(read_contents(run)).encode())
+    with adding(*told_metrics(run)):
+        write_atomic(path, render(read_contents(run)).encode())
     return path
 
 
@@ -85,6 +89,9 @@ def page_values(contents: Contents) -> dict[str, Any]:
     verdict = contents.verdict
     bars = summaries.ladder(contents)
     improved, worsened = summaries.most_changed(contents.answers)
+    is_redacted = contents.recipe is None or contents.recipe.privacy.redact
+    is_chat = bool(contents.prepared and contents.prepared.task == "chat")
+    inspected = inspection_values(contents.details, is_redacted=is_redacted, is_chat=is_chat)
     return {
         "run": contents,
         "name": contents.path.name,
@@ -103,9 +110,12 @@ def page_values(contents: Contents) -> dict[str, Any]:
         "wrong": summaries.most_wrong(contents.answers),
         "improved": improved,
         "worsened": worsened,
-        "is_redacted": contents.recipe is None or contents.recipe.privacy.redact,
-        "is_chat": bool(contents.prepared and contents.prepared.task == "chat"),
-        "metric_of_rounds": contents.prepared.primary_metric if contents.prepared else "metric",
+        "inspection": inspected,
+        "num_quoted": 0 if is_redacted else num_quoted(inspected),
+        "is_redacted": is_redacted,
+        "is_chat": is_chat,
+        "metric_of_rounds": _followed(contents),
+        "is_written": any(name in METRICS and METRICS[name].reads == "texts" for name in _metrics(contents)),
         "longest_text": LONGEST_TEXT,
         "findings": summaries.by_severity(contents.findings),
         "aside": summaries.aside_groups(contents.set_aside),
@@ -122,6 +132,14 @@ def _margin(contents: Contents) -> float:
         return 0.0
     primary = contents.verdict.primary
     return METRICS[primary.metric].margin(contents.recipe.evaluation.margin, primary.base.value)
+
+
+def _followed(contents: Contents) -> str:
+    """The metric that was followed in training."""
+    prepared = contents.prepared
+    if prepared is None or prepared.task not in TASKS:
+        return "metric"
+    return str(TASKS[prepared.task]().followed_metric(prepared.primary_metric))
 
 
 def _metrics(contents: Contents) -> tuple[str, ...]:
@@ -145,7 +163,7 @@ def _curves(contents: Contents) -> list[Any]:
         return []
     steps = [one["step"] for one in rounds]
     best = contents.turn.candidate.best_step if contents.turn else None
-    metric = contents.prepared.primary_metric if contents.prepared else "metric"
+    metric = _followed(contents)
     losses = [
         Curve(
             name="training",
@@ -172,7 +190,7 @@ def _curves(contents: Contents) -> list[Any]:
         ("Loss (lower is better)", curves_figure("Loss", losses, best, is_percent=False)),
         (
             f"{wording.metric_name(metric).capitalize()} ({wording.direction(metric)})",
-            curves_figure(wording.metric_name(metric), scores, best, is_percent=not wording.is_in_bits(metric)),
+            curves_figure(wording.metric_name(metric), scores, best, is_percent=wording.is_share(metric)),
         ),
     ]
 

@@ -152,9 +152,7 @@ def ladder(contents: Contents) -> tuple[LadderBar, ...]:
     ]
     for rung in verdict.rungs:
         kind = "base" if rung.name == verdict.base else "fitted" if rung.needs_training else "untrained"
-        interval = (
-            primary.base if kind == "base" else _rung_interval(contents.scorecards.get(rung.name), primary.metric)
-        )
+        interval = primary.base if kind == "base" else _rung_interval(contents, rung.name, primary.metric)
         bars.append(
             LadderBar(name=rung.name, score=rung.score, interval=interval, kind=kind, description=rung.description)
         )
@@ -162,8 +160,10 @@ def ladder(contents: Contents) -> tuple[LadderBar, ...]:
     return tuple(sorted(bars, key=lambda bar: (-goodness(bar.score), bar.name)))
 
 
-def _rung_interval(card: Scorecard | None, metric: str) -> Interval | None:
-    for score in card.scores if card else ():
+def _rung_interval(contents: Contents, name: str, metric: str) -> Interval | None:
+    """The interval of a rung, from its scorecard or that of what it wrote."""
+    cards = (contents.scorecards.get(name), contents.scorecards.get(f"written {name}"))
+    for score in (score for card in cards if card for score in card.scores):
         if score.metric == metric:
             return Interval(value=score.value, low=score.low, high=score.high)
     return None

@@ -54,8 +54,22 @@ def metric_name(metric: str) -> str:
 
 
 def is_in_bits(metric: str) -> bool:
-    """Whether the scores of a metric are bits per byte; else they are shares."""
-    return metric in METRICS and METRICS[metric].reads == "losses"
+    """Whether the scores of a metric are bits per byte."""
+    return _unit(metric) == "bits per byte"
+
+
+def is_share(metric: str) -> bool:
+    """Whether the scores of a metric are shares, told in hundredths; else they are told as they are."""
+    return _unit(metric) == "points"
+
+
+def _unit(metric: str) -> str:
+    return METRICS[metric].unit if metric in METRICS else "points"
+
+
+def _noun(metric: str) -> str:
+    """What stands behind a number that is no share: ` bits per byte`, ` nats`, or nothing."""
+    return "" if _unit(metric) == "plain" else f" {_unit(metric)}"
 
 
 def direction(metric: str) -> str:
@@ -64,8 +78,8 @@ def direction(metric: str) -> str:
 
 
 def score(value: float, metric: str) -> str:
-    """A score of a metric: 0.9352 as `93.5%`; bits per byte as `0.935`."""
-    return f"{value:.3f}" if is_in_bits(metric) else percent(value)
+    """A score of a metric: 0.9352 as `93.5%`; what is no share, such as bits per byte, as `0.935`."""
+    return percent(value) if is_share(metric) else f"{value:.3f}"
 
 
 def score_range(interval: Interval, metric: str) -> str:
@@ -75,11 +89,11 @@ def score_range(interval: Interval, metric: str) -> str:
 
 def change(value: float, metric: str, *, unit: bool = True) -> str:
     """A difference of scores: 0.312 as `+31.2 points`; of bits per byte as `+0.312 bits per byte`."""
-    if not is_in_bits(metric):
+    if is_share(metric):
         return points(value, unit=unit)
     number = f"{value:+.3f}".replace("-", "−")
     number = "0.000" if number[1:] == "0.000" else number
-    return f"{number} bits per byte" if unit else number
+    return f"{number}{_noun(metric)}" if unit else number
 
 
 def change_range(interval: Interval, metric: str) -> str:
@@ -89,7 +103,7 @@ def change_range(interval: Interval, metric: str) -> str:
 
 def size_of_change(value: float, metric: str) -> str:
     """The size of a difference: 0.054 as `5.4 points`, or as `0.054 bits per byte`."""
-    return f"{abs(value):.3f} bits per byte" if is_in_bits(metric) else size_of_points(value)
+    return size_of_points(value) if is_share(metric) else f"{abs(value):.3f}{_noun(metric)}"
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -108,16 +122,6 @@ def points(fraction: float, *, unit: bool = True) -> str:
 def size_of_points(fraction: float) -> str:
     """0.054 as `5.4 points`: a size, without a sign."""
     return f"{100 * abs(fraction):.1f} points"
-
-
-def percent_range(interval: Interval) -> str:
-    """The interval of a score as `90.2% to 95.7%`."""
-    return f"{percent(interval.low)} to {percent(interval.high)}"
-
-
-def points_range(interval: Interval) -> str:
-    """The interval of a difference as `+26.1 to +36.3`."""
-    return f"{points(interval.low, unit=False)} to {points(interval.high, unit=False)}"
 
 
 def p_value(value: float) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sintonia.methods import METHODS
 from sintonia.records import Base, Resources
+from sintonia.resources.pace import duration
 from sintonia.resources.plan import (
     RUNTIME_BYTES,
     LanguageShape,
@@ -18,9 +20,8 @@ from sintonia.resources.plan import (
     layer_weights,
 )
 from sintonia.settings import Recipe
-from sintonia.tasks.chat import MICRO_TOKENS
+from sintonia.tasks import TASKS, chat
 
-DEFAULT_MICRO_TOKENS = 4096
 _ACTIVATION_WIDTHS = 34
 """Float32 values kept for the backward pass per token, layer and unit of width (attention scores apart)."""
 _ADAPTER_FACTOR = 2
@@ -29,8 +30,8 @@ _GROUP_FACTOR = 16
 """Rows of like length are computed together, and others apart: about so many times the root of a batch's tokens."""
 _ALL_ROWS_TURNS = 1.6
 """A training on all rows against one on a part, which trains on two thirds of them and is validated besides."""
-_PROBED = {"chat": 64}
-"""Training examples whose loss is followed, where they are fewer than usual."""
+LONG_SECONDS = 30 * 60.0
+"""From here on a person who gave no budget is told how to wait less."""
 FORWARD_AND_BACKWARD = 3.0
 """A training step costs this many forward passes: one forward, two for both gradients."""
 
@@ -87,15 +88,19 @@ def workload_of(
     """How a recipe trains a language model; what is still `auto` is as usual, without `lengths` rows are short."""
     training, adapted = recipe.training, METHODS[recipe.method].has_adapters
     batch: tuple[int, ...] = ()
+    rows: tuple[int, ...] = ()
     if lengths is not None:
         most = lengths.longest[0] if training.max_tokens == "auto" else int(training.max_tokens)
         batch = lengths.of_batch(int(training.batch_examples), most)
+        rows = lengths.of_batch(max(len(batch), len(lengths.longest)), most)
     is_fused = can_fuse and training.fused
     shares = is_fused and training.shared_prefix and not (adapted and recipe.lora.dropout)
     return Workload(
         num_trained=num_trained(recipe, shape),
-        micro_tokens=MICRO_TOKENS if training.micro_tokens == "auto" else int(training.micro_tokens),
+        micro_tokens=chat.MICRO_TOKENS if training.micro_tokens == "auto" else int(training.micro_tokens),
         longest_tokens=batch[0] if batch else 1,
+        row_tokens=rows,
+        batch_rows=1 if lengths is None else int(training.batch_examples),
         batch_tokens=sum(batch) if batch else None,
         learned_fraction=lengths.learned_fraction if lengths else 1.0,
         shared_tokens=lengths.shared_tokens if lengths and shares else 0,
@@ -138,7 +143,7 @@ def estimate_turn(recipe: Recipe, base: Base, sizes: SetSizes, seconds_per_examp
     training, trains_encoder = recipe.training, METHODS[recipe.method].trains_encoder
     seconds = 0.05 * float(training.epochs) + 1.0
     if trains_encoder:
-        probed = min(sizes.num_validation, _PROBED.get(recipe.task, 512))
+        probed = min(sizes.num_validation, TASKS[recipe.task]().PROBE_EXAMPLES)
         scored = (training.evaluations + 2) * (sizes.num_validation + probed)
         steps = FORWARD_AND_BACKWARD * float(training.epochs) * sizes.num_train
         seconds = seconds_per_example * (steps + scored)
@@ -169,6 +174,31 @@ def in_words(estimate: Resources, num_parts: int) -> str:
     """The estimate as a person is told it."""
     what = "a turn"
     if num_parts > 1:
-        what = f"in all, for {num_parts} trainings on parts of the rows and one on all (less with `--method head`),"
+        what = f"in all, for {num_parts} trainings on parts of the rows and one on all,"
     memory = f"{estimate.peak_memory_bytes / 2**30:.1f} GiB of memory"
-    return f"training takes about {estimate.seconds:.0f} s {what} and {memory}"
+    return f"training takes about {duration(estimate.seconds)} {what} and {memory}"
+
+
+def advice_on_time(recipe: Recipe, estimate: Resources, num_parts: int) -> str:
+    """How to make a long training shorter; nothing where it is within the budget, or short where there is none.
+
+    `recipe` is without any `auto`, `estimate` that of all parts.
+    """
+    budget, asks = recipe.budget_seconds, "this is long"
+    if estimate.seconds <= (LONG_SECONDS if budget is None else budget):
+        return ""
+    if budget is not None:
+        asks = f"this is more than the budget of {duration(budget)}, which only ends the adjusting"
+    return f"{asks}; shorter: {', '.join(_shorter(recipe, num_parts))}; Ctrl-C pauses, and nothing is lost"
+
+
+def _shorter(recipe: Recipe, num_parts: int) -> Iterator[str]:
+    """What would take less time, the most first."""
+    training, method = recipe.training, METHODS[recipe.method]
+    if num_parts > 1:
+        yield f"`--test FILE` with rows of your own (one training, not {num_parts + 1})"
+    if method.trains_encoder and recipe.task in METHODS["head"].tasks:
+        yield "`--method head`"
+    if float(training.epochs) > 1:
+        yield f"`training.epochs={max(1, int(float(training.epochs)) // 2)}` (now {float(training.epochs):g})"
+    yield "a smaller `--base`"

@@ -42,3 +42,11 @@ class Pace:
             return None
         step = statistics.median(seconds for seconds, _ in self._steps)
         return steps_left * step + validations_left * self.validation_seconds
+
+
+def duration(seconds: float) -> str:
+    """A length of time as a person says it: `45 s`, `3 min`, `1 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -7,21 +7,24 @@ that are kept, and what one micro-batch keeps for its backward pass (performance
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from sintonia.errors import UsageError
-from sintonia.tasks.chat import MICRO_TOKENS
+from sintonia.tasks.chat import GROUP_OVERHEAD_TOKENS, MICRO_TOKENS
 
 RUNTIME_BYTES = 560 * 2**20
 """Python with everything that a run loads, and the compiled products of matrices that are kept."""
 LEAST_MICRO_TOKENS = 256
 _SAFE_FRACTION = 0.9
 """Share of the free memory that a plan may fill: estimates are off by some per cent, and others use memory too."""
-_PLAIN_FACTOR = 2.1
-"""What transformers' own layers keep for the backward pass over what the fused ones keep."""
-_LAYERS_AGAIN = {True: 2.5, False: 4.5}
+_LAYERS_AGAIN = {True: 2.5, False: 1.0}
 """With checkpointing: so many layers' worth is there at once, of fused layers and of plain ones."""
+_HEAP_FACTOR = {True: 1.0, False: 1.8}
+"""What the C library holds over what is needed. The fused layers compute pieces of one size, and so it is what they
+need. Groups of padded rows differ in size, and what a small one freed is too small for the next: 1.5 to 2.0 measured,
+and 1.0 where each piece is given back to the system (`MALLOC_MMAP_THRESHOLD_=65536`, which is slower)."""
 _HEAD_BYTES = 3 * 28_000_000
 """Logits are computed in pieces of this size, with their gradients."""
 _COPIES = {False: 3, True: 5}
@@ -52,6 +55,9 @@ class Workload:
     micro_tokens: int
     longest_tokens: int
     """Of the longest example: it is computed whole, also where it has more tokens than a micro-batch."""
+    row_tokens: tuple[int, ...] = ()
+    """Of the longest rows, longest first, where they are known: the plain layers compute only like rows together."""
+    batch_rows: int = 1
     batch_tokens: int | None = None
     """Tokens of the largest batch, where that is known: a micro-batch is never larger."""
     learned_fraction: float = 1.0
@@ -68,6 +74,9 @@ class Workload:
     @property
     def tokens(self) -> int:
         """Most tokens that are there at once: a micro-batch, and the beginning that all micro-batches share."""
+        if not self.is_fused and self.row_tokens:
+            rows = [min(one, self.longest_tokens) for one in self.row_tokens]
+            return largest_group(rows, self.batch_rows, self.micro_tokens)
         most = max(self.micro_tokens, self.longest_tokens - self.shared_tokens) + self.shared_tokens
         return most if self.batch_tokens is None else min(most, self.batch_tokens)
 
@@ -93,6 +102,28 @@ class Lengths:
         return (*rows, *rows[-1:] * (num_examples - len(rows)))
 
 
+def largest_group(row_tokens: Sequence[int], batch_rows: int, micro_tokens: int) -> int:
+    """Most padded tokens that rows of one batch are grouped into; `row_tokens` longest first.
+
+    Batches are of like length (`train/batches.py`), and their groups those of `models/tokens.py: thrifty_groups`, which
+    a room of this layer cannot call: a test holds the two together.
+    """
+    starts = range(0, len(row_tokens), batch_rows)
+    return max(_largest_in_batch(row_tokens[start : start + batch_rows][::-1], micro_tokens) for start in starts)
+
+
+def _largest_in_batch(lengths: Sequence[int], micro_tokens: int) -> int:
+    """`lengths` shortest first."""
+    best = [(0, 0, 0)]
+    """Of the first rows: what their groups cost, where the last group starts, and the largest of the groups."""
+    for end, longest in enumerate(lengths, 1):
+        first = min(end - 1, max(0, end - micro_tokens // longest))
+        options = ((best[k][0] + (end - k) * longest + GROUP_OVERHEAD_TOKENS, k) for k in range(first, end))
+        cost, start = min(options)
+        best.append((cost, start, max(best[start][2], (end - start) * longest)))
+    return best[-1][2]
+
+
 def language_peak_bytes(shape: LanguageShape, work: Workload, *, runtime_bytes: int = RUNTIME_BYTES) -> int:
     """The most memory that a training takes, in bytes. `runtime_bytes` is what the process holds without any model."""
     weights = 4 * shape.num_parameters
@@ -110,21 +141,25 @@ def _activation_bytes(shape: LanguageShape, work: Workload) -> int:
     """What one micro-batch keeps until its backward pass has used it, and what that pass needs besides."""
     layer = _values_of_layer(shape, work)
     num_layers = max(1, shape.num_layers - work.frozen_layers)
-    kept = layer * num_layers
+    kept = float(layer * num_layers)
     if work.uses_checkpoints:
-        between = (shape.hidden_size + 2 * shape.pair_width) * num_layers
+        between = (shape.hidden_size + (2 * shape.pair_width if work.is_fused else 0)) * num_layers
         kept = min(kept, between + _LAYERS_AGAIN[work.is_fused] * layer)
     passing = 3 * shape.intermediate_size + 2 * shape.hidden_size
     predicted = 2 * shape.hidden_size * work.learned_fraction
     head = min(_HEAD_BYTES, 4 * int(work.tokens * work.learned_fraction) * shape.vocabulary_size * 2)
-    return int(4 * work.tokens * (kept + passing + predicted)) + head
+    return int(_HEAP_FACTOR[work.is_fused] * 4 * work.tokens * (kept + passing + predicted)) + head
 
 
-def _values_of_layer(shape: LanguageShape, work: Workload) -> float:
-    """Values kept per token and layer by the fused layers: the inputs of norms and products, heads, and both gates."""
+def _values_of_layer(shape: LanguageShape, work: Workload) -> int:
+    """Values kept per token and layer: inputs and outputs of norms, heads, gates, and what adapters make narrow.
+
+    The plain layers keep the normed states besides where the norm's weights train, and the product of the gates,
+    which the fused ones compute again. (Llama's layers keep exactly this.)
+    """
     hidden, query, pair = shape.hidden_size, shape.query_width, shape.pair_width
-    values = 4 * hidden + 2 * query + 2 * pair + 3 * shape.intermediate_size + 7 * work.rank
-    return float(values) * (1.0 if work.is_fused else _PLAIN_FACTOR)
+    norms, gates = (4, 3) if work.is_fused else (4 if work.rank else 6, 4)
+    return norms * hidden + 2 * query + 2 * pair + gates * shape.intermediate_size + 7 * work.rank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ Nothing here knows a record, a model or a file; what the numbers mean is decided
 
 from sintonia.statistics.bootstrap import Bootstrap, cluster_bootstrap, sum_by_group
 from sintonia.statistics.intervals import clustered_wilson, unseen_fraction, wilson
-from sintonia.statistics.levels import level_of_opening
 from sintonia.statistics.mcnemar import clustered_midp, midp
 from sintonia.statistics.power import (
     detectable_difference,
@@ -14,19 +13,35 @@ from sintonia.statistics.power import (
     minimum_detectable_effect,
 )
 from sintonia.statistics.randomisation import approximate_randomisation
+from sintonia.statistics.several import (
+    RecipeDifference,
+    benjamini_hochberg,
+    holm,
+    level_of_opening,
+    recipe_difference,
+    selection_optimism,
+)
+from sintonia.statistics.signs import sign_flip, sign_test
 
 __all__ = [
     "Bootstrap",
+    "RecipeDifference",
     "approximate_randomisation",
+    "benjamini_hochberg",
     "cluster_bootstrap",
     "clustered_midp",
     "clustered_wilson",
     "detectable_difference",
     "examples_needed",
     "fewest_disagreements",
+    "holm",
     "level_of_opening",
     "midp",
     "minimum_detectable_effect",
+    "recipe_difference",
+    "selection_optimism",
+    "sign_flip",
+    "sign_test",
     "sum_by_group",
     "unseen_fraction",
     "wilson",

@@ -10,12 +10,37 @@ from typing import Any
 
 NAME = "chat"
 
-METRICS: tuple[str, ...] = ("bits_per_byte", "exact_match")
+WEIGHED: tuple[str, ...] = ("bits_per_byte", "exact_match")
+"""What can be measured without a word written: these can be followed in training."""
+
+METRICS: tuple[str, ...] = (*WEIGHED, "normalised_match", "token_f1", "rouge_l", "chrf")
+"""The others read what the model writes."""
 
 MICRO_TOKENS = 2048
 """Most tokens of a language model computed at once, where memory allows: more is no faster on a processor."""
 
+GROUP_OVERHEAD_TOKENS = 32
+"""What a group of padded rows costs whatever is in it, in tokens: transformers' own layers compute such groups."""
+
+NATS_PER_BYTE = "nats per byte"
+"""Unit of the losses of its examples."""
+
+LONGEST_ANSWER = 256
+"""Tokens of an answer that is written, at most, where nobody says how many."""
+
+PROBE_EXAMPLES = 64
+"""Most training examples whose loss is followed in evaluation mode."""
+
 Message = Mapping[str, Any]
+
+
+def followed_metric(primary_metric: str) -> str:
+    """The metric by which training chooses its best weights: writing at every validation would cost too much.
+
+    >>> followed_metric("token_f1"), followed_metric("exact_match")
+    ('bits_per_byte', 'exact_match')
+    """
+    return primary_metric if primary_metric in WEIGHED else WEIGHED[0]
 
 
 def learned_positions(messages: Sequence[Message]) -> tuple[int, ...]:

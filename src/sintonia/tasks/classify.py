@@ -58,10 +58,25 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """The roles of columns, with the names they go by (English and Italian), best first."""
 
-METRICS: tuple[str, ...] = ("accuracy", "macro_f1")
+METRICS: tuple[str, ...] = ("accuracy", "macro_f1", "log_loss", "brier")
+
+MICRO_TOKENS = 4096
+"""Most tokens of an encoder computed at once: more falls out of the caches of a laptop."""
+
+PROBE_EXAMPLES = 512
+"""Most training examples whose loss is followed in evaluation mode."""
 
 LABEL_TEMPLATES: tuple[str, ...] = ("{label}", "This text is about {label}", "The category is {label}")
 """Sentences that stand for a label in the zero-shot rung."""
+
+
+def followed_metric(primary_metric: str) -> str:
+    """The metric by which training chooses its best weights: one of the labels that are answered.
+
+    >>> followed_metric("brier"), followed_metric("macro_f1")
+    ('accuracy', 'macro_f1')
+    """
+    return "accuracy" if primary_metric in ("log_loss", "brier") else primary_metric
 
 
 def readable(label: str) -> str:

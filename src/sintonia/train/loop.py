@@ -23,6 +23,7 @@ from sintonia.records import Evaluation, Event
 from sintonia.resources.memory import held_bytes
 from sintonia.resources.outofmemory import OutOfMemoryWatch
 from sintonia.resources.pace import Pace
+from sintonia.tasks import TASKS
 from sintonia.train.averaging import NUM_AVERAGED, try_average
 from sintonia.train.batches import epoch_batches, num_batches
 from sintonia.train.fitting import fit, heed_memory
@@ -34,9 +35,6 @@ from sintonia.train.selection import best_evaluation, weights_to_keep
 from sintonia.train.snapshot import refuse_small_disk, restore, save_snapshot
 from sintonia.train.spikes import SpikeWatch, roll_back_reason, spike_failure
 from sintonia.train.stopping import patience_of, should_stop
-
-PROBE_EXAMPLES = {"classify": 512, "chat": 64}
-"""Most training examples whose loss is followed in evaluation mode."""
 
 
 def train(job: Job) -> Iterator[Event]:
@@ -92,7 +90,7 @@ class Loop:
         self.num_trained = sum(value.numel() for value in learner.parameters.values())
         self.optimizer = make_optimizer(learner, training.weight_decay)
         picks = np.random.default_rng(job.seed("train probe")).permutation(len(learner.lengths))
-        most = PROBE_EXAMPLES["chat" if job.recipe.task == "chat" else "classify"]
+        most = TASKS[job.recipe.task]().PROBE_EXAMPLES
         self.probe = sorted(int(k) for k in picks[: min(len(job.validation), most)])
         self.step = 0
         self.stop_reason: str | None = None
@@ -186,6 +184,7 @@ class Loop:
             seconds_left=self.pace.seconds_left(self.last_step - self.step, due),
             memory_bytes=held_bytes(),
             **values,
+            **self.learner.step_scores(values["loss"], positions),
         )
 
     def _refuse(self, positions: list[int]) -> None:
@@ -219,6 +218,7 @@ class Loop:
             best_step=best.step,
             train_loss=float(np.mean(probed.losses)),
             best_metric=best.metric,
+            **({"loss_unit": self.learner.loss_unit} if self.learner.loss_unit else {}),
         )
 
     def evaluation(self, validation: Answers, probed: Answers, update: float = 0.0) -> Evaluation:

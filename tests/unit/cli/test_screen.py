@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from rich.progress import TextColumn
 from sintonia.cli import screen
 from sintonia.cli.screen import LiveBar, PlainLines, TwoLines, describe, duration, show_json, watching
 from sintonia.records import Event, Finding
+from sintonia.tasks.chat import NATS_PER_BYTE
 
 STEP = Event(
     kind="step",
@@ -53,7 +55,15 @@ def test_too_early_no_time_is_promised_and_what_an_event_does_not_tell_is_left_o
 
 def test_a_validation_says_its_metric_by_name_where_it_has_one() -> None:
     assert describe(VALIDATED) == "step 4  validation 0.875  validation loss 0.250"
-    assert describe(NAMED) == "step 4  validation bits per byte 1.250  validation loss 0.250"
+    assert describe(NAMED) == "step 4  validation bits per byte 1.250"
+
+
+def test_the_losses_of_conversations_have_one_unit_and_it_is_said() -> None:
+    step = Event(kind="step", step=3, seconds=1.0, values={**STEP.values, "loss": 2.5, "bits_per_byte": 0.875})
+    assert describe(step).startswith("step 3/9  loss 0.875 bits per byte  41.2 examples/s")
+    values = {"metric": 0.5, "metric_name": "exact_match", "validation_loss": math.log(2), "loss_unit": NATS_PER_BYTE}
+    exact = Event(kind="validated", step=4, seconds=2.0, values=values)
+    assert describe(exact) == "step 4  validation exact match 0.500  validation loss 1.000 bits per byte"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny import make_conversations, write_rows
+
 
 @pytest.mark.parametrize(
     ("words", "said"),
@@ -36,3 +38,39 @@ def test_an_existing_folder_is_not_written_over(call) -> None:
     assert outcome.exit_code == 2
     assert "sintonia resume out" in outcome.err
     assert [path.name for path in Path("out").iterdir()] == ["mine.txt"]
+
+
+def test_a_base_that_cannot_do_what_is_asked_is_refused_before_the_data_are_read(
+    call, tiny_language_model: Path
+) -> None:
+    Path("a.jsonl").write_bytes(b"\x00 no data")
+    for words, said in ((("lora.layers=99",), "`lora.layers` is 99"), (("--method", "head"), "method `head`")):
+        outcome = call("tune", "a.jsonl", "--base", f"file:{tiny_language_model}", *words)
+        assert outcome.exit_code == 2 and said in outcome.err
+        assert [path.name for path in Path().iterdir()] == ["a.jsonl"]
+
+
+def test_what_is_refused_after_the_data_were_read_leaves_no_run_either(call, tiny_language_model: Path) -> None:
+    data = write_rows(Path("a.jsonl").absolute(), make_conversations(320))
+    words = ("--task", "chat", "--base", f"file:{tiny_language_model}", "training.patience=2", "training.epochs=2")
+    outcome = call("tune", str(data), *words)
+    assert outcome.exit_code == 2 and "`training.patience` has no effect with 2 epochs" in outcome.err
+    assert not Path("runs").exists()
+    kept = Path("runs/another")
+    kept.mkdir(parents=True)
+    assert call("tune", str(data), *words).exit_code == 2
+    assert list(Path("runs").iterdir()) == [kept]
+
+
+@pytest.mark.parametrize("line", ["a line about birds", "a line about birds, and about trees"])
+def test_a_plain_text_is_refused_with_what_to_do(call, line: str) -> None:
+    Path("a.txt").write_text("".join(f"{line} {number}\n" for number in range(60)))
+    outcome = call("tune", "a.txt")
+    assert outcome.exit_code == 3
+    assert '`{"text": "..."}` a line, and take `--task chat`' in outcome.err
+    assert [path.name for path in Path().iterdir()] == ["a.txt"]
+
+
+def test_the_same_lines_as_a_csv_are_not_told_of_plain_texts(call) -> None:
+    Path("a.csv").write_text("".join(f"a line about birds {number}\n" for number in range(60)))
+    assert "plain text?" not in call("tune", "a.csv").err

@@ -108,6 +108,17 @@ def test_adjust_proposes_and_trains_nothing(place: Path, call, monkeypatch: pyte
     assert [path.name for path in Path("runs/rows-001/turns").iterdir()] == ["001"]
 
 
+@pytest.mark.parametrize("words", [("--pick", "2"), ("--apply", "--pick", "99")])
+def test_only_a_change_that_is_there_can_be_picked(
+    place: Path, call, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(place)
+    outcome = call("adjust", "runs/rows-001", *words)
+    assert outcome.exit_code == 2
+    assert f"no change {words[-1]} to apply" in outcome.err
+    assert [path.name for path in Path("runs/rows-001/turns").iterdir()] == ["001"]
+
+
 def test_report_is_written_again(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     page = Path("runs/rows-001/report.html")

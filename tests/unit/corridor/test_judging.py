@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sintonia.corridor.judging import pick
+from sintonia.corridor.closing.judging import pick
 from sintonia.records import Rung, Scorecard
 
 

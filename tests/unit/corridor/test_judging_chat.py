@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from sintonia.corridor.judging import Bench, Circumstances, judge_all, make_benches, pick
-from sintonia.corridor.shipping import decide_on_all
+from sintonia.corridor.closing.bench import Bench, make_benches
+from sintonia.corridor.closing.judging import Circumstances, judge_all, pick
+from sintonia.corridor.closing.shipping import decide_on_all
 from sintonia.evaluate.ladders.classify import Ground
 from sintonia.files import read_lines, sha256_file, write_lines
 from sintonia.models.language.saved import open_language_base, save_language_model

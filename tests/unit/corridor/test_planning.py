@@ -11,42 +11,21 @@ import pytest
 from sintonia.corridor import planning
 from sintonia.corridor.planning import PlanGround, filled_and_planned, write_ground
 from sintonia.errors import UsageError
-from sintonia.records import Base, ExampleSet, Part, Prepared, SealedTest
 from sintonia.resources.estimate import shape_of
 from sintonia.resources.plan import Lengths
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, LoraSettings, Recipe
+from tests.nouns import LANGUAGE_BASE as BASE
+from tests.nouns import make_prepared
 
 GIB = 2**30
-BASE = Base(
-    reference="file:x",
-    revision="0" * 64,
-    licence="unknown",
-    num_parameters=134_515_008,
-    num_layers=30,
-    hidden_size=576,
-    max_tokens=8192,
-    why=(),
-    estimated_memory_bytes=1,
-    kind="language",
-    vocabulary_size=49152,
-    intermediate_size=1536,
-)
-_SET = ExampleSet(path="x", count=500, sha256="0")
-PREPARED = Prepared(
-    data_id="0",
+PREPARED = dataclasses.replace(
+    make_prepared(500),
     task="chat",
     form="messages",
     labels=(),
     columns={},
     primary_metric="bits_per_byte",
-    notes=(),
-    parts=(Part(name="000", train=_SET, validation=_SET, test=SealedTest(count=9, sha256="0")),),
-    findings=(),
-    rows_in=9,
-    rows_used=9,
-    rows_set_aside=0,
-    label_counts={},
 )
 LORA = Recipe(data=DataSettings(path="x"), base="file:x", task="chat", method="lora")
 FULL = dataclasses.replace(LORA, method="full")

@@ -117,11 +117,28 @@ def test_losses_that_are_no_numbers_and_answers_without_text_are_refused() -> No
             METRICS["bits_per_byte"].function(["x"], wrong)
 
 
+def names_that_read(card: Scorecard) -> list[str]:
+    return [metric.name for metric in METRICS.values() if metric.answers(card)]
+
+
 def test_a_scorecard_of_labels_has_no_bytes_and_one_of_text_no_predictions() -> None:
     text = language_card((1.0,), (3,), (True,))
     labels = replace(text, predictions=("a",), num_bytes=(), correct=())
-    assert [metric.name for metric in METRICS.values() if metric.answers(labels)] == ["accuracy", "macro_f1"]
+    written = replace(text, predictions=("a",))
+    assert [metric.name for metric in METRICS.values() if metric.answers(labels)] == [
+        "accuracy",
+        "macro_f1",
+        "log_loss",
+    ]
     assert [metric.name for metric in METRICS.values() if metric.answers(text)] == ["bits_per_byte", "exact_match"]
+    assert [metric.name for metric in METRICS.values() if metric.answers(written)] == [
+        "bits_per_byte",
+        "exact_match",
+        "normalised_match",
+        "token_f1",
+        "rouge_l",
+        "chrf",
+    ]
 
 
 def test_goodness_orders_and_the_margin_is_a_share_of_the_base_where_it_says_so() -> None:

@@ -126,6 +126,17 @@ def test_d114_near_copies_of_ones_own_test(bench: Bench) -> None:
     assert {place.file for place in finding.places} == {"test.jsonl"}
 
 
+def test_d114_with_ten_parts_counts_all_rows_for_each_is_tested(bench: Bench) -> None:
+    rows = [{**row, "who": f"person {number}"} for number, row in enumerate(many_rows(100))]
+    rows += [{**row, "text": f"hello, {row['text']} thanks", "who": f"other {row['who']}"} for row in rows[:60]]
+    prepared = bench.prepare(bench.write(rows), group="who")
+    assert len(prepared.parts) == 10
+    (finding,) = [one for one in prepared.findings if one.code == "D114"]
+    assert finding.message.startswith("120 of 160 rows (75.0 %) have a near-copy in another group")
+    clean = bench.prepare(bench.write(rows[:100]), group="who")
+    assert not [one for one in clean.findings if one.code == "D114"]
+
+
 def test_d130_a_set_of_one_class_stops(bench: Bench) -> None:
     rows = many_rows(400)
     test = bench.write([{**row, "label": "good"} for row in rows[:60]], "test.jsonl")

@@ -8,24 +8,21 @@ from typing import Any
 
 import pytest
 
-from sintonia.records import Base
-from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn, num_trained, shape_of, workload_of
+from sintonia.records import Resources
+from sintonia.resources.estimate import (
+    SetSizes,
+    advice_on_time,
+    estimate_parts,
+    estimate_turn,
+    in_words,
+    num_trained,
+    shape_of,
+    workload_of,
+)
 from sintonia.resources.plan import Lengths, language_peak_bytes
 from sintonia.settings import DataSettings, LoraSettings, Recipe, TrainingSettings
+from tests.nouns import LANGUAGE_BASE as BASE
 
-BASE = Base(
-    reference="file:x",
-    revision="0",
-    licence="",
-    num_parameters=134_515_008,
-    num_layers=30,
-    hidden_size=576,
-    max_tokens=8192,
-    why=(),
-    estimated_memory_bytes=0,
-    vocabulary_size=49152,
-    intermediate_size=1536,
-)
 SHAPE = shape_of(BASE)
 SIZES = SetSizes(num_train=100, num_validation=20, longest_tokens=256)
 
@@ -55,7 +52,7 @@ def test_a_language_model_is_estimated_as_its_settings_say() -> None:
     recipe = _recipe("chat", "lora", LoraSettings(layers=10), checkpointing="on", fused=False)
     work = workload_of(recipe, SHAPE, Lengths(longest=(300,), max_tokens=512))
     assert (work.frozen_layers, work.uses_checkpoints, work.is_fused) == (20, True, False)
-    assert (work.tokens, work.rank) == (2048, 16)
+    assert (work.tokens, work.rank) == (6 * 300, 16)  # whole rows, as many as a micro-batch holds
     full = dataclasses.replace(recipe, method="full")
     assert workload_of(full, SHAPE, Lengths(longest=(100,), max_tokens=512)).tokens == 800
 
@@ -82,11 +79,14 @@ def test_frozen_layers_and_what_is_below_the_adapters_do_not_train(task: str) ->
     assert peaks[0] - peaks[1] > 16 * (layers * 25 / 30)
 
 
-@pytest.mark.parametrize(("changes", "shared"), [({}, 200), ({"shared_prefix": False}, 0), ({"fused": False}, 0)])
-def test_a_shared_beginning_counts_where_it_is_computed_once(changes: dict[str, Any], shared: int) -> None:
+@pytest.mark.parametrize(
+    ("changes", "shared", "tokens"),
+    [({}, 200, 712), ({"shared_prefix": False}, 0, 512), ({"fused": False}, 0, 500)],
+)
+def test_a_shared_beginning_counts_where_it_is_computed_once(changes: dict[str, Any], shared: int, tokens: int) -> None:
     lengths = Lengths(longest=(500,) * 8, max_tokens=512, shared_tokens=200)
     work = workload_of(_recipe("chat", "full", micro_tokens=512, **changes), SHAPE, lengths)
-    assert (work.shared_tokens, work.tokens) == (shared, 512 + shared)
+    assert (work.shared_tokens, work.tokens) == (shared, tokens)
     dropping = _recipe("chat", "lora", LoraSettings(dropout=0.1), micro_tokens=512, **changes)
     assert workload_of(dropping, SHAPE, lengths).shared_tokens == 0  # chance differs from row to row
     assert language_peak_bytes(SHAPE, work) >= language_peak_bytes(SHAPE, dataclasses.replace(work, shared_tokens=0))
@@ -96,3 +96,39 @@ def test_several_parts_take_longer_but_no_more_memory() -> None:
     turn = estimate_turn(_recipe("chat", "lora"), BASE, SIZES, 0.1)
     parts = estimate_parts(turn, 10)
     assert parts.peak_memory_bytes == turn.peak_memory_bytes and parts.seconds > 10 * turn.seconds
+
+
+def taking(seconds: float) -> Resources:
+    return Resources(basis="estimated", seconds=seconds, peak_memory_bytes=2**30)
+
+
+def test_the_time_of_all_parts_is_told_in_hours_where_it_is_hours() -> None:
+    told = in_words(taking(5400.0), 10)
+    assert told.startswith("training takes about 1 h 30 min in all, for 10 trainings on parts of the rows and one on")
+    assert "head" not in told
+    assert in_words(taking(42.0), 1) == "training takes about 42 s a turn and 1.0 GiB of memory"
+
+
+def test_a_long_training_says_how_to_make_it_shorter_by_what_its_task_can_do() -> None:
+    chat = _recipe("chat", "lora", max_tokens=2048, epochs=10.0)
+    told = advice_on_time(chat, taking(5400.0), 10)
+    assert "`--test FILE`" in told and "`training.epochs=5` (now 10)" in told and "--method head" not in told
+    assert "--test" not in advice_on_time(chat, taking(5400.0), 1)
+    assert "`--method head`" in advice_on_time(_recipe("classify", "full"), taking(5400.0), 1)
+    assert "`--method head`" not in advice_on_time(_recipe("classify", "head"), taking(5400.0), 1)
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds", "is_told"), [(None, 1700.0, False), (None, 1900.0, True), (600.0, 590.0, False)]
+)
+def test_a_training_within_its_budget_or_short_is_not_commented_on(
+    budget: float | None, seconds: float, is_told: bool
+) -> None:
+    recipe = dataclasses.replace(_recipe("chat", "lora"), budget_seconds=budget)
+    assert bool(advice_on_time(recipe, taking(seconds), 1)) == is_told
+
+
+def test_an_estimate_beyond_the_budget_is_said() -> None:
+    recipe = dataclasses.replace(_recipe("chat", "lora"), budget_seconds=600.0)
+    told = advice_on_time(recipe, taking(700.0), 1)
+    assert told.startswith("this is more than the budget of 10 min, which only ends the adjusting")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 
 import pytest
 
 from sintonia.errors import UsageError
+from sintonia.models.tokens import thrifty_groups
 from sintonia.resources.plan import (
     LanguageShape,
     Lengths,
     Workload,
+    _values_of_layer,
     language_peak_bytes,
+    largest_group,
     layer_weights,
     plan_memory,
 )
-from sintonia.tasks.chat import MICRO_TOKENS
+from sintonia.tasks.chat import GROUP_OVERHEAD_TOKENS, MICRO_TOKENS
 
 GIB = 2**30
 SMOLLM2 = LanguageShape(
@@ -156,3 +160,69 @@ def test_shorter_examples_are_offered_where_they_would_help() -> None:
     with pytest.raises(UsageError) as refused:
         plan_memory(SMOLLM2, long, int(_peak(long, uses_checkpoints=True) * 0.95))
     assert "training.max_tokens=" in refused.value.hint and "lora" not in refused.value.hint
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_largest_group_is_that_of_the_batches_as_they_are_computed(seed: int) -> None:
+    """The plain layers get groups of `thrifty_groups`; both are told the same cost of a group."""
+    generator = random.Random(seed)
+    rows = sorted((generator.randint(5, 300) for _ in range(60)), reverse=True)
+    batch, most = generator.choice([(8, 512), (12, 2048), (60, 16384), (60, 10)])
+    expected = max(
+        len(group) * max(part[k] for k in group)
+        for part in (rows[start : start + batch] for start in range(0, 60, batch))
+        for group in thrifty_groups(part, most, GROUP_OVERHEAD_TOKENS)
+    )
+    assert largest_group(rows, batch, most) == expected
+
+
+def test_plain_layers_compute_only_like_rows_together() -> None:
+    plain = dataclasses.replace(LORA, is_fused=False, longest_tokens=400, row_tokens=(400, 390, 200, 199), batch_rows=4)
+    assert plain.tokens == 800
+    assert dataclasses.replace(plain, is_fused=True).tokens == MICRO_TOKENS
+    assert dataclasses.replace(plain, longest_tokens=100).tokens == 400  # cut: as long as they may be
+    assert dataclasses.replace(plain, row_tokens=()).tokens == MICRO_TOKENS
+
+
+@pytest.mark.parametrize("rank", [0, 4])
+def test_what_is_counted_of_plain_layers_is_what_they_keep_for_the_backward_pass(rank: int) -> None:
+    """Of transformers' own Llama; the scale of a norm, one value, and that of attention, one a head, are left out."""
+    shape = dataclasses.replace(
+        SMOLLM2, num_layers=2, hidden_size=32, intermediate_size=64, query_width=32, pair_width=16, vocabulary_size=64
+    )
+    counted = _values_of_layer(shape, dataclasses.replace(LORA, is_fused=False, rank=rank))
+    kept = [kept_values(shape, num_layers, rank) for num_layers in (1, 2)]
+    assert kept[1] - kept[0] == counted + 4 + 2
+    fused = _values_of_layer(shape, dataclasses.replace(LORA, rank=rank))
+    assert fused < counted
+
+
+def kept_values(shape: LanguageShape, num_layers: int, rank: int) -> float:
+    """Values a token that autograd keeps of such a model, its weights apart."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    from sintonia.models.adapters import AdapterPlan, attach_adapters
+
+    settings = AutoConfig.for_model(
+        "llama",
+        vocab_size=shape.vocabulary_size,
+        hidden_size=shape.hidden_size,
+        num_hidden_layers=num_layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=shape.intermediate_size,
+    )
+    model = AutoModel.from_config(settings, attn_implementation="sdpa")
+    if rank:
+        attach_adapters(model, AdapterPlan(rank=rank, alpha=8.0), 0)
+    weights = {one.untyped_storage().data_ptr() for one in model.parameters()}
+    kept: dict[int, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(input_ids=torch.zeros(2, 64, dtype=torch.long), use_cache=False)
+    return sum(one.untyped_storage().nbytes() for place, one in kept.items() if place not in weights) / 4 / 128

@@ -76,7 +76,7 @@ class MlflowRun:
         for name, text in words.items():
             self._client.set_tag(self._id, name, text)
         new = {series: value for series, value in numbers.items() if self.last_step(series) < 0}
-        self.log(new, max(self._step, self.last_step("train/loss"), 0))
+        self.log(new, max(self._step, self.last_step("train/learning_rate"), 0))
 
     def close(self, is_finished: bool) -> None:
         """Finished, or killed: a resumed training runs again."""

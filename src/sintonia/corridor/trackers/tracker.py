@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sintonia.corridor.walk import loss_of
 from sintonia.records import Event, Verdict
 
 _STEP_SERIES = {
-    "loss": "train/loss",
     "learning_rate": "train/learning_rate",
     "gradient_norm": "train/gradient_norm",
     "examples_per_second": "train/examples_per_second",
@@ -46,13 +46,17 @@ class Tracker(Protocol):
 
 
 def numbers_of(event: Event) -> dict[str, float]:
-    """The series and numbers of an event: of a step or a validation; of any other none."""
+    """The series and numbers of an event: of a step or a validation; of any other none.
+
+    A series has one unit, and `loss` is called by it where it has a name: training and validation can be compared.
+    """
     values = event.values
+    loss, unit = loss_of(event)
+    name = unit.replace(" ", "_") or "loss"
     if event.kind == "step":
-        found = {series: values.get(name) for name, series in _STEP_SERIES.items()}
+        found = {f"train/{name}": loss} | {series: values.get(one) for one, series in _STEP_SERIES.items()}
     elif event.kind == "validated":
-        metric = f"validation/{values.get('metric_name', 'metric')}"
-        found = {metric: values.get("metric"), "validation/loss": values.get("validation_loss")}
+        found = {f"validation/{values.get('metric_name', 'metric')}": values.get("metric"), f"validation/{name}": loss}
     else:
         return {}
     return {series: float(value) for series, value in found.items() if isinstance(value, int | float)}

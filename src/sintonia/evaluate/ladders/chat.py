@@ -22,7 +22,7 @@ from sintonia.records import Baseline, Example, Finding, Rung, Scorecard, Split
 
 MOST_LOOKED_AT = 32
 """Validation examples on which the settings are chosen: each one costs a pass of the base a setting."""
-FEW_SHOT = "few-shot"
+ZERO_SHOT, FEW_SHOT = "zero-shot", "few-shot"
 
 
 @dataclass(kw_only=True)
@@ -32,6 +32,7 @@ class LanguageGround:
     weigher: Weigher
     train: tuple[Example, ...]
     primary_metric: str
+    """The metric by which settings are chosen: one that needs no text written."""
 
     @cached_property
     def shots(self) -> Shots:
@@ -112,7 +113,7 @@ def _value(card: Scorecard, metric: str) -> float:
 
 
 def _zero_shot(ground: LanguageGround, _setting: float, examples: Sequence[Example], split: Split) -> Scorecard:
-    return ground.weigher.card("zero-shot", split, examples, ground.weigher.rows(examples))
+    return ground.weigher.card(ZERO_SHOT, split, examples, ground.weigher.rows(examples))
 
 
 def _few_shot(ground: LanguageGround, setting: float, examples: Sequence[Example], split: Split) -> Scorecard:
@@ -131,7 +132,7 @@ def _frequencies(ground: LanguageGround, setting: float, examples: Sequence[Exam
 
 
 _LADDER: dict[str, _Kind] = {
-    "zero-shot": _Kind(
+    ZERO_SHOT: _Kind(
         card=_zero_shot,
         settings=lambda _ground, _examples: (0.0,),
         needs_training=False,

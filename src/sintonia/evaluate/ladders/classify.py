@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_union
 
-from sintonia.evaluate.score import make_scorecard, plain_scorecard
+from sintonia.evaluate.score import bare_scorecard, make_scorecard, plain_scorecard
 from sintonia.metrics import METRICS
 from sintonia.models.forward import compute_features, log_softmax
 from sintonia.models.once import frozen_features
@@ -66,14 +66,16 @@ class _Kind:
 
 def choose_baselines(ground: Ground, validation: Sequence[Example]) -> tuple[Baseline, ...]:
     """Each rung with the setting that does best on validation."""
-    metric, targets = METRICS[ground.primary_metric], [one.target for one in validation]
-    chosen = []
+    metric, chosen = METRICS[ground.primary_metric], []
     for name, kind in _LADDER.items():
+        if metric.reads in ("nats", "squared_errors") and not kind.gives_probabilities:
+            continue
         scored = []
         for setting in kind.settings:
-            answers = _answers(kind.scores(ground, setting, validation), ground.labels)
-            scored.append((metric.function(targets, answers), setting))
-        value, setting = max(scored, key=lambda pair: pair[0])
+            scores = kind.scores(ground, setting, validation)
+            card = bare_scorecard(name, "validation", validation, ground.labels, scores)
+            scored.append((metric.function(card.targets, metric.answers(card)), setting))
+        value, setting = max(scored, key=lambda pair: metric.goodness(pair[0]))
         chosen.append(
             Baseline(
                 name=name,

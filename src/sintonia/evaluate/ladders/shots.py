@@ -65,7 +65,7 @@ class Shots:
             return list(plain)
         length = len(self.weigher.render([{"messages": _shown(drawn)}], self._window)[0].ids)
         limit = min(self._window, self.weigher.opened.max_tokens + length)
-        contents = [with_shots(one.content or {}, drawn) for one in examples]
+        contents = [with_shots(one.whole, drawn) for one in examples]
         longer = self.weigher.render(contents, limit)
         return [row if _is_fair(row, bare) else bare for row, bare in zip(longer, plain, strict=True)]
 
@@ -102,7 +102,7 @@ def with_shots(content: Mapping[str, Any], drawn: Sequence[Example]) -> dict[str
 
 
 def _shown(drawn: Sequence[Example]) -> list[dict[str, Any]]:
-    messages = [one for example in drawn for one in (example.content or {})["messages"]]
+    messages = [one for example in drawn for one in example.whole["messages"]]
     return [
         {**one, "weight": 0} if one["role"] == "assistant" else dict(one)
         for one in messages
@@ -111,7 +111,7 @@ def _shown(drawn: Sequence[Example]) -> list[dict[str, Any]]:
 
 
 def _has_answers(example: Example) -> bool:
-    return any(one["role"] == "assistant" for one in (example.content or {}).get("messages", ()))
+    return any(one["role"] == "assistant" for one in example.whole.get("messages", ()))
 
 
 def _is_fair(row: TokenRow, plain: TokenRow) -> bool:

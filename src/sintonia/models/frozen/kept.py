@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +103,11 @@ def _file(run: RunFolder, settings: FrozenSettings, rows: Sequence[Sequence[int]
 
 def keep_states(
     run: RunFolder, settings: FrozenSettings, rows: Sequence[Sequence[int]], produce: Produce
-) -> KeptStates:
+) -> Generator[str, None, KeptStates | None]:
     """The states of these rows: read where they were kept, else computed and kept.
+
+    Where they need single precision, twice the disk that was told, a line says so before they are written; None when
+    the disk has no room for that.
 
     Raises:
         StorageError: they cannot be written.
@@ -112,7 +115,16 @@ def keep_states(
     path = _file(run, settings, rows)
     index = _whole_index(path)
     if index is None:
-        index = _write(path, produce, "float32" if settings.is_exact else "float16")
+        try:
+            index = _write(path, produce, "float32" if settings.is_exact else "float16")
+        except _TooLarge:
+            needed = replace(settings, is_exact=True).num_bytes(rows)
+            size = f"some values are too large for half precision: the states take {needed / 2**20:,.1f} MiB in single"
+            if not has_room(run, needed):
+                yield f"{size}, more than the disk has room for, so they are computed each time"
+                return None
+            yield size
+            index = _write(path, produce, "float32")
         write_json(path.with_suffix(".json"), index)
     return KeptStates(path, index, settings.width)
 
@@ -132,11 +144,14 @@ class _TooLarge(Exception):
 
 
 def _write(path: Path, produce: Produce, kind: str) -> dict[str, Any]:
-    """Writes the states, whole or not at all, and says how they lie in the file."""
+    """Writes the states, whole or not at all, and says how they lie in the file.
+
+    Raises:
+        _TooLarge: they do not fit into half precision; nothing was left behind.
+    """
     lengths: list[int] = []
 
-    def chunks(kind: str) -> Iterator[bytes]:
-        lengths.clear()
+    def chunks() -> Iterator[bytes]:
         for states in produce():
             with np.errstate(over="ignore"):
                 values = states.astype(kind)
@@ -145,9 +160,5 @@ def _write(path: Path, produce: Produce, kind: str) -> dict[str, Any]:
             lengths.append(len(values))
             yield values.tobytes()
 
-    try:
-        write_atomic(path, chunks(kind))
-    except _TooLarge:
-        kind = "float32"
-        write_atomic(path, chunks(kind))
+    write_atomic(path, chunks())
     return {"ends": np.cumsum(lengths).tolist(), "kind": kind, "sha256": sha256_file(path)}

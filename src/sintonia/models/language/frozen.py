@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from sintonia.runs import RunFolder
 _CHUNK_ROWS = 64
 
 
-def keep_frozen(run: RunFolder, engine: Engine, rows: Sequence[TokenRow], settings: FrozenSettings) -> KeptStates:
-    """The states of these rows after the frozen layers: read where they were kept, else computed and kept.
+def keep_frozen(
+    run: RunFolder, engine: Engine, rows: Sequence[TokenRow], settings: FrozenSettings
+) -> Generator[str, None, KeptStates | None]:
+    """The states of these rows after the frozen layers, as `keep_states` keeps them.
 
     Raises:
         StorageError: they cannot be written.
@@ -28,7 +30,7 @@ def keep_frozen(run: RunFolder, engine: Engine, rows: Sequence[TokenRow], settin
             for states in engine.lower_states(rows[start : start + _CHUNK_ROWS], settings.num_layers):
                 yield states.float().cpu().numpy()
 
-    return keep_states(run, settings, read_tokens(rows), produce)
+    return (yield from keep_states(run, settings, read_tokens(rows), produce))
 
 
 def read_tokens(rows: Sequence[TokenRow]) -> list[tuple[int, ...]]:

@@ -18,9 +18,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from sintonia.models.language.batches import Sequence
 from sintonia.models.language.head import Head, Judged
 from sintonia.models.tokens import thrifty_groups
+from sintonia.tasks.chat import GROUP_OVERHEAD_TOKENS
 
-OVERHEAD_TOKENS = 32
-"""What a micro-batch costs whatever is in it, in tokens."""
 PROBE_TOKENS = 8
 
 
@@ -39,7 +38,7 @@ class PlainDecoder:
 
     def groups(self, sequences: Several[Sequence], micro_tokens: int) -> list[list[int]]:
         """Sequences to compute together, with as little padding as pays."""
-        return thrifty_groups([len(one.ids) for one in sequences], micro_tokens, OVERHEAD_TOKENS)
+        return thrifty_groups([len(one.ids) for one in sequences], micro_tokens, GROUP_OVERHEAD_TOKENS)
 
     def learn(self, sequences: Several[Sequence], scale: float) -> Tensor:
         """Adds the gradient of `scale` times the sum of the nats; gives the nats (predictions,)."""

@@ -6,7 +6,8 @@ template that cannot be used rightly is refused; what it leaves out of a convers
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from sintonia.errors import UsageError
 from sintonia.models.language.conversation.answers import EARLIER, REFUSED, Layout, lay_out, whole_text
+from sintonia.models.language.conversation.bounds import Unbounded
 from sintonia.models.language.conversation.pieces import NOTHING, Pieces
 from sintonia.models.language.conversation.writer import CALLS, SYSTEM, TOOLS, Refused, Writer
 from sintonia.models.language.rows import TokenRow
@@ -22,6 +24,7 @@ __all__ = ["CALLS", "CLOSES", "EARLIER", "OPENS", "REFUSED", "SYSTEM", "TOOLS", 
 
 OPENS, CLOSES = "⟦", "⟧"
 """What stands around the learned parts of a shown example."""
+_ANOTHER = "take another one: `chat.template=chatml`, or the path of a .jinja file"
 _BEGIN, _END = "<|im_start|>", "<|im_end|>"
 _CHATML = """\
 {%- set ns = namespace(rules='') -%}
@@ -67,7 +70,8 @@ class Template:
     @property
     def end_mark(self) -> str:
         """What ends an answer; empty when the template writes nothing there, and the model cannot learn to stop."""
-        return self._writer.end_mark
+        with self._ending():
+            return self._writer.end_mark
 
     @property
     def stop_ids(self) -> tuple[int, ...]:
@@ -84,10 +88,15 @@ class Template:
     def render_all(
         self, contents: Sequence[Mapping[str, Any]], max_tokens: int, learn: str = "answers"
     ) -> tuple[Rendered, ...]:
-        """Each example as tokens; faster than one at a time. `learn` is `answers`, or `all` but the first token."""
+        """Each example as tokens; faster than one at a time. `learn` is `answers`, or `all` but the first token.
+
+        Raises:
+            UsageError: the template does not end, or writes far more than it is given.
+        """
         places = [k for k, content in enumerate(contents) if "text" not in content]
         lay = whole_text if learn == "all" else lay_out
-        layouts = [lay(self._writer, contents[k]) for k in places]
+        with self._ending():
+            layouts = [lay(self._writer, contents[k]) for k in places]
         rows = self._pieces.rows(layouts, max_tokens, is_all=learn == "all")
         written = dict(zip(places, map(_rendered, layouts, rows), strict=True))
         return tuple(
@@ -95,19 +104,36 @@ class Template:
             for k, content in enumerate(contents)
         )
 
+    def typed_controls(self, content: Mapping[str, Any]) -> frozenset[str]:
+        """The control tokens of the base that stand in the words of an example, where the template did not put them."""
+        return self._pieces.controls_in(_texts_of(content))
+
     def prompt(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = ()) -> str:
         """The messages as text that ends where the assistant begins to answer.
 
         Raises:
-            UsageError: the template does not take them.
+            UsageError: the template does not take them, or does not end.
         """
         try:
-            kept = [] if TOOLS in self._writer.lacks else tools
-            return self._writer.text(self._writer.readable(messages), kept, is_open=True)
+            with self._ending():
+                kept = [] if TOOLS in self._writer.lacks else tools
+                return self._writer.text(self._writer.readable(messages), kept, is_open=True)
         except Refused as refused:
             raise UsageError(
                 f"the chat template `{self.name}` does not take this conversation: {refused}",
                 hint="take another one with `chat.template`",
+            ) from None
+
+    @contextlib.contextmanager
+    def _ending(self) -> Iterator[None]:
+        try:
+            yield
+        except Unbounded as unbounded:
+            raise UsageError(
+                f"the {self.origin} cannot be used: {unbounded}",
+                expected="a template that writes each message once",
+                hint=_ANOTHER,
+                where="chat.template",
             ) from None
 
     def shown(self, content: Mapping[str, Any], max_tokens: int = 10**9, learn: str = "answers") -> str:
@@ -174,19 +200,27 @@ def _checked(template: Template) -> Template:
     Raises:
         UsageError: it is not.
     """
-    hint = "take another one: `chat.template=chatml`, or the path of a .jinja file"
     messages = [{"role": "user", "content": "Salve"}, {"role": "assistant", "content": "Ave"}]
     try:
         template.end_mark  # noqa: B018 - it tries the template
     except Refused as refused:
-        raise UsageError(f"the {template.origin} cannot be used: {refused}", hint=hint) from None
+        raise UsageError(f"the {template.origin} cannot be used: {refused}", hint=_ANOTHER) from None
     if template.render_all([{"messages": messages}], 10**9)[0].reason:
         raise UsageError(
             f"the {template.origin} writes an answer otherwise than it prompts for one: what is learned cannot be told",
             expected="a conversation with an answer that begins with the prompt for it",
-            hint=hint,
+            hint=_ANOTHER,
         )
     return template
+
+
+def _texts_of(content: Any) -> list[str]:
+    """All texts within an example, but for the names of who speaks."""
+    if isinstance(content, str):
+        return [content]
+    if isinstance(content, Mapping):
+        return [text for name, one in content.items() if name != "role" for text in _texts_of(one)]
+    return [text for one in content for text in _texts_of(one)] if isinstance(content, list | tuple) else []
 
 
 def _rendered(layout: Layout, row: TokenRow) -> Rendered:

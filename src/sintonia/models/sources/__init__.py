@@ -50,12 +50,25 @@ def locate(entry: Entry) -> BaseFiles:
     """The folders of a base; of an adapter also that of the model it was made for.
 
     Raises:
-        UsageError: one of them is not there.
+        UsageError: one of them is not there, or adapters name each other as their base.
     """
+    return _located(entry, ())
+
+
+def _located(entry: Entry, above: tuple[Path, ...]) -> BaseFiles:
+    """`above` are the adapters that led here."""
     found = fetch(entry)
     if not folder.is_adapter(found):
         return BaseFiles(model=found)
-    return BaseFiles(model=_model_below(found), adapter=found)
+    chain = (*above, found.resolve())
+    if chain[-1] in above:
+        names = " on ".join(f"`{one}`" for one in chain[chain.index(chain[-1]) :])
+        raise UsageError(
+            f"the adapter names itself as its base: {names}",
+            expected="a model below every adapter",
+            hint=f"put the path of the model into `base_model_name_or_path` of {folder.ADAPTER[0]}",
+        )
+    return BaseFiles(model=_model_below(found, chain), adapter=found)
 
 
 def pin(entry: Entry, files: BaseFiles) -> str:
@@ -65,7 +78,7 @@ def pin(entry: Entry, files: BaseFiles) -> str:
     return entry.reference
 
 
-def _model_below(adapter: Path) -> Path:
+def _model_below(adapter: Path, chain: tuple[Path, ...]) -> Path:
     """The model that an adapter was made for.
 
     Raises:
@@ -74,7 +87,7 @@ def _model_below(adapter: Path) -> Path:
     problem = "it names none"
     for reference, revision in _named_below(adapter):
         try:
-            below = locate(find_entry(reference))
+            below = _located(find_entry(reference), chain)
         except UsageError as error:
             problem = error.what
             continue

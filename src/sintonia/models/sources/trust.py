@@ -7,6 +7,7 @@ brings, no private key but the harmless ones listed, no key that names code, ker
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ _PRIVATE = {
 _REFUSED = {"auto_map", "trust_remote_code", "custom_pipelines", "custom_generate", "transformers_weights", "gguf_file"}
 _BUILT_IN = (None, "eager", "sdpa")
 """Implementations that are part of torch and transformers; others are fetched from elsewhere."""
+_NUMBERS = ("Infinity", "-Infinity", "NaN")
+"""What transformers writes as `{"__float__": ...}`, because JSON has no such numbers."""
 _SHARD = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.safetensors")
 INDEX = "model.safetensors.index.json"
 _DEEPEST = 12
@@ -45,8 +48,9 @@ def check_folder(folder: Path) -> None:
         if not path.is_file():
             continue
         body = read_json_object(path)
+        known = _fields_of(body) if name == "config.json" else frozenset()
         for key, value in _walk(body, 0, path):
-            _check_key(key, value, path)
+            _check_key(key, value, path, known)
     if (folder / "config.json").is_file():
         _check_kind(read_json_object(folder / "config.json"), folder / "config.json")
     shards(folder)
@@ -99,7 +103,19 @@ def _walk(value: Any, depth: int, path: Path) -> Iterator[tuple[str, Any]]:
             yield from _walk(inner, depth + 1, path)
 
 
-def _check_key(key: str, value: Any, path: Path) -> None:
+def _fields_of(body: dict[str, Any]) -> frozenset[str]:
+    """Private settings that transformers' own class for this kind of model declares, beyond those of all models."""
+    from transformers import CONFIG_MAPPING, PretrainedConfig
+
+    kind = body.get("model_type")
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
+        return frozenset()  # `_check_kind` says so
+    own = CONFIG_MAPPING[kind]
+    named = {*inspect.signature(own.__init__).parameters, *getattr(own, "__annotations__", {})}
+    return frozenset(name for name in named if name.startswith("_") and not hasattr(PretrainedConfig, name))
+
+
+def _check_key(key: str, value: Any, path: Path, known: frozenset[str] = frozenset()) -> None:
     if key == "quantization_config" and value:
         raise UsageError(
             f"the weights beside `{path}` are quantised", hint="take the version of this model that is not, or its GGUF"
@@ -107,7 +123,8 @@ def _check_key(key: str, value: Any, path: Path) -> None:
     chooses_code = key in _REFUSED and value is not None and value is not False
     names_kernel = key.endswith("_implementation")
     chooses_kernel = names_kernel and value not in _BUILT_IN
-    is_private = key.startswith("_") and key not in _PRIVATE and not names_kernel
+    is_plain = (key in known and isinstance(value, bool | int | float)) or (key == "__float__" and value in _NUMBERS)
+    is_private = key.startswith("_") and key not in _PRIVATE and not names_kernel and not is_plain
     if chooses_code or is_private or chooses_kernel:
         raise UsageError(
             f"`{path}` sets `{key}`, which can make a program run code that comes with the model",

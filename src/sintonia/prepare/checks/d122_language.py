@@ -105,6 +105,14 @@ def languages_of(texts: list[str]) -> tuple[str, list[str]]:
     return names[main], [names[one] for one in found]
 
 
+def language_of_each(texts: list[str]) -> list[str]:
+    """The language of each text, as results are sliced by it; empty where nothing is in a language."""
+    if not texts:
+        return []
+    plain = [_NOT_WORDS.sub(" ", text[: 2 * _MOST_CHARACTERS]).strip()[:_MOST_CHARACTERS] for text in texts]
+    return ["" if name == _NO_LANGUAGE else name for name in languages_of(plain)[1]]
+
+
 def _texts(audit: Audit) -> tuple[np.ndarray, list[str]]:
     """Positions and texts of those drawn rows that are long enough to tell."""
     is_answered_in_words = audit.task in ("chat", "prefer")

@@ -74,18 +74,18 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
     """
     rows = gathered.rows
     is_shared = gathered.form.task in _OF_CONVERSATIONS
-    passages = find_passages(rows.texts() if is_shared else (), _largest_cluster(len(rows)))
+    passages = find_passages(rows.texts() if is_shared else (), largest_cluster(len(rows)))
     twins = passages.twins(rows.answer_keys)
     near = near_pairs(passages.left_out(rows.texts()) if passages.shared else rows.texts())
     free = np.flatnonzero(gathered.origins == FREE)
     if is_folded:
         sets, groups = (
             np.full(len(rows), TRAIN, dtype=np.int8),
-            tie_together(ties_of(rows, _near_ids(asked, near, twins))),
+            tie_together(ties_of(rows, near_ids(asked, near, twins))),
         )
         reasons, note = {}, "split: ten parts below 300 rows, decided by hashes; they are not recorded"
     else:
-        ties = _near_ids(asked, _among(near, free, len(rows)), twins[free])
+        ties = near_ids(asked, _among(near, free, len(rows)), twins[free])
         split, note = _split(asked, rows.only(free), ties, is_recorded=is_recorded)
         sets, groups = _with_own_sets(gathered.origins, free, split, rows)
         reasons = _unplaced(free, split)
@@ -113,17 +113,18 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
     )
 
 
-def _near_ids(asked: DataSettings, near: NearPairs, twins: np.ndarray) -> np.ndarray:
+def near_ids(asked: DataSettings, near: NearPairs, twins: np.ndarray) -> np.ndarray:
     """What ties each row besides its text: near-copies, and the same answer to the same passage.
 
     Each row is alone where a group column says what belongs together: both would tie most of a data set of templates
     into one group.
     """
     count = len(twins)
-    return np.arange(count) if asked.group else tie_together([clusters(count, near, _largest_cluster(count)), twins])
+    return np.arange(count) if asked.group else tie_together([clusters(count, near, largest_cluster(count)), twins])
 
 
-def _largest_cluster(count: int) -> int:
+def largest_cluster(count: int) -> int:
+    """The most of so many rows that may be tied as near-copies before it is looked at more strictly."""
     return max(_MIN_LARGEST_CLUSTER, int(LARGEST_CLUSTER_FRACTION * count))
 
 

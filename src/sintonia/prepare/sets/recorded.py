@@ -6,6 +6,7 @@ of one's own for the test or the validation set, has its own record.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import math
@@ -120,6 +121,7 @@ def write_recorded(path: Path, recorded: Recorded) -> None:
         "keys": len(recorded.texts.keys) + len(recorded.groups.keys),
         "validation_fraction": recorded.fractions.validation,
         "test_fraction": recorded.fractions.test,
+        "sha256": _hash_of(recorded),
     }
     if recorded.cuts:
         names = ("validation_from", "test_from")
@@ -127,6 +129,14 @@ def write_recorded(path: Path, recorded: Recorded) -> None:
     heads = (json.dumps({"schema": 1}), json.dumps(head))
     lines = itertools.chain(heads, _lines("g", recorded.groups), _lines("t", recorded.texts))
     write_atomic(path, (f"{line}\n".encode() for line in lines))
+
+
+def _hash_of(recorded: Recorded) -> str:
+    """By which a record is known that somebody moved rows in: a test could be made of rows that were looked at."""
+    parts = [part for known in (recorded.texts, recorded.groups) for part in (known.keys, known.sets)]
+    ends = [recorded.fractions.validation, recorded.fractions.test, *(recorded.cuts or ())]
+    columns = (part.astype(part.dtype.newbyteorder("<")).tobytes() for part in parts)
+    return hashlib.sha256(b" ".join([repr([float(one) for one in ends]).encode(), *columns])).hexdigest()
 
 
 def _cut(value: float | None) -> float:
@@ -162,4 +172,11 @@ def _parse(path: Path) -> Recorded:
             f"`{path}` is not a record of a split", hint="restore it from a copy; without it the sets would change"
         ) from None
     texts, groups = (KeySets.of(keys, sets) for keys, sets in arrays)
-    return Recorded(fractions=fractions, cuts=cuts, texts=texts, groups=groups)
+    recorded = Recorded(fractions=fractions, cuts=cuts, texts=texts, groups=groups)
+    if head.get("sha256", (written := _hash_of(recorded))) != written:
+        raise StorageError(
+            f"`{path}` was changed after sintonia wrote it",
+            expected="each row in the set that it was put in",
+            hint="restore it from a copy; to test on other rows, give them with --test",
+        )
+    return recorded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +24,14 @@ def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fol
     names = group_names(audit.rows, audit.groups)
     sets = {fold.name: {split: fold.positions(split) for split in SETS} for fold in folds}
     sets = sets or {ONE_PART: {split: audit.in_set(split) for split in SETS}}
-    is_chat = audit.task == chat.NAME
+    shape = _Shape(has_content=audit.task == chat.NAME, fields=audit.fields)
     learned: dict[str, list[ExampleSet]] = {}
     for part, positions in sets.items():
         paths = [(f"{folder_of_part(part)}/{split}.jsonl", positions[split]) for split in SETS[:2]]
         learned[part] = [
-            _write_set(run, path, _examples(audit.rows, names, held, has_content=is_chat), len(held))
-            for path, held in paths
+            _write_set(run, path, _examples(audit.rows, names, held, shape), len(held)) for path, held in paths
         ]
-    tests = {
-        part: tuple(_examples(audit.rows, names, positions["test"], has_content=is_chat))
-        for part, positions in sets.items()
-    }
+    tests = {part: tuple(_examples(audit.rows, names, positions["test"], shape)) for part, positions in sets.items()}
     sealed = seal(run, tests, data=data)
     return tuple(
         Part(name=part, train=train, validation=validation, test=sealed[part])
@@ -66,12 +63,20 @@ def data_id(columns: dict[str, str], audit: Audit) -> str:
     return digest.hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the examples of a run keep of their rows: all of a conversation, and some columns that play no part."""
+
+    has_content: bool
+    fields: tuple[str, ...]
+
+
 def _write_set(run: RunFolder, relative: str, examples: Iterator[Example], count: int) -> ExampleSet:
     write_lines(run.file(relative), examples)
     return ExampleSet(path=relative, count=count, sha256=sha256_file(run.file(relative)))
 
 
-def _examples(rows: Rows, names: list[str], positions: np.ndarray, *, has_content: bool) -> Iterator[Example]:
+def _examples(rows: Rows, names: list[str], positions: np.ndarray, shape: _Shape) -> Iterator[Example]:
     for position, row in zip(positions.tolist(), rows.only(positions).scan(), strict=True):
         yield Example(
             id=row.id,
@@ -79,5 +84,6 @@ def _examples(rows: Rows, names: list[str], positions: np.ndarray, *, has_conten
             target=row.answer,
             group=names[position],
             place=Place(file=row.file, line=row.line),
-            content=chat.whole_content(row.input, row.target) if has_content else None,
+            content=chat.whole_content(row.input, row.target) if shape.has_content else None,
+            fields={name: (row.fields or {}).get(name, "") for name in shape.fields},
         )

@@ -23,12 +23,15 @@ from sintonia.models.language.losses import Engine, RowLosses
 from sintonia.models.language.rows import TokenRow
 from sintonia.models.language.saved import OpenLanguageModel, open_language_base, save_language_model
 from sintonia.records import Example, Place
+from sintonia.tasks.chat import NATS_PER_BYTE
 from sintonia.train.job import Job
 from sintonia.train.learners.learner import Answers, Learner, adapter_plan
 
 
 class ConversationLearner(Learner):
     """A language model in training. Examples with nothing to learn in them are passed over (D134 counts them)."""
+
+    loss_unit = NATS_PER_BYTE
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
@@ -68,14 +71,17 @@ class ConversationLearner(Learner):
             return
         sets = (self.train_rows, self.validation_rows)
         settings = yield from self.frozen_settings((read_tokens(sets[0]), read_tokens(sets[1])))
-        if settings is not None:
-            train, validation = (
-                keep_frozen(self.job.run, self.engine, rows, one) for rows, one in zip(sets, settings, strict=True)
-            )
+        if settings is None:
+            return
+        train = yield from keep_frozen(self.job.run, self.engine, sets[0], settings[0])
+        if train is None:
+            return
+        validation = yield from keep_frozen(self.job.run, self.engine, sets[1], settings[1])
+        if validation is not None:
             self._frozen, self.is_kept = (train, validation), True
 
     def _rows(self, examples: Sequence[Example]) -> list[TokenRow]:
-        opened, contents = self.opened, [one.content or {"text": one.input} for one in examples]
+        opened, contents = self.opened, [one.whole for one in examples]
         rendered = opened.template.render_all(contents, opened.max_tokens, self.job.recipe.chat.learn)
         return [one.row for one in rendered]
 
@@ -96,6 +102,11 @@ class ConversationLearner(Learner):
         if self._frozen is None:
             return self.engine.backward(rows)
         return self.engine.backward(rows, self._frozen[0].of(positions), self.num_frozen)
+
+    def step_scores(self, loss: float, positions: Sequence[int]) -> dict[str, float]:
+        rows = [self.train_rows[position] for position in positions]
+        num_learned, num_bytes = sum(row.num_learned for row in rows), sum(row.num_bytes for row in rows)
+        return {"bits_per_byte": loss * num_learned / math.log(2) / max(num_bytes, 1)}
 
     def score_train(self, positions: Sequence[int]) -> Answers:
         rows = [self.train_rows[position] for position in positions]

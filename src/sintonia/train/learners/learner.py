@@ -38,6 +38,8 @@ class Answers:
 class Learner:
     """Live weights in training. `parameters` train; `accumulate` adds the gradients of a batch to them."""
 
+    loss_unit: str = ""
+    """Unit of the losses of answers, where it is another than that of a batch: nats an example each."""
     lengths: list[int]
     """Tokens of each example that is learned from: the loop makes its batches of them."""
 
@@ -77,6 +79,10 @@ class Learner:
     def accumulate(self, positions: Sequence[int]) -> float:
         """Adds the gradients of the mean loss of a batch; returns that loss, NaN when it is not finite."""
         raise NotImplementedError
+
+    def step_scores(self, loss: float, positions: Sequence[int]) -> dict[str, float]:
+        """The loss of a batch, as `accumulate` gave it, in the unit of the validation; nothing where it is in it."""
+        return {}
 
     def score_train(self, positions: Sequence[int]) -> Answers:
         """Training examples in evaluation mode, without a metric."""

@@ -186,7 +186,9 @@ class EncoderLearner(PooledLearner):
                 for states in upper.lower_states(rows[start : start + _CHUNK_ROWS]):
                     yield states.numpy()
 
-        kept = keep_states(self.job.run, settings[0], self._train_ids, produce)
+        kept = yield from keep_states(self.job.run, settings[0], self._train_ids, produce)
+        if kept is None:
+            return
         if self._agrees(upper, kept):
             self._kept, self.is_kept = kept, True
         else:

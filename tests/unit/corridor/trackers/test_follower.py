@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -11,6 +12,7 @@ from sintonia.corridor.trackers import follower as module
 from sintonia.corridor.trackers.follower import Follower
 from sintonia.corridor.trackers.tracker import Concluded, numbers_of
 from sintonia.records import Event
+from sintonia.tasks.chat import NATS_PER_BYTE
 from tests.unit.corridor.trackers.trainings import events, loss_of, step, validated
 
 
@@ -60,6 +62,22 @@ def test_steps_and_validations_become_series_and_nothing_else_does() -> None:
     assert numbers_of(validated(4)) == {"validation/accuracy": 0.4, "validation/loss": 0.8}
     assert numbers_of(Event(kind="message", step=1, seconds=0.0, values={"text": "a text"})) == {}
     assert numbers_of(Event(kind="step", step=1, seconds=0.0, values={"loss": None})) == {}
+
+
+def test_training_and_validation_of_conversations_are_in_one_unit_which_the_series_names() -> None:
+    step_values = {"loss": 2.5, "bits_per_byte": 0.9, "learning_rate": 1e-3}
+    of_step = numbers_of(Event(kind="step", step=3, seconds=1.0, values=step_values))
+    assert of_step == {"train/bits_per_byte": 0.9, "train/learning_rate": 1e-3}
+    values = {"metric": 0.8, "metric_name": "bits_per_byte", "validation_loss": 0.5}
+    assert numbers_of(Event(kind="validated", step=4, seconds=1.0, values=values)) == {"validation/bits_per_byte": 0.8}
+    exact = {
+        "metric": 0.25,
+        "metric_name": "exact_match",
+        "validation_loss": 2 * math.log(2),
+        "loss_unit": NATS_PER_BYTE,
+    }
+    numbers = numbers_of(Event(kind="validated", step=4, seconds=1.0, values=exact))
+    assert numbers == {"validation/exact_match": 0.25, "validation/bits_per_byte": pytest.approx(2.0)}
 
 
 def test_each_step_is_told_once_though_a_resume_repeats_some() -> None:

@@ -73,6 +73,18 @@ class Pieces:
         num_bytes = len(_bytes(text[begins : kept[-1][1]])) if kept else 0
         return _cut(ids, [False] + [True] * (len(ids) - 1), max_tokens, num_bytes)
 
+    def controls_in(self, texts: Sequence[str]) -> frozenset[str]:
+        """The control tokens of the base that these texts hold, and that are read as such wherever they stand."""
+        known = self._tokenizer.added_tokens_decoder
+        names = {token: str(known[token]) for token in self._special if token in known}
+        found: set[str] = set()
+        for text in texts:
+            likely = {token for token, name in names.items() if name not in found and name in text}
+            if likely:
+                ids = set(self._backend.encode(text, add_special_tokens=False).ids)
+                found |= {names[token] for token in likely & ids}
+        return frozenset(found)
+
     def _open(self) -> None:
         self._backend.no_padding()
         self._backend.no_truncation()

@@ -1,4 +1,4 @@
-"""A conversation written by a chat template as text, through transformers; and what the template can and cannot do.
+"""A conversation written by a chat template as text, as transformers does; and what the template can and cannot do.
 
 What a template refuses or leaves out is found by trying it on a few words of our own. No token lives here.
 """
@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from sintonia.models.language.conversation.bounds import Unbounded
+from sintonia.models.language.conversation.program import Program
 
 SYSTEM, TOOLS, CALLS = "system", "tools", "calls"
 _DAY = "01 Jan 2025"
@@ -44,47 +47,56 @@ class Writer:
 
     def __init__(self, tokenizer: Any, source: str | None) -> None:
         self._tokenizer, self._source = tokenizer, source
+        self._programs: dict[str, Program] = {}
 
     def text(self, messages: Sequence[Message], tools: Sequence[Any] = (), *, is_open: bool = False) -> str:
         """The messages as text; `is_open` ends with what the template writes before an answer.
 
         Raises:
             Refused: the template does not take them.
+            Unbounded: it would not end.
         """
         try:
-            written = self._tokenizer.apply_chat_template(
-                [_unweighted(message) for message in messages],
-                tools=list(tools) or None,
-                chat_template=self._source,
-                add_generation_prompt=is_open,
-                tokenize=False,
-                date_string=_DAY,  # Llama 3 would write the day of today: another text tomorrow
-            )
+            written = self._program(tools).text(self._given(messages, tools, is_open=is_open))
+        except (Refused, Unbounded):
+            raise
         except Exception as error:  # a template is a program of others: it may raise anything
             raise Refused(self._reason(error)) from None
-        return _without_surrogates(str(written))
+        return _without_surrogates(written)
 
     def marked(self, messages: Sequence[Message], tools: Sequence[Any] = ()) -> Marked:
         """The messages as text with the parts that `{% generation %}` marks.
 
         Raises:
             Refused: the template does not take them.
+            Unbounded: it would not end.
         """
-        from transformers.utils.chat_template_utils import render_jinja_template
-
         try:
-            texts, spans = render_jinja_template(
-                [[_unweighted(message) for message in messages]],
-                tools=list(tools) or None,
-                chat_template=self.source_for(tools),
-                return_assistant_tokens_mask=True,
-                add_generation_prompt=False,
-                date_string=_DAY,
-                **self._tokenizer.special_tokens_map,
-            )
+            written, spans = self._program(tools).marked(self._given(messages, tools, is_open=False))
+        except (Refused, Unbounded):
+            raise
         except Exception as error:
             raise Refused(self._reason(error)) from None
-        return Marked(_without_surrogates(texts[0]), tuple((int(a), int(b)) for a, b in spans[0]))
+        return Marked(_without_surrogates(written), tuple((int(a), int(b)) for a, b in spans))
+
+    def _program(self, tools: Sequence[Any]) -> Program:
+        source = self.source_for(tools)
+        if source not in self._programs:
+            self._programs[source] = Program(source)
+        return self._programs[source]
+
+    def _given(self, messages: Sequence[Message], tools: Sequence[Any], *, is_open: bool) -> dict[str, Any]:
+        """The variables of a template, as transformers names and fills them."""
+        if not messages:
+            raise Refused("there is no message in it")
+        return {
+            **self._tokenizer.special_tokens_map,
+            "date_string": _DAY,  # Llama 3 would write the day of today: another text tomorrow
+            "messages": _aliased([_given(message) for message in messages]),
+            "tools": list(tools) or None,
+            "documents": None,
+            "add_generation_prompt": is_open,
+        }
 
     def source_for(self, tools: Sequence[Any] = ()) -> str:
         """The template that is used, with these tools or without."""
@@ -167,8 +179,17 @@ class Writer:
         return kept
 
 
-def _unweighted(message: Mapping[str, Any]) -> Message:
-    return {key: value for key, value in message.items() if key != "weight"}
+def _given(message: Mapping[str, Any]) -> Message:
+    """What a template sees of a message: no weight, and nothing that says nothing."""
+    return {key: value for key, value in message.items() if key != "weight" and value is not None}
+
+
+def _aliased(messages: list[Message]) -> list[Message]:
+    """Thinking under the names that newer versions of transformers give it."""
+    from transformers.utils import chat_template_utils
+
+    aliased = getattr(chat_template_utils, "_alias_reasoning_fields", None)
+    return list(aliased(messages)) if aliased else messages
 
 
 def _calling(arguments: Any) -> list[Message]:

@@ -28,6 +28,7 @@ from sintonia.metrics import METRICS
 from sintonia.records import Base, Evaluation, Example, Prepared, Resolved, Resources, Turn
 from sintonia.resources.meter import peak_memory_bytes
 from sintonia.runs import RunFolder
+from sintonia.tasks import TASKS
 from sintonia.train import Job
 from sintonia.train.batches import num_batches
 
@@ -84,7 +85,7 @@ def train_on_all(
     job, resolved = _job(walk, base, prepared, decided, rows)
     purpose = f"the model to keep: all {len(rows)} rows, to epoch {decided.epoch:.2f}, the median of the parts' best"
     walk.tell("train", f"turn {number}: {purpose}")
-    with walk.stage("train", f"turn {number}"):
+    with walk.stage("train", ""):
         ended = run_training(walk, job)
     candidate = dataclasses.replace(candidate_of(job, ended), stop_reason="the median of the best epochs of the parts")
     card = score_candidate(run.file(candidate.weights), rows, "train", learn=like.recipe.chat.learn)
@@ -120,7 +121,7 @@ def _job(
         labels=prepared.labels,
         turn=len(turns) + 1,
         part=ALL_ROWS,
-        primary_metric=prepared.primary_metric,
+        primary_metric=TASKS[prepared.task]().followed_metric(prepared.primary_metric),
         train=rows,
         validation=(),
         until=max(1, round(decided.epoch * num_batches(len(rows), int(filled.training.batch_examples)))),

@@ -1,0 +1,139 @@
+"""`sintonia evaluate`: the stored verdict, a run on another file, or a base before any tuning. It trains nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sintonia.cli.journal import keep_log
+from sintonia.cli.options import JsonOption, build_recipe, columns_of, data_and_overrides, setting_help
+from sintonia.cli.screen import say, show_findings, show_json, watching
+from sintonia.errors import RequirementNotMet, UsageError
+from sintonia.pipeline import duration, evaluate_base, evaluate_on
+from sintonia.records import BaseAlone, Evaluated, Verdict
+from sintonia.runs import RunFolder
+from sintonia.settings import Recipe
+
+
+def evaluate(
+    path: Annotated[str, typer.Argument(metavar="RUN|DATA", help="The run folder; with --base a data file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="SETTING=VALUE", help="With --base, for example data.group=author.")
+    ] = None,
+    on: Annotated[Path | None, typer.Option(metavar="FILE", help="Examples to judge the run on: all.")] = None,
+    base: Annotated[str | None, typer.Option(help="A base to weigh alone, on validation, before any tuning.")] = None,
+    task: Annotated[str | None, typer.Option(help=f"With --base. {setting_help('task')}")] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="ROLE=COLUMN,...", help="With --base, for example input=text,target=label.")
+    ] = None,
+    require: Annotated[Literal["better"] | None, typer.Option(help="Exit with 4 unless this is the verdict.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show a verdict again, judge a run on another file, or weigh a base alone."""
+    if base is not None:
+        if on is not None or require:
+            raise UsageError("`--on` and `--require` go with a run, not with `--base`", hint="leave out one of them")
+        data, dotted = data_and_overrides(path, overrides or [])
+        settings = {
+            "data.path": data,
+            "data.columns": columns_of(columns) if columns else None,
+            "task": task,
+            "base": base,
+        }
+        return _weigh(build_recipe(None, settings, dotted), as_json=as_json)
+    if overrides or task or columns:
+        raise UsageError(
+            "settings, `--task` and `--columns` go with `--base`: a run has its own",
+            hint="`sintonia evaluate RUN --on FILE` reads FILE as the run read its data",
+        )
+    verdict = _shown_again(path, as_json=as_json) if on is None else _judged(path, on, as_json=as_json)
+    if require and verdict.outcome != require:
+        raise RequirementNotMet(
+            f"the verdict is `{verdict.outcome}`",
+            expected=f"`{require}`, as --require says",
+            hint="its causes are told above and in the verdict",
+        )
+    return 0
+
+
+def _shown_again(path: str, *, as_json: bool) -> Verdict:
+    """The verdict as it is stored."""
+    verdict = RunFolder.open(path).read("verdict.json", Verdict)
+    if verdict is None:
+        raise UsageError(f"`{path}` has no verdict yet", hint=f"`sintonia resume {path}` goes on to it")
+    _show_verdict(verdict)
+    say(
+        f"this is the stored verdict, of opening {verdict.test_openings} of its test: nothing was looked at anew; "
+        "`--on FILE` judges the run on other examples",
+        style="dim",
+    )
+    if as_json:
+        show_json(verdict)
+    return verdict
+
+
+def _judged(path: str, on: Path, *, as_json: bool) -> Verdict:
+    run = RunFolder.open(path)
+    keep_log(run)
+    with watching() as listener:
+        found = evaluate_on(run, on, listener)
+    say()
+    _show_verdict(found.verdict)
+    _show_file(found)
+    say(f"kept in   {os.path.relpath(run.file(found.folder))}")
+    if as_json:
+        show_json(found)
+    return found.verdict
+
+
+def _show_file(found: Evaluated) -> None:
+    num_tested = found.rows_in - found.rows_set_aside
+    say(f"{found.rows_in:,} rows in = {num_tested:,} tested + {found.rows_set_aside:,} taken out")
+    causes = tuple(one for one in found.verdict.causes if one not in found.findings and one.severity != "note")
+    show_findings(found.findings if found.verdict.outcome == "better" else (*found.findings, *causes))
+
+
+def _show_verdict(verdict: Verdict) -> None:
+    """The sentence, the rungs, and the comparison with its interval."""
+    say(verdict.sentence, style="bold")
+    primary = verdict.primary
+    rows = [(rung.name, f"{rung.score:.3f}", rung.description) for rung in verdict.rungs]
+    interval = f"{primary.tuned.low:.3f} to {primary.tuned.high:.3f}"
+    _show_table([*rows, ("tuned", f"{primary.tuned.value:.3f}", f"interval {interval}")], primary.metric)
+
+
+def _show_table(rows: list[tuple[str, str, str]], metric: str) -> None:
+    width, digits = (max(len(row[column]) for row in rows) for column in (0, 1))
+    say(metric.replace("_", " "), style="dim")
+    for name, score, words in rows:
+        say(f"  {name:<{width}}  {score:>{digits}}  {words}")
+
+
+def _weigh(recipe: Recipe, *, as_json: bool) -> int:
+    with watching() as listener:
+        alone = evaluate_base(recipe, listener)
+    say()
+    _show_base(alone)
+    if as_json:
+        show_json(alone)
+    return 0
+
+
+def _show_base(alone: BaseAlone) -> None:
+    say(alone.sentence, style="bold")
+    rows = [
+        (
+            one.name,
+            f"{one.score.value:.3f} ({one.score.low:.3f} to {one.score.high:.3f})",
+            f"{'fitted' if one.needs_training else 'no training'}: {one.description}",
+        )
+        for one in alone.rungs
+    ]
+    _show_table(rows, f"{alone.metric} on validation")
+    for note in alone.notes:
+        say(f"note      {note}", style="dim")
+    show_findings(tuple(one for one in alone.findings if one.severity != "note"))
+    say(f"{duration(alone.seconds)}; nothing was trained, and no run folder is left")

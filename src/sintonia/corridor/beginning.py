@@ -1,0 +1,256 @@
+"""How a run begins, and how it is gone on with: what is refused before the data are read, and what changed since.
+
+A command that is refused leaves no run folder behind. It reads no example and trains nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sintonia.errors import DataError, UsageError
+from sintonia.files import sha256_file
+from sintonia.records import Base
+from sintonia.runs import RunFolder
+from sintonia.settings import LoraSettings, Recipe, TrainingSettings
+
+_ORIGINALS = "cache/originals.json"
+
+
+def refuse_early(recipe: Recipe) -> None:
+    """Refuses what cannot work whatever the data are: method and base for the task, and what is asked of the base.
+
+    Where the task is left to the data, a recipe is refused that fits none. A base that would have to be fetched first
+    is looked at when it is chosen.
+
+    Raises:
+        UsageError: why, for each task that it may be.
+        StorageError: the base cannot be read.
+    """
+    from sintonia.choose import can_learn
+    from sintonia.methods import DEFAULTS
+
+    _refuse_judge(recipe)
+    tasks = [task for task in DEFAULTS if recipe.task in ("auto", task)]
+    if len(tasks) > 1 and recipe.base != "auto":
+        tasks = [task for task in tasks if can_learn(recipe, task)] or tasks
+    refused = [error for task in tasks if (error := _refusal(recipe, task))]
+    if not refused or len(refused) < len(tasks):
+        return
+    raise UsageError(
+        "; ".join(dict.fromkeys(one.what for one in refused)),
+        expected=refused[0].expected if len(refused) == 1 else "",
+        hint="; ".join(dict.fromkeys(one.hint for one in refused)),
+    )
+
+
+@contextmanager
+def metrics_of_recipe(recipe: Recipe) -> Iterator[None]:
+    """Within it there are the metrics that a recipe adds.
+
+    Raises:
+        UsageError: no such metric, or a file of it that cannot be used.
+    """
+    from sintonia.metrics import adding, asked_for
+    from sintonia.metrics.asked import refuse_unknown
+
+    with adding(*asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file)):
+        refuse_unknown(recipe.evaluation)
+        yield
+
+
+@contextmanager
+def metrics_of_run(run: RunFolder) -> Iterator[None]:
+    """The same for a run, whose folder keeps what is to be said of them.
+
+    Raises:
+        UsageError: a file of them was changed since the run began.
+    """
+    from sintonia.metrics import adding
+    from sintonia.metrics.asked import refuse_unknown
+    from sintonia.metrics.kept import own_metrics
+
+    with adding(*own_metrics(run)):
+        refuse_unknown(run.recipe().evaluation)
+        yield
+
+
+@contextmanager
+def told_metrics_of_run(run: RunFolder) -> Iterator[None]:
+    """The same as far as they can be spoken of; no code of a person is run."""
+    from sintonia.metrics import adding
+    from sintonia.metrics.kept import told_metrics
+
+    with adding(*told_metrics(run)):
+        yield
+
+
+def with_whole_paths(recipe: Recipe) -> Recipe:
+    """With whole paths of the files that a recipe names, so that a run can be resumed from anywhere.
+
+    Raises:
+        UsageError: there is no such data file, or no such base.
+    """
+    data = Path(recipe.data.path).expanduser()
+    if not data.exists():
+        raise UsageError(f"there is no file `{recipe.data.path}`", hint="check the path")
+    template = recipe.chat.template  # a path, or a name
+    template = _whole(template) if Path(template).expanduser().is_file() else template
+    evaluation = recipe.evaluation
+    kind, _, schema = (evaluation.format or "").partition(":")
+    judge = evaluation.judge
+    return dataclasses.replace(
+        recipe,
+        base=_whole_reference(recipe.base) if recipe.base != "auto" else recipe.base,
+        data=dataclasses.replace(
+            recipe.data,
+            path=str(data.absolute()),
+            test=_whole(recipe.data.test),
+            validation=_whole(recipe.data.validation),
+            production=_whole(recipe.data.production),
+        ),
+        chat=dataclasses.replace(recipe.chat, template=template),
+        evaluation=dataclasses.replace(
+            evaluation,
+            format=f"json:{_whole(schema)}" if kind == "json" and schema else evaluation.format,
+            metrics_file=_whole(evaluation.metrics_file),
+            judge=_whole_reference(judge) if judge and "://" not in judge else judge,
+        ),
+    )
+
+
+def _whole(path: str | None) -> str | None:
+    return str(Path(path).expanduser().absolute()) if path else None
+
+
+def _whole_reference(base: str) -> str:
+    """The reference of a base; of a folder or file, with its whole path."""
+    from sintonia.models.catalog import find_entry
+
+    scheme, _, place = find_entry(base).reference.partition(":")
+    if scheme != "file":
+        return base
+    if not Path(place).expanduser().exists():
+        raise UsageError(f"there is no base `{place}`", hint="check the path")
+    return f"file:{_whole(place)}"
+
+
+def _refuse_judge(recipe: Recipe) -> None:
+    """Refuses a judge that there is not, or that texts may not be sent to."""
+    asked = recipe.evaluation
+    if asked.judge is not None:
+        from sintonia.evaluate.pairwise import plan_judging
+
+        plan_judging(asked.judge, asked.judge_examples, is_redacted=recipe.privacy.redact)
+
+
+def _refusal(recipe: Recipe, task: str) -> UsageError | None:
+    from sintonia.choose import foresee
+    from sintonia.resolve import check_base_settings, settle
+
+    try:
+        settled = settle(recipe, task)
+        base = foresee(recipe, task) if _asks_of_base(recipe) else None
+        if base is not None:
+            check_base_settings(settled, base)
+            _refuse_rank(settled, base)
+    except UsageError as error:
+        return error
+    return None
+
+
+def _asks_of_base(recipe: Recipe) -> bool:
+    """Whether a base was named, or something of the default one: else it fits, and is not looked at twice."""
+    training, usual = recipe.training, TrainingSettings()
+    asks = (training.frozen_layers, training.max_tokens) != (usual.frozen_layers, usual.max_tokens)
+    return asks or recipe.base != "auto" or recipe.lora != LoraSettings()
+
+
+def _refuse_rank(recipe: Recipe, base: Base) -> None:
+    rank, width = recipe.lora.rank, base.hidden_size
+    if recipe.method == "lora" and rank != LoraSettings().rank and rank > width:
+        raise UsageError(
+            f"`lora.rank` is {rank}, the base is only {width} wide",
+            hint=f"at most {width}: of a higher rank the adapters are larger than the layers beside them",
+        )
+
+
+@contextmanager
+def leaving_nothing(run: RunFolder) -> Iterator[None]:
+    """Within it a refusal takes the run folder away, if nothing was prepared in it before."""
+    is_new = not run.file("prepared.json").exists()
+    try:
+        yield
+    except (DataError, UsageError):
+        if is_new:
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Original:
+    """A file of the recipe as it was when it was read: its size, its time, and a hash of what it says."""
+
+    path: str
+    num_bytes: int
+    changed_nanoseconds: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Originals:
+    """All of them."""
+
+    files: tuple[_Original, ...]
+
+
+def remember_originals(run: RunFolder, recipe: Recipe) -> None:
+    """Keeps what the data files of a recipe are like, so that a resume can say when they were changed."""
+    asked = recipe.data
+    paths = [path for path in (asked.path, asked.test, asked.validation, asked.production) if path]
+    files = [_Original(path=path, **_traits(Path(path)), sha256=_hash(Path(path))) for path in paths]
+    run.write(_ORIGINALS, _Originals(files=tuple(files)))
+
+
+def changed_originals(run: RunFolder) -> tuple[str, ...]:
+    """A line for each data file that is no longer what this run has read. The run has its own copy of the rows."""
+    known = run.read(_ORIGINALS, _Originals)
+    return tuple(
+        f"`{Path(one.path).name}` {found} since this run began: it goes on with the rows it began with; "
+        "a new run takes the file as it is now"
+        for one in (known.files if known else ())
+        if (found := _change(one))
+    )
+
+
+def _change(original: _Original) -> str:
+    path = Path(original.path)
+    if not path.exists():
+        return "was moved or removed"
+    seen = {"num_bytes": original.num_bytes, "changed_nanoseconds": original.changed_nanoseconds}
+    return "was changed" if _traits(path) != seen and _hash(path) != original.sha256 else ""
+
+
+def _traits(path: Path) -> dict[str, int]:
+    found = [one.stat() for one in _files(path)]
+    return {
+        "num_bytes": sum(one.st_size for one in found),
+        "changed_nanoseconds": max((one.st_mtime_ns for one in found), default=0),
+    }
+
+
+def _hash(path: Path) -> str:
+    """A sha256 of a file, or of all files of a folder with their names."""
+    if not path.is_dir():
+        return sha256_file(path)
+    lines = "".join(f"{one.relative_to(path).as_posix()} {sha256_file(one)}\n" for one in _files(path))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]

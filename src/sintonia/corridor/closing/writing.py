@@ -1,0 +1,113 @@
+"""Base and tuned model write answers to opened test examples, all to the same ones; what came of it in one record.
+
+It opens no test and compares nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sintonia.evaluate import (
+    Side,
+    Sizes,
+    Texts,
+    drawn,
+    fitted_texts,
+    pool_texts,
+    reads_text,
+    stopped,
+    told_sizes,
+    unreadable,
+    written_side,
+)
+from sintonia.evaluate.written.writing import MOST_BESIDE
+from sintonia.metrics import METRICS, parse_format
+from sintonia.records import Example, Finding
+from sintonia.settings import EvaluationSettings
+
+Opened = tuple[tuple[Example, ...], ...]
+"""The opened examples of each part."""
+
+
+class Writer(Protocol):
+    """What is needed of a bench: the saved candidate of one part and the base."""
+
+    @property
+    def train(self) -> tuple[Example, ...]:
+        """The training examples of the part."""
+
+    @property
+    def new_tokens(self) -> int:
+        """Most tokens of an answer."""
+
+    def prompted(self, examples: Sequence[Example]) -> tuple[str, ...]:
+        """Ids of the examples that can be written to."""
+
+    def write(self, examples: Sequence[Example]) -> Texts:
+        """What each subject writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What was written, as scorecards, and what must be known about it."""
+
+    side: Side
+    texts: Texts
+    sizes: Sizes
+    new_tokens: int
+
+    def remarks(self, base_name: str, evaluation: EvaluationSettings, primary_metric: str) -> tuple[Finding, ...]:
+        """E314, E318 and E319 of the tuned model and the base that it is compared with."""
+        found = list(told_sizes(self.sizes))
+        sides = {"base": self.texts.get(base_name, ()), "tuned model": self.texts["tuned"]}
+        found += stopped({name: said for name, said in sides.items() if said}, self.new_tokens)
+        if evaluation.format:
+            found += unreadable(self.side, base_name, parse_format(evaluation.format), primary_metric)
+        return tuple(found)
+
+    def told_in(self, rows: list[dict[str, Any]], base_name: str) -> list[dict[str, Any]]:
+        """Rows of all test examples; `base` and `tuned` are what these wrote, where they wrote.
+
+        What the rows held there before, how likely the target is, is then `base_weighed` and `tuned_weighed`.
+        """
+        ids, base = set(self.side.tuned.ids), self.side.card(base_name)
+        texts = iter(zip(base.predictions if base else (), self.side.tuned.predictions, strict=True))
+        told = []
+        for row in rows:
+            is_written = row["id"] in ids and base is not None
+            kept = {"base_weighed": row["base"], "tuned_weighed": row["tuned"]} if is_written else {}
+            told.append(row | kept | (dict(zip(("base", "tuned"), next(texts), strict=True)) if is_written else {}))
+        return told
+
+
+def write_answers(writers: Sequence[Writer], opened: Opened, primary_metric: str, decoding: str) -> Written | None:
+    """What base and tuned model of each part write; None where nothing is to be written, or nothing can be.
+
+    An example that is tested in several parts is written to in all of them or in none.
+    """
+    if decoding == "none":
+        return None
+    everyone, barred = {one.id for examples in opened for one in examples}, set[str]()
+    for writer, examples in zip(writers, opened, strict=True):
+        barred |= {one.id for one in examples} - set(writer.prompted(examples))
+    able = everyone - barred
+    if not able:
+        return None
+    is_judged = reads_text(METRICS[primary_metric], "chat")
+    chosen = able if is_judged else drawn(able, MOST_BESIDE)
+    held: list[Example] = []
+    texts: list[Texts] = []
+    for writer, examples in zip(writers, opened, strict=True):
+        asked = tuple(one for one in examples if one.id in chosen)
+        if asked:
+            held += asked
+            texts.append(dict(writer.write(asked)) | (dict(fitted_texts(writer.train, asked)) if is_judged else {}))
+    pooled = pool_texts(texts)
+    return Written(
+        side=written_side(pooled, held, primary_metric),
+        texts=pooled,
+        sizes=Sizes(num_examples=len(everyone), num_written=len(chosen), num_without_prompt=len(barred)),
+        new_tokens=max(writer.new_tokens for writer in writers),
+    )

@@ -1,0 +1,104 @@
+"""How far from the base a tuned model should go: the least that is as good on validation, within one standard error.
+
+Pure: it is given a function that measures a scale, and calls it for as few scales as it can. Source: science.md 7, with
+the rule of one standard error of Breiman et al. 1984.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, hstack
+
+from sintonia.metrics import Metric
+from sintonia.statistics import cluster_bootstrap
+
+STEPS = 10
+"""Scales are tenths."""
+_DRAWS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The scale, what it does on validation, and what the whole way does."""
+
+    scale: float
+    value: float
+    full_value: float
+    standard_error: float
+    """Of the paired difference to the best scale that was tried."""
+    tried: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruler:
+    """The metric on validation, and which examples belong together."""
+
+    metric: Metric
+    groups: Sequence[str]
+
+    def value(self, counts: Any) -> float:
+        """The metric of all examples; `counts` as `Metric.counts` gives them."""
+        totals = np.asarray(csr_array(counts).sum(axis=0), dtype=np.float64).reshape(1, -1)
+        return float(self.metric.from_counts(totals)[0])
+
+    def standard_error(self, counts: Any, other: Any) -> float:
+        """Of the difference of the metric between two scales, groups of examples drawn again."""
+        width = other.shape[1]
+
+        def difference(totals: np.ndarray) -> np.ndarray:
+            return self.metric.from_counts(totals[:, width:]) - self.metric.from_counts(totals[:, :width])
+
+        both = hstack([csr_array(other), csr_array(counts)])
+        return cluster_bootstrap(both, self.groups, difference, _DRAWS).standard_error()
+
+
+def choose_scale(ruler: Ruler, tried: Mapping[int, Any]) -> Chosen:
+    """The smallest of the scales that were tried (tenths, the whole way among them) that is as good as the best."""
+    values = {step: ruler.value(counts) for step, counts in tried.items()}
+    best = max(sorted(values), key=lambda step: ruler.metric.goodness(values[step]))
+    for step in sorted(values):
+        behind = ruler.metric.goodness(values[best]) - ruler.metric.goodness(values[step])
+        error = ruler.standard_error(tried[step], tried[best]) if step != best else 0.0
+        if step == best or behind <= error:
+            break
+    return Chosen(
+        scale=step / STEPS,
+        value=values[step],
+        full_value=values[STEPS],
+        standard_error=error,
+        tried=tuple(one / STEPS for one in sorted(values)),
+    )
+
+
+def search_scale(ruler: Ruler, measure: Callable[[float], Any]) -> Chosen:
+    """Tries both ends, then halves the room between a scale that is too small and one that is enough: six at most.
+
+    The base itself is tried, for a damaged model may be worse than it all the way. `measure` gives the counts of the
+    metric on validation at a scale. Where goodness rises and falls between, a smaller scale that does may be missed;
+    what is chosen was measured in any case.
+    """
+    tried = {STEPS: measure(1.0), 0: measure(0.0)}
+    low, high = 0, STEPS
+    if _chosen_step(ruler, tried) == 0:
+        return choose_scale(ruler, tried)
+    while high - low > 1:
+        middle = (low + high) // 2
+        tried[middle] = measure(middle / STEPS)
+        if _chosen_step(ruler, tried) <= middle:
+            high = middle
+        else:
+            low = middle
+    return choose_scale(ruler, tried)
+
+
+def _chosen_step(ruler: Ruler, tried: Mapping[int, Any]) -> int:
+    return round(choose_scale(ruler, tried).scale * STEPS)
+
+
+def recovered_fraction(base: float, tuned: float, scaled: float) -> float:
+    """The share of the way from `tuned` back to `base`; 0 when nothing was lost. It may pass 1, and be negative."""
+    return (tuned - scaled) / (tuned - base) if tuned != base else 0.0

@@ -1,0 +1,132 @@
+"""The nouns of looking again: a finished run on another file, a base alone, runs beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sintonia.records.examples import Finding
+from sintonia.records.training import Score
+from sintonia.records.verdict import Comparison, Interval, Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """A finished run on the examples of another file."""
+
+    number: int
+    folder: str
+    """Where the verdict and the predictions are, relative to the run."""
+    file: str
+    verdict: Verdict
+    rows_in: int
+    rows_set_aside: int
+    findings: tuple[Finding, ...]
+    """About the file; those that matter are among the causes of the verdict too."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungAlone:
+    """One honest baseline on validation."""
+
+    name: str
+    description: str
+    needs_training: bool
+    setting: float
+    """What was chosen on validation, where there was a choice."""
+    score: Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseAlone:
+    """What a base does before any tuning, on validation; the test stays sealed."""
+
+    base: str
+    task: str
+    metric: str
+    rungs: tuple[RungAlone, ...]
+    """The best one first."""
+    num_train: int
+    num_validation: int
+    num_test: int
+    """Examples of the sealed test; none of them was read."""
+    minimum_detectable_effect: float | None
+    """Smallest difference that the sealed test will find at its first opening; none where only a training shows it."""
+    sentence: str
+    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBeside:
+    """A run as it is shown beside others."""
+
+    run: str
+    recipe: str
+    """Stands for the recipe, the base and the data; the same for runs that differ in the seed only."""
+    seed: int
+    base: str
+    method: str
+    score: Interval
+    opening: int
+    """Which opening of its test the verdict came from."""
+    training_seconds: float
+    peak_memory_bytes: int
+    models: int
+    """Ten with few rows: then the score is that of the recipe, and the model that is kept is none of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """A setting that is not the same in all runs."""
+
+    setting: str
+    values: tuple[str, ...]
+    """One a run, in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duel:
+    """Two models on the same test examples."""
+
+    first: str
+    second: str
+    comparison: Comparison
+    """Base is the first, tuned the second."""
+    adjusted_p: float
+    """With what is compared beside it (Holm 1979); the p-value itself where there is only this."""
+    outcome: Outcome
+    """Of the second, against the first."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeClaim:
+    """Two recipes, each trained with several seeds, on the same test examples."""
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    """Runs, the pairs in their order."""
+    difference: Interval
+    """Second less first, over seeds and examples."""
+    confidence: float
+    """Of the interval, after what is compared beside it."""
+    share_won: float
+    """Share of the pairs of runs in which the second is better; a tie is half."""
+    outcome: Outcome
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedRuns:
+    """Runs beside each other."""
+
+    metric: str
+    num_examples: int
+    level: float
+    runs: tuple[RunBeside, ...]
+    differing: tuple[Differing, ...]
+    duels: tuple[Duel, ...]
+    claims: tuple[RecipeClaim, ...]
+    notes: tuple[str, ...]

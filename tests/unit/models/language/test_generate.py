@@ -1,0 +1,67 @@
+"""Answers written greedily in batches, against the likeliest token of a whole forward pass, one prompt at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sintonia.models.language.generate import Written, write_greedily
+from sintonia.models.loading import load_causal
+from tests.tiny import make_tiny_language_model
+
+PROMPTS = [(5, 6, 7), (8,), (9, 10, 11, 12, 13, 14, 15), (5, 6, 7, 8), (20, 21)]
+
+
+@pytest.fixture(scope="module")
+def causal(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder: Path = tmp_path_factory.mktemp("model") / "base"
+    make_tiny_language_model(folder)
+    return load_causal(folder)
+
+
+def one_by_one(causal: Any, prompt: tuple[int, ...], stop_ids: tuple[int, ...], new_tokens: int) -> Written:
+    """The textbook way: the whole text again for each token, nothing kept, nothing padded."""
+    ids = list(prompt)
+    for _ in range(new_tokens):
+        with torch.no_grad():
+            likeliest = int(causal(input_ids=torch.tensor([ids])).logits[0, -1].argmax())
+        if likeliest in stop_ids:
+            return Written(tuple(ids[len(prompt) :]), True)
+        ids.append(likeliest)
+    return Written(tuple(ids[len(prompt) :]), False)
+
+
+def stops_of(causal: Any) -> tuple[int, ...]:
+    """A token that one of the answers comes to, but not at once."""
+    return (one_by_one(causal, PROMPTS[2], (), 12).ids[5],)
+
+
+def test_a_batch_is_answered_like_each_prompt_alone(causal: Any) -> None:
+    stops = stops_of(causal)
+    expected = [one_by_one(causal, prompt, stops, 12) for prompt in PROMPTS]
+    assert write_greedily(causal, PROMPTS, stops, 12) == expected
+    assert {one.is_ended for one in expected} == {True, False}, "both kinds of ends must be tried"
+
+
+def test_the_habits_of_a_model_are_put_away_and_left_as_they_were(causal: Any) -> None:
+    plain = write_greedily(causal, PROMPTS, (), 12)
+    habits = causal.generation_config
+    habits.repetition_penalty, habits.do_sample, habits.temperature, habits.max_length = 5.0, True, 3.0, 4
+    try:
+        assert write_greedily(causal, PROMPTS, (), 12) == plain
+        assert causal.generation_config is habits
+        with torch.no_grad():
+            own = causal.generate(torch.tensor([PROMPTS[0]]), max_new_tokens=12)[0, 3:].tolist()
+        assert tuple(own) != plain[0].ids, "its habits would have changed what it writes"
+    finally:
+        habits.repetition_penalty, habits.do_sample, habits.temperature, habits.max_length = None, None, None, None
+
+
+def test_an_answer_ends_at_the_limit(causal: Any) -> None:
+    assert [len(one.ids) for one in write_greedily(causal, PROMPTS, (), 3)] == [3] * len(PROMPTS)
+    with pytest.raises(ValueError, match="needs a token"):
+        write_greedily(causal, [()], (), 3)
+    assert write_greedily(causal, [], (), 3) == []
