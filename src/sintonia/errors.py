@@ -43,6 +43,10 @@ class UsageError(SintoniaError):
     exit_code = 2
 
 
+class Unavailable(UsageError):
+    """The machine or the network cannot do it now: the same command may work later, and elsewhere."""
+
+
 class DataError(SintoniaError):
     """The data cannot be used as they are."""
 

@@ -22,7 +22,7 @@ from sintonia.corridor.beginning import (
     told_metrics_of_run,
     with_whole_paths,
 )
-from sintonia.corridor.doors import evaluate_base
+from sintonia.corridor.doors import evaluate_base, write_scaled_model
 from sintonia.corridor.trackers import check_trackers
 from sintonia.corridor.walk import Listener, Progress, Walk, finished_turns, loss_of
 from sintonia.errors import StopFindings
@@ -47,6 +47,7 @@ __all__ = [
     "propose",
     "request_pause",
     "start",
+    "write_scaled_model",
 ]
 
 
@@ -130,6 +131,8 @@ def request_pause(run: RunFolder) -> None:
 
 def _prepare(walk: Walk) -> Prepared:
     """Read, audit, split, seal; a resumed run says when the data were changed since."""
+    from sintonia.sealed import unknown_tests
+
     prepared = walk.run.read("prepared.json", Prepared)
     for line in changed_originals(walk.run) if prepared else ():
         walk.tell("prepare", line)
@@ -137,13 +140,14 @@ def _prepare(walk: Walk) -> Prepared:
         from sintonia.prepare import prepare
 
         recipe = walk.run.recipe()
+        remember_originals(walk.run, recipe)
         with walk.stage("prepare", f"reading {Path(recipe.data.path).name}"):
             prepared = prepare(recipe, walk.run)
-        remember_originals(walk.run, recipe)
         walk.run.write("prepared.json", prepared)
     labels = f", {len(prepared.labels)} labels" if prepared.labels else ""
     walk.tell("prepare", f"{prepared.rows_used} of {prepared.rows_in} rows used{labels}")
-    for note in prepared.notes:
+    asked = walk.run.recipe().data
+    for note in (*prepared.notes, *unknown_tests(Path(asked.test or asked.path))):
         walk.tell("prepare", note)
     return prepared
 
@@ -171,9 +175,10 @@ def _examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Finding, ...]:
 
     run, recipe = walk.run, walk.run.recipe()
     filled, resolved = resolve(recipe, base, prepared)
-    refuse_idle_patience(recipe, filled)
-    run.write_resolved(resolved)
     examined = run.read("cache/examined.json", Examined)
+    if examined is None:
+        refuse_idle_patience(recipe, filled)  # a run that was begun before this was refused is gone on with
+    run.write_resolved(resolved)
     if examined is None:
         with walk.stage("examine", "looking at the training rows with the base"):
             examined = look_with_base(run, base, prepared, filled)

@@ -77,11 +77,12 @@ def test_the_run_folder_is_complete_and_every_record_reads_back(finished):
 def test_every_setting_is_resolved_with_its_origin(finished):
     import yaml
 
+    from sintonia.metrics.asked import WRITING
     from sintonia.recipe import setting_names
 
     run, _, _ = finished
     listed = [Resolved(**one) for one in yaml.safe_load(run.file("resolved.yaml").read_text())["settings"]]
-    of_others = ("lora.", "chat.")  # blocks of a method and of a task that this run has not
+    of_others = ("lora.", "chat.", *WRITING)  # of a method and of a task that this run has not
     assert {one.setting for one in listed} == {name for name in setting_names() if not name.startswith(of_others)}
     assert all(one.value != "auto" and one.origin for one in listed)
 

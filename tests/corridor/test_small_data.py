@@ -182,7 +182,11 @@ def test_killed_in_the_third_part_it_goes_on_there(small, tmp_path: Path) -> Non
     subprocess.run([sys.executable, "-m", "sintonia", "resume", "run"], cwd=tmp_path, env=environment, check=True)
     assert stamps == [run.file(f"turns/{turn.number:03d}/turn.json").stat().st_mtime_ns for turn in turns]
     assert [turn.part for turn in finished_turns(run)] == [turn.part for turn in finished_turns(whole)]
-    assert [turn.candidate for turn in finished_turns(run)] == [turn.candidate for turn in finished_turns(whole)]
+    # The whole one ran with other threads: the last digits of its weights differ, and so does their hash.
+    ended, expected = (
+        [dataclasses.replace(turn.candidate, files_id="") for turn in finished_turns(one)] for one in (run, whole)
+    )
+    assert ended == expected
     assert len(read_lines(data.with_name("rows.jsonl.sintonia") / "openings.jsonl")) == 1
 
 

@@ -14,7 +14,7 @@ from sintonia import sealed
 from sintonia.errors import StorageError
 from sintonia.records import Example, ExampleSet, Part, Place, SealedTest
 from sintonia.runs import RunFolder
-from sintonia.sealed import ONE_PART, SEALED_FILE
+from sintonia.sealed import ONE_PART, SEALED_FILE, ledger
 from sintonia.settings import DataSettings, Recipe
 
 EXAMPLES = tuple(
@@ -266,7 +266,7 @@ def test_a_kill_between_any_two_writes_leaves_a_whole_ledger(
 
     with monkeypatch.context() as patch:
         for name in ("write_json", "append_line"):
-            patch.setattr(sealed, name, dying(getattr(sealed, name)))
+            patch.setattr(ledger, name, dying(getattr(ledger, name)))
         if num_writes < 8:
             with pytest.raises(KeyboardInterrupt):
                 open_test(test, run, "one")
@@ -313,3 +313,26 @@ def test_two_data_files_share_the_ledger_at_home(data: Path) -> None:
     tests = seal(runs[0], EXAMPLES, data=data), seal(runs[1], others, data=other)
     for opening in (1, 2, 3):
         assert [open_test(test, run, f"{opening}")[1] for test, run in zip(tests, runs, strict=True)] == [opening] * 2
+
+
+def test_the_first_opening_of_another_process_is_no_damage(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written between the look at the seal, which there is not yet, and the look at the lines."""
+    other = data.with_name("e.csv")
+    other.write_text("text,label\n", encoding="utf-8")
+    runs = _run(data, "a"), _run(other, "b")
+    others = tuple(dataclasses.replace(one, id=f"o{one.id}", input=f"other {one.input}") for one in EXAMPLES)
+    test = seal(runs[1], others, data=other)
+    reading, is_written = ledger.read_lines, []
+
+    def meanwhile(path: Path) -> list[dict[str, object]]:
+        if path.parent == data.parent / "home" and not is_written:
+            is_written.append(True)
+            open_test(test, runs[1], "theirs")
+        return reading(path)
+
+    monkeypatch.setattr(ledger, "read_lines", meanwhile)
+    mine = seal(runs[0], EXAMPLES, data=data)
+    assert is_written and open_test(mine, runs[0], "mine")[1] == 1
+    (data.parent / "home" / "openings.seal.json").unlink()
+    with pytest.raises(StorageError, match="changed or taken out"):
+        seal(runs[0], EXAMPLES, data=data)

@@ -19,6 +19,7 @@ from sintonia import sealed
 from sintonia.errors import StorageError
 from sintonia.records import Example, Place, Prepared
 from sintonia.runs import RunFolder
+from sintonia.sealed import ledger
 from sintonia.settings import DataSettings, Recipe
 from tests.unit.prepare.bench import Bench, many_rows
 
@@ -121,25 +122,41 @@ def test_e40_a_ledger_changed_while_training_is_refused_at_the_opening(bench: Be
         look(bench, prepared, "another")
 
 
-@pytest.mark.parametrize("name", ["openings.jsonl", "openings.seal.json", "tests"])
+@pytest.mark.parametrize("name", ["openings.jsonl", "openings.seal.json"])
 def test_e40_half_a_ledger_is_refused(bench: Bench, name: str) -> None:
     data = looked_at(bench)
     for path in everywhere(bench, name):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        path.unlink()
     fewer = bench.write(many_rows(370), data.name)  # other rows: whether the count goes on depends on what is shared
-    with pytest.raises(StorageError, match=r"openings|earlier test"):
+    with pytest.raises(StorageError, match="openings"):
         bench.prepare(fewer)
-        look(bench, bench.prepare(fewer), "another")
 
 
-def test_e40_what_an_earlier_test_held_cannot_be_changed(bench: Bench) -> None:
+HELD_EDITS: dict[str, Callable[[Path], object]] = {
+    "taken out": lambda path: path.unlink(),
+    "one input of many left": lambda path: path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"inputs": json.loads(path.read_text())["inputs"][:1]})
+    ),
+    "no JSON any more": lambda path: path.write_text("{"),
+}
+
+
+@pytest.mark.parametrize("how", HELD_EDITS)
+def test_e40_a_test_of_which_is_not_known_what_it_held_counts_and_is_told(bench: Bench, how: str) -> None:
+    """Also for other data on this machine, whose count is then too strict, never too small."""
     data = looked_at(bench)
-    for path in (one for folder in everywhere(bench, "tests") for one in folder.iterdir()):
-        body = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps(body | {"inputs": body["inputs"][:1]}), encoding="utf-8")
+    other = bench.write([row | {"text": f"{row['text']} again and more"} for row in many_rows(800)[400:]], "o.jsonl")
+    assert sealed.unknown_tests(data) == sealed.unknown_tests(other) == ()
+    assert look(bench, bench.prepare(other), "control") == 1
+    lost = [one for folder in everywhere(bench, "tests") for one in folder.iterdir()]
+    of_data = {one.name for one in lost if one.is_relative_to(f"{data}.sintonia")}
+    for path in (one for one in lost if one.name in of_data):
+        HELD_EDITS[how](path)
     more = bench.write(many_rows(430), data.name)
-    with pytest.raises(StorageError, match="earlier test"):
-        look(bench, bench.prepare(more), "another")
+    assert look(bench, bench.prepare(more), "another") == LOOKS + 1
+    (told,) = sealed.unknown_tests(other)
+    assert f"`{bench.folder / 'home'}/openings.jsonl` lists an earlier test" in told, "where its line was found"
+    assert look(bench, bench.prepare(other), "and another") == LOOKS + 2, "those of the lost test, and its own two"
 
 
 def test_e40_a_thinned_seal_is_refused(bench: Bench) -> None:
@@ -256,7 +273,7 @@ def test_e40_any_sign_of_the_ledger_that_is_changed_is_seen(bench: Bench) -> Non
     for number, run in enumerate(runs[:5]):
         examples = tuple(dataclasses.replace(one, target=f"{one.target}{number}") for one in EXAMPLES)
         sealed_test = sealed.seal(run, {sealed.ONE_PART: examples}, data=data)[sealed.ONE_PART]
-        assert sealed._count_opening(data, sealed_test.sha256, f"c{number}", sealed._inputs_of(examples)) == number + 1
+        assert ledger.count_opening(data, sealed_test.sha256, f"c{number}", sealed._inputs_of(examples)) == number + 1
     ledgers = everywhere(bench, "openings.jsonl")
     for _ in range(SIMULATED):
         path = draw.choice(ledgers)

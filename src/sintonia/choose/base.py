@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from sintonia.errors import UsageError
+from sintonia.errors import Unavailable, UsageError
 from sintonia.methods import DEFAULTS, METHODS
 from sintonia.models.catalog import Entry, default_base, find_entry
-from sintonia.models.shape import BaseShape, read_shape
+from sintonia.models.shape import BaseShape, adapter_notes, read_shape
 from sintonia.models.sources import BaseFiles, locate, pin, pypi
 from sintonia.models.sources.folder import is_adapter
 from sintonia.records import Base
@@ -37,7 +37,8 @@ def choose(recipe: Recipe, task: str) -> Base:
     base = _described(entry, shape, pin(entry, files), files.revision)
     estimated = _refuse_too_large(recipe, task, base)
     memory = f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {_method(recipe, task)}"
-    why = (*_why(recipe, entry, task), *shape.notes, f"{memory}; {free_bytes() / 2**30:.1f} GiB are free")
+    notes = adapter_notes(files) if shape.kind == "language" else ()
+    why = (*_why(recipe, entry, task), *notes, f"{memory}; {free_bytes() / 2**30:.1f} GiB are free")
     return dataclasses.replace(base, why=why, estimated_memory_bytes=estimated)
 
 
@@ -103,13 +104,13 @@ def _refuse_too_large(recipe: Recipe, task: str, base: Base) -> int:
     """The most memory that training takes, in bytes.
 
     Raises:
-        UsageError: there is not even room for the least it can do with.
+        Unavailable: there is not even room for the least it can do with.
     """
     method = _method(recipe, task)
     settled: dict[str, Any] = {"task": task, "method": method}
     (estimated, least), free = _estimate(dataclasses.replace(recipe, **settled), base), free_bytes()
     if least > free:
-        raise UsageError(
+        raise Unavailable(
             f"`{_name(recipe, task)}` with method {method} needs about {least / 2**30:.1f} GiB of memory, "
             f"{free / 2**30:.1f} GiB are free",
             hint=_what_needs_less(task, method),

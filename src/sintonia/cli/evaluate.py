@@ -10,10 +10,10 @@ import typer
 
 from sintonia.cli.journal import keep_log
 from sintonia.cli.options import JsonOption, build_recipe, columns_of, data_and_overrides, setting_help
-from sintonia.cli.screen import say, show_findings, show_json, watching
+from sintonia.cli.screen import say, show_codes_of_notes, show_findings, show_json, watching
 from sintonia.errors import RequirementNotMet, UsageError
 from sintonia.pipeline import duration, evaluate_base, evaluate_on
-from sintonia.records import BaseAlone, Evaluated, Verdict
+from sintonia.records import BaseAlone, Evaluated, Finding, Verdict
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
@@ -65,6 +65,7 @@ def _shown_again(path: str, *, as_json: bool) -> Verdict:
     if verdict is None:
         raise UsageError(f"`{path}` has no verdict yet", hint=f"`sintonia resume {path}` goes on to it")
     _show_verdict(verdict)
+    _show_causes(verdict.causes)
     say(
         f"this is the stored verdict, of opening {verdict.test_openings} of its test: nothing was looked at anew; "
         "`--on FILE` judges the run on other examples",
@@ -92,8 +93,14 @@ def _judged(path: str, on: Path, *, as_json: bool) -> Verdict:
 def _show_file(found: Evaluated) -> None:
     num_tested = found.rows_in - found.rows_set_aside
     say(f"{found.rows_in:,} rows in = {num_tested:,} tested + {found.rows_set_aside:,} taken out")
-    causes = tuple(one for one in found.verdict.causes if one not in found.findings and one.severity != "note")
-    show_findings(found.findings if found.verdict.outcome == "better" else (*found.findings, *causes))
+    show_findings(found.findings)
+    _show_causes(tuple(one for one in found.verdict.causes if one not in found.findings))
+
+
+def _show_causes(causes: tuple[Finding, ...]) -> None:
+    """Each warning whole, whatever the verdict: what is better on the whole may be worse where nobody looks."""
+    show_findings(tuple(one for one in causes if one.severity != "note"))
+    show_codes_of_notes(causes, "explained with the verdict (`--json`)")
 
 
 def _show_verdict(verdict: Verdict) -> None:

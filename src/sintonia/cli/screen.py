@@ -5,6 +5,7 @@ Everything here goes to standard error, except `show_json`, which is the data. I
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -31,6 +32,8 @@ _QUIET_SECONDS = (10.0, 300.0)
 """Least and most time between two plain lines about steps."""
 _QUIET_SHARE = 0.05
 """Between them: this share of the time since the beginning, so that a night gives no thousand lines."""
+_SHOWN = 3
+"""Findings that are told at the end of a run whose verdict is good; the report has them all."""
 _GAP, _INDENT = "  ", "  "
 
 
@@ -198,6 +201,21 @@ def show_findings(findings: tuple[Finding, ...]) -> None:
             say(f"{'':<10}hint: {finding.hint}", style="dim")
 
 
+def show_codes_of_notes(findings: tuple[Finding, ...], where: str) -> None:
+    """What is only worth knowing, by its codes; nothing where there is none."""
+    codes = sorted({one.code for one in findings if one.severity == "note"})
+    if codes:
+        say(f"notes     {' '.join(codes)}, {where}")
+
+
+def _show_in_short(findings: tuple[Finding, ...]) -> None:
+    """One line each, those about the verdict itself first, and no more than fit into a last look."""
+    order = sorted(findings, key=lambda one: (one.severity != "stop", not one.code.startswith("E3")))
+    show_findings(tuple(dataclasses.replace(one, hint="") for one in order[:_SHOWN]))
+    if len(order) > _SHOWN:
+        say(f"{'':<10}and {len(order) - _SHOWN} more in the report")
+
+
 def show_verdict(run: RunFolder, verdict: Verdict) -> None:
     """The end of the story: the verdict in one sentence, why it is not better, what to do next."""
     say()
@@ -205,9 +223,9 @@ def show_verdict(run: RunFolder, verdict: Verdict) -> None:
     causes = tuple(one for one in verdict.causes if one.severity != "note")
     if verdict.outcome != "better":
         show_findings(causes)
-    elif causes:
-        codes = " ".join(sorted({one.code for one in causes}))
-        say(f"findings  {codes}, explained in the report")
+    else:
+        _show_in_short(causes)
+    show_codes_of_notes(verdict.causes, "explained in the report")
     for advice in verdict.advice[:2]:
         say(f"next      {advice.action}: {advice.reason}")
     path = shlex.quote(os.path.relpath(run.path))

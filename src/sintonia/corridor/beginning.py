@@ -1,6 +1,7 @@
 """How a run begins, and how it is gone on with: what is refused before the data are read, and what changed since.
 
-A command that is refused leaves no run folder behind. It reads no example and trains nothing.
+A command that is refused because of its recipe or its data leaves no run folder behind. It reads no example and
+trains nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sintonia.errors import DataError, UsageError
+from sintonia.errors import DataError, Unavailable, UsageError
 from sintonia.files import sha256_file
 from sintonia.records import Base
 from sintonia.runs import RunFolder
@@ -182,10 +183,17 @@ def _refuse_rank(recipe: Recipe, base: Base) -> None:
 
 @contextmanager
 def leaving_nothing(run: RunFolder) -> Iterator[None]:
-    """Within it a refusal takes the run folder away, if nothing was prepared in it before."""
+    """Within it a refusal of the recipe or the data takes the run folder away, if nothing was prepared in it before.
+
+    What may pass (no network, too little memory) takes nothing away: what was prepared is gone on with.
+    """
     is_new = not run.file("prepared.json").exists()
     try:
         yield
+    except Unavailable as refused:
+        again = f"`sintonia resume {run.path}` goes on once that has changed"
+        refused.hint = f"{refused.hint}; {again}" if refused.hint else again
+        raise
     except (DataError, UsageError):
         if is_new:
             shutil.rmtree(run.path, ignore_errors=True)
@@ -210,30 +218,44 @@ class _Originals:
 
 
 def remember_originals(run: RunFolder, recipe: Recipe) -> None:
-    """Keeps what the data files of a recipe are like, so that a resume can say when they were changed."""
+    """Keeps what the data files of a recipe are like, so that a resume can say when they were changed.
+
+    It is called before they are read, so that a change meanwhile is seen. What cannot be read is left to the reading.
+    """
     asked = recipe.data
     paths = [path for path in (asked.path, asked.test, asked.validation, asked.production) if path]
-    files = [_Original(path=path, **_traits(Path(path)), sha256=_hash(Path(path))) for path in paths]
-    run.write(_ORIGINALS, _Originals(files=tuple(files)))
+    files = [_original(path) for path in paths if Path(path).is_file() or Path(path).is_dir()]
+    run.write(_ORIGINALS, _Originals(files=tuple(one for one in files if one)))
 
 
 def changed_originals(run: RunFolder) -> tuple[str, ...]:
     """A line for each data file that is no longer what this run has read. The run has its own copy of the rows."""
     known = run.read(_ORIGINALS, _Originals)
     return tuple(
-        f"`{Path(one.path).name}` {found} since this run began: it goes on with the rows it began with; "
+        f"`{Path(one.path).name}` {found}: it goes on with the rows it began with; "
         "a new run takes the file as it is now"
         for one in (known.files if known else ())
         if (found := _change(one))
     )
 
 
+def _original(path: str) -> _Original | None:
+    try:
+        return _Original(path=path, **_traits(Path(path)), sha256=_hash(Path(path)))
+    except OSError:
+        return None
+
+
 def _change(original: _Original) -> str:
     path = Path(original.path)
-    if not path.exists():
-        return "was moved or removed"
     seen = {"num_bytes": original.num_bytes, "changed_nanoseconds": original.changed_nanoseconds}
-    return "was changed" if _traits(path) != seen and _hash(path) != original.sha256 else ""
+    try:
+        if not path.exists():
+            return "was moved or removed since this run began"
+        has_changed = _traits(path) != seen and _hash(path) != original.sha256
+    except OSError:
+        return "cannot be read any more"
+    return "was changed since this run began" if has_changed else ""
 
 
 def _traits(path: Path) -> dict[str, int]:

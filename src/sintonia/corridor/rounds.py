@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sintonia.adjust import next_changes
+from sintonia.corridor.hindsight import flattery_in_words
 from sintonia.corridor.turns import turns_of, unfinished_change
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.files import write_atomic
@@ -35,7 +36,7 @@ class _Asked:
 
 def turns_to_take(walk: Walk, parts: tuple[Part, ...], change: Change | None) -> Iterator[tuple[Part, Change | None]]:
     """The turns still to be taken, one after the other; each must be taken before the next is asked for."""
-    run, names = walk.run, [part.name for part in parts]
+    run, names, num_before = walk.run, [part.name for part in parts], len(finished_turns(walk.run))
     was_begun = set(names) <= {turn.part for turn in finished_turns(run)}
     for part in parts:
         if not turns_of(finished_turns(run), part.name):
@@ -47,6 +48,10 @@ def turns_to_take(walk: Walk, parts: tuple[Part, ...], change: Change | None) ->
     run.file(_ASKED).unlink(missing_ok=True)
     yield from _adjusting(walk, parts)
     write_atomic(run.file(_ENDED), b"")  # the clock decided; a resumed run must not decide again
+    turns = finished_turns(run)
+    flattery = flattery_in_words(run, turns, parts) if len(turns) > num_before else ""
+    if flattery:
+        walk.tell("adjust", flattery)
 
 
 def changes_worth_trying(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tuple[Change, ...]:

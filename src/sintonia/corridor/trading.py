@@ -5,18 +5,21 @@ It measures and tells. Which turn is judged and kept stays with validation alone
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from sintonia.adjust.speed import WORTHWHILE, time_factor
 from sintonia.corridor.planning import PlanGround
 from sintonia.evaluate.answers import answers_of
 from sintonia.evaluate.compare import FEWEST_EXAMPLES, Rule, compare
 from sintonia.methods import METHODS
-from sintonia.metrics import METRICS
-from sintonia.records import Candidate, Evaluation, Event, Interval, LayerWork, Scorecard, Turn
+from sintonia.metrics import METRICS, Metric
+from sintonia.records import Candidate, Change, Evaluation, Event, Interval, LayerWork, Scorecard, Turn
 from sintonia.resources.estimate import num_frozen
 from sintonia.train import Job
 
@@ -27,6 +30,17 @@ _HALF, _SINGLE = 2, 4
 """Bytes of a number: training examples are kept in half precision, validation examples in single."""
 _NUMBERED = re.compile(r"(.*?)\.?\b(\d+)\.")
 """Of a weight its first number, and what comes before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ReadTokens:
+    """How many tokens the states of a frozen layer are kept of."""
+
+    settings: str
+    """What they were counted under."""
+    num_train: int
+    num_validation: int
+    """0 where the states of validation examples are not kept."""
 
 
 def layer_work(job: Job, candidate: Candidate) -> LayerWork | None:
@@ -42,16 +56,17 @@ def layer_work(job: Job, candidate: Candidate) -> LayerWork | None:
         return None
     num_scored = len(job.validation) + len(evaluations[0].train_losses)
     share = validation / max(num_scored, 1) / (step / int(recipe.training.batch_examples))
-    return LayerWork(
+    work = LayerWork(
         num_layers=base.num_layers,
         num_epochs=evaluations[-1].epoch,
         step_seconds=step * candidate.last_step,
         validation_seconds=validation * len(evaluations),
         num_validations=len(evaluations),
         forward_fraction=min(max(share, FORWARD[0]), FORWARD[1]),
-        kept_bytes=_kept_bytes(job, candidate),
+        kept_bytes=0,
         keeps_validation=recipe.task == "chat",
     )
+    return dataclasses.replace(work, kept_bytes=_kept_bytes(job, candidate)) if _is_worth_keeping(job, work) else work
 
 
 def trade_in_words(job: Job, before: Turn, turn: Turn) -> str:
@@ -59,12 +74,13 @@ def trade_in_words(job: Job, before: Turn, turn: Turn) -> str:
     facts = f"{_facts(job, turn)}; {_facts(job, before)} (validation, seconds of training as measured)"
     if turn.resources.seconds >= before.resources.seconds:
         return f"{facts}: it was not quicker, so nothing speaks for it"
-    metric = METRICS[job.primary_metric]
+    metric, is_primary = METRICS[job.primary_metric], job.primary_metric == turn.primary_metric
     started = next((one.metric for one in job.run.lines(job.file("evaluations.jsonl"), Evaluation)), 0.0)
-    margin = metric.margin(job.recipe.evaluation.margin, started)
+    margin = metric.margin(job.recipe.evaluation.margin if is_primary else "auto", started)
     saved = 1 - turn.resources.seconds / before.resources.seconds
     loss = _loss_of(job, before, turn, margin)
-    how = _held_against(loss, margin, len(job.validation))
+    how = _held_against(loss, metric, margin, len(job.validation))
+    how = how if is_primary else f"by {metric.title}, which training follows: {how}"
     again = f"; the next training can begin with `{_asked(job, turn)}`" if loss and loss.high <= margin else ""
     return (
         f"{facts}: {how}; it saves {saved:.0%} of the time{again}. Which model is kept is decided by validation alone"
@@ -99,19 +115,44 @@ def _mean_seconds(events: Sequence[Event]) -> tuple[float, float]:
     return step, validated
 
 
+def _is_worth_keeping(job: Job, work: LayerWork) -> bool:
+    """Whether the states of frozen layers could be kept, and even then the upper half alone would be offered.
+
+    What the turn took besides steps and validations only makes the offer smaller.
+    """
+    training, change = job.recipe.training, job.run.read(job.file("change.json"), Change)
+    asked = (change.recipe if change else job.run.recipe()).training.cache  # it is filled with off: no layer is frozen
+    if asked == "off" or (asked != "on" and float(training.epochs) <= 1):
+        return False
+    if job.recipe.task == "chat":
+        ground = job.run.read("cache/plan-ground.json", PlanGround)
+        if ground is None or not ground.can_fuse or not training.fused:
+            return False
+    upper = (work.num_layers - work.num_layers // 2) / work.num_layers
+    measured = work.step_seconds + work.validation_seconds
+    return time_factor(work, measured, upper, keeps_states=True) <= WORTHWHILE
+
+
 def _kept_bytes(job: Job, candidate: Candidate) -> int:
-    """What the states of a frozen layer take on disk; 0 where they would be computed each time."""
+    """What the states of a frozen layer take on disk; the tokens of a part are counted once a run."""
+    settings = f"{job.recipe.training.max_tokens} {job.recipe.chat.learn} {job.recipe.chat.template}"
+    kept = f"cache/read-tokens-{job.part}.json"
+    found = job.run.read(kept, _ReadTokens)
+    if found is None or found.settings != settings:
+        found = _count_tokens(job, candidate, settings)
+        job.run.write(kept, found)
+    return job.base.hidden_size * (_HALF * found.num_train + _SINGLE * found.num_validation)
+
+
+def _count_tokens(job: Job, candidate: Candidate, settings: str) -> _ReadTokens:
     from sintonia.models.loading import load_tokenizer
 
-    width, limit = job.base.hidden_size, int(job.recipe.training.max_tokens)
-    tokenizer = load_tokenizer(job.run.file(candidate.weights))
+    limit, tokenizer = int(job.recipe.training.max_tokens), load_tokenizer(job.run.file(candidate.weights))
     if job.recipe.task != "chat":
         from sintonia.models.tokens import tokenize
 
-        return _HALF * width * sum(map(len, tokenize(tokenizer, [one.input for one in job.train], limit).ids))
-    ground = job.run.read("cache/plan-ground.json", PlanGround)
-    if ground is None or not ground.can_fuse or not job.recipe.training.fused:
-        return 0
+        num_train = sum(map(len, tokenize(tokenizer, [one.input for one in job.train], limit).ids))
+        return _ReadTokens(settings=settings, num_train=num_train, num_validation=0)
     from sintonia.models.language.frozen import read_tokens
     from sintonia.models.language.template import load_template
 
@@ -119,7 +160,7 @@ def _kept_bytes(job: Job, candidate: Candidate) -> int:
     for examples in (job.train, job.validation):
         rendered = template.render_all([one.whole for one in examples], limit, job.recipe.chat.learn)
         num_tokens.append(sum(map(len, read_tokens([one.row for one in rendered]))))
-    return width * (_HALF * num_tokens[0] + _SINGLE * num_tokens[1])
+    return _ReadTokens(settings=settings, num_train=num_tokens[0], num_validation=num_tokens[1])
 
 
 def _facts(job: Job, turn: Turn) -> str:
@@ -151,16 +192,29 @@ def _loss_of(job: Job, before: Turn, turn: Turn, margin: float) -> Interval | No
     return Interval(value=-found.value, low=-found.high, high=-found.low)
 
 
-def _held_against(loss: Interval | None, margin: float, num_examples: int) -> str:
+def _held_against(loss: Interval | None, metric: Metric, margin: float, num_examples: int) -> str:
     """What the difference means where only one above the margin matters."""
     if loss is None:
         return f"{num_examples} validation examples are too few to compare them"
-    size = f"{abs(loss.value):.3f} {'better' if loss.value < 0 else 'worse'}"
+    size = f"{_size(metric, abs(loss.value))} {'better' if loss.value < 0 else 'worse'}"
+    low, high, allowed = (_number(metric, one) for one in (loss.low, loss.high, margin))
     if loss.high < 0:
         return f"{size}, beyond chance"
     if loss.high <= margin:
-        return f"{size}, within the margin of {margin:.3f} also at the worst ({loss.high:+.3f}): as good in practice"
+        return f"{size}, within the margin of {allowed.lstrip('+')} also at the worst ({high}): as good in practice"
     if loss.low > margin:
-        return f"{size}, more than the margin of {margin:.3f} also at the best ({loss.low:+.3f}): worth all layers"
-    between = f"by chance anything from {loss.low:+.3f} to {loss.high:+.3f} worse"
-    return f"{size}, {between}: not shown to be within the margin of {margin:.3f}"
+        return f"{size}, more than the margin of {allowed.lstrip('+')} also at the best ({low}): worth all layers"
+    between = f"by chance anything from {low} to {high} worse"
+    return f"{size}, {between}: not shown to be within the margin of {allowed.lstrip('+')}"
+
+
+def _number(metric: Metric, value: float) -> str:
+    """A difference with its sign: shares in hundredths, which are points."""
+    return f"{100 * value:+.1f}" if metric.unit == "points" else f"{value:+.3f}"
+
+
+def _size(metric: Metric, value: float) -> str:
+    """`2.0 points of accuracy`, `0.010 bits per byte`."""
+    number = _number(metric, value).lstrip("+")
+    is_named_so = metric.unit in ("plain", metric.title)
+    return f"{number} {metric.title}" if is_named_so else f"{number} {metric.unit} of {metric.title}"

@@ -1,16 +1,25 @@
 """Phase 4: models over examples give scorecards; scorecards give a verdict. It opens no sealed test itself."""
 
+from sintonia.evaluate.cautions import no_fitted_note, partly_tried_note
 from sintonia.evaluate.judge import JudgeInput, judge
 from sintonia.evaluate.ladders import LADDERS, Footing, Ladder
 from sintonia.evaluate.ladders.classify import choose_baselines, score_baselines
 from sintonia.evaluate.language import score_language
-from sintonia.evaluate.pooled import Side, pool_cards, pool_rungs
+from sintonia.evaluate.pooled import Side, partly_had, pool_cards, pool_rungs
 from sintonia.evaluate.predict import fit_to_validation, predict_texts, score_candidate, score_untempered
 from sintonia.evaluate.prompts import prompt_doubts
 from sintonia.evaluate.score import metrics_of
 from sintonia.evaluate.validity import invalid_reasons
 from sintonia.evaluate.written.cards import pool_texts, reads_text, written_side
-from sintonia.evaluate.written.findings import Sizes, stopped, told_sizes, truncated, unreadable
+from sintonia.evaluate.written.findings import (
+    Sizes,
+    base_silent,
+    nothing_written,
+    stopped,
+    told_sizes,
+    truncated,
+    unreadable,
+)
 from sintonia.evaluate.written.subjects import Texts, fitted_texts, score_writing
 from sintonia.evaluate.written.writing import Said, drawn
 
@@ -23,6 +32,7 @@ __all__ = [
     "Side",
     "Sizes",
     "Texts",
+    "base_silent",
     "choose_baselines",
     "drawn",
     "fit_to_validation",
@@ -30,6 +40,10 @@ __all__ = [
     "invalid_reasons",
     "judge",
     "metrics_of",
+    "no_fitted_note",
+    "nothing_written",
+    "partly_had",
+    "partly_tried_note",
     "pool_cards",
     "pool_rungs",
     "pool_texts",

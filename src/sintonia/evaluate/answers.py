@@ -81,9 +81,19 @@ def _correct(metric: Metric, card: Scorecard) -> tuple[bool, ...]:
     """Which answers are right: as the metric sees it; else as the card says, or by comparing with the target."""
     if metric.is_mean_of_correct:
         return metric.hits(card.targets, metric.answers(card))
-    if card.correct or not card.predictions:
-        return card.correct
-    return tuple(answer == target for answer, target in zip(card.predictions, card.targets, strict=True))
+    return tuple(is_right(card).tolist()) if card.correct or card.predictions else ()
+
+
+def is_right(card: Scorecard) -> NDArray[np.bool_]:
+    """Whether each answer is right: as the scorecard says, else by comparing it with its target.
+
+    Raises ValueError when the card holds neither: a mistake of the caller.
+    """
+    if card.correct:
+        return np.array(card.correct, dtype=bool)
+    if len(card.predictions) != len(card.targets):
+        raise ValueError(f"{card.subject} has no answers that are right or wrong")
+    return np.array([a == b for a, b in zip(card.targets, card.predictions, strict=True)], dtype=bool)
 
 
 def count_repeats(ids: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ It never changes the outcome.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from sintonia.evaluate.compare import FEWEST_EXAMPLES
 from sintonia.records import Finding
@@ -30,8 +31,9 @@ CODES = {
     "E315": "more than 5 % of the test inputs are longer than what is read of them",
     "E317": "the judge could not be asked, or there is reason not to believe it",
     "E318": "more than 5 % of the written answers were stopped by the limit of tokens",
-    "E319": "not all test examples were written to",
-    "E308": "the base was not tried with answered examples in its prompt",
+    "E319": "not all test examples were written to, or not by the base of the verdict",
+    "E320": "the languages of the test examples were not told apart",
+    "E308": "a baseline could not be tried, or not in all parts",
 }
 
 
@@ -87,6 +89,29 @@ def few_shot_note(why: str) -> Finding:
         severity="note",
         message=f"the base was not tried with answered examples in its prompt: {why}",
         hint="a better prompt may do as well as tuning: try it by hand",
+    )
+
+
+def partly_tried_note(names: Sequence[str], num_parts: int) -> Finding:
+    """That rungs of the ladder are missing, for want of them in some part."""
+    listed = " and ".join(f"`{name}`" for name in names)
+    return Finding(
+        code="E308",
+        severity="note",
+        count=len(names),
+        message=f"{listed} could be tried in some of the {num_parts} parts only, and is left out of the baselines",
+        hint="what is compared with must have answered all examples; raise `training.max_tokens` where they do not fit",
+    )
+
+
+def no_fitted_note() -> Finding:
+    """That only the base itself was there to be compared with."""
+    return Finding(
+        code="E308",
+        severity="note",
+        message="no baseline that is fitted to the training examples could answer: the model is held against its base "
+        "alone",
+        hint="whether a quick baseline does as well is not known: check that the training examples have answers",
     )
 
 

@@ -66,14 +66,21 @@ def pool_cards(cards: Sequence[Scorecard], examples: Sequence[Example]) -> Score
 
 
 def pool_rungs(of_parts: Sequence[Rungs], examples: Sequence[Example], primary_metric: str) -> Rungs:
-    """The ladder over all parts: each rung by its name, with its score on all answers."""
+    """The ladder over all parts: each rung that all parts have, by its name, with its score on all answers."""
     if len(of_parts) == 1:
         return of_parts[0]
+    by_name = [{rung.name: (rung, card) for rung, card in rungs} for rungs in of_parts]
     pooled = []
-    for same in zip(*of_parts, strict=True):
-        card = pool_cards([card for _, card in same], examples)
-        first = same[0][0]
+    for name in (one for one in by_name[0] if all(one in held for held in by_name)):
+        card = pool_cards([held[name][1] for held in by_name], examples)
+        first = by_name[0][name][0]
         value = next(one.value for one in card.scores if one.metric == primary_metric)
         rung = Rung(name=first.name, score=value, needs_training=first.needs_training, description=first.description)
         pooled.append((rung, card))
     return tuple(pooled)
+
+
+def partly_had(of_parts: Sequence[Collection[str]]) -> tuple[str, ...]:
+    """The names of rungs that some parts have and others lack, in the order they come in."""
+    names = dict.fromkeys(name for held in of_parts for name in held)
+    return tuple(name for name in names if not all(name in held for held in of_parts))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sintonia.errors import RunFailed
 from sintonia.evaluate.language import score_language
 from sintonia.evaluate.score import bare_scorecard, make_scorecard
 from sintonia.models.forward import compute_logits
@@ -42,14 +43,21 @@ def fit_to_validation(folder: Path, validation: Sequence[Example]) -> Scorecard:
     """The scorecard of a classifier as it was trained; the temperature that validation asks for is kept beside it.
 
     A temperature that was kept before is not looked at, so doing it again gives the same.
+
+    Raises:
+        RunFailed: an answer is no finite number: the model is damaged.
     """
     candidate = open_candidate(folder)
     logits = _logits(candidate, [one.input for one in validation])
     goal = encode_targets([one.target for one in validation], candidate.labels)
-    is_broken = not np.isfinite(logits).all()  # the verdict refuses such a model, with a reason
-    keep_temperature(
-        folder, Temperature(value=None, num_examples=len(goal)) if is_broken else fit_temperature(logits, goal)
-    )
+    num_broken = int((~np.isfinite(logits)).any(axis=1).sum())
+    if num_broken:
+        raise RunFailed(
+            f"the saved model answers {num_broken:,} of {len(goal):,} validation examples with what is no number",
+            where=str(folder),
+            hint="lower `training.learning_rate`, or train in float32, and begin a new run",
+        )
+    keep_temperature(folder, fit_temperature(logits, goal))
     return make_scorecard("tuned", "validation", validation, candidate.labels, scaled_probabilities(logits, None))
 
 

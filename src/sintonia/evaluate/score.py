@@ -12,9 +12,9 @@ from sintonia.evaluate.compare import Rule, score_alone
 from sintonia.metrics import METRICS
 from sintonia.metrics.table import BUILT_IN
 from sintonia.records import Example, Score, Scorecard, Split
+from sintonia.statistics.calibration import SMALLEST, squared_errors
 from sintonia.tasks import TASKS, classify
 
-_SMALLEST = 1e-12
 RULE = Rule(level=0.05, margin=0.0, draws=2_000)
 """Only its confidence (95 %) and number of draws matter here: nothing is decided."""
 
@@ -44,16 +44,10 @@ def bare_scorecard(
     return dataclasses.replace(
         _bare(subject, split, examples),
         predictions=tuple(labels[int(k)] for k in best),
-        losses=tuple((-np.log(np.maximum(of_target, _SMALLEST))).tolist()),
+        losses=tuple((-np.log(np.maximum(of_target, SMALLEST))).tolist()),
         confidences=tuple(probabilities.max(axis=1).tolist()),
-        squared_errors=tuple(_squared_errors(probabilities, of_target, goal >= 0).tolist()),
+        squared_errors=tuple(squared_errors(probabilities, goal).tolist()),
     )
-
-
-def _squared_errors(probabilities: np.ndarray, of_target: np.ndarray, is_known: np.ndarray) -> np.ndarray:
-    """Sum over labels of (p - 1[target])^2, shape (examples,); a target that is no label adds the square of 1."""
-    added = np.where(is_known, 1 - 2 * of_target, 1.0)
-    return np.asarray(np.clip((probabilities**2).sum(axis=1) + added, 0.0, 2.0))
 
 
 def plain_scorecard(subject: str, split: Split, examples: Sequence[Example], predictions: Sequence[str]) -> Scorecard:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from sintonia.evaluate.answers import is_right
 from sintonia.records import Scorecard
 
 _LEFT_OVER = 0.25
@@ -47,7 +48,7 @@ def _does(card: Scorecard) -> str:
 def _score_in_words(card: Scorecard, is_meant: np.ndarray) -> str:
     """The share of right answers, or the bits per byte, of some of the examples."""
     if card.predictions:
-        return f"{_right(card)[is_meant].mean():.1%}"
+        return f"{is_right(card)[is_meant].mean():.1%}"
     nats, num_bytes = (np.array(column)[is_meant].sum() for column in (card.losses, card.num_bytes))
     return f"{nats / np.log(2) / max(num_bytes, 1):.2f} bits per byte"
 
@@ -58,7 +59,7 @@ def _unrelated(tuned: Scorecard, validation: Scorecard) -> str | None:
     What is left of the agreement beyond chance (Cohen's kappa) must be below a quarter of validation's, with what a
     shuffling of the targets makes of it by chance allowed for on both sides.
     """
-    here, there = _right(tuned), _right(validation)
+    here, there = is_right(tuned), is_right(validation)
     (kappa, error), (usual, usual_error) = _agreement(tuned), _agreement(validation)
     is_known = usual > _SURE * usual_error
     if not is_known or kappa + _SURE * error > _LEFT_OVER * usual or not _has_fallen(there, here):
@@ -68,10 +69,6 @@ def _unrelated(tuned: Scorecard, validation: Scorecard) -> str | None:
         f"{here.mean():.1%} of the test, hardly more than with shuffled targets; check that the targets of the test "
         "file stand beside their texts"
     )
-
-
-def _right(card: Scorecard) -> np.ndarray:
-    return np.array(card.predictions, dtype=object) == np.array(card.targets, dtype=object)
 
 
 def _agreement(card: Scorecard) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """How far a tuned model stands from its base: adapters scaled, weights interpolated (WiSE-FT), without training.
 
-Nothing is chosen here, and no candidate is ever changed on disk: `write_scaled` makes a new folder. Source: Wortsman et
-al. 2022 (arXiv 2109.01903); for an adapter the interpolation is to scale it.
+Nothing is chosen here, and no candidate is ever changed on disk: `write_scaled` makes a new folder, whole or none.
+Source: Wortsman et al. 2022 (arXiv 2109.01903); for an adapter the interpolation is to scale it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from sintonia.errors import StorageError, UsageError
+from sintonia.files import follow_umask, storage_errors, sync_folder, sync_tree
 from sintonia.models.adapter_files import read_adapters
 from sintonia.models.adapters import LoraLinear, adapters_of, oriented_weight
 from sintonia.models.language.saved import OpenLanguageModel, open_language_candidate
@@ -100,26 +103,54 @@ def write_scaled(folder: Path, new_folder: Path, scale: float, base: Opened) -> 
     """Writes a candidate with its training scaled, in the form that it has: adapters in peft's, else all weights.
 
     Of adapters B is scaled and `lora_alpha` left alone, for some programs take whole numbers only. `sintonia.json` says
-    the scale.
+    the scale; a temperature is left out, since it was fitted to other logits.
 
     Raises:
         FileExistsError: there is such a folder.
-        StorageError: the folder is not a model of ours.
+        StorageError: the folder is not a model of ours, or the disk refuses; nothing half written stays.
+        UsageError: no weight of the base was trained: there is nothing to scale.
     """
+    if new_folder.exists():
+        raise FileExistsError(str(new_folder))
     tuned = open_tuned(folder)
     dial = make_dial(tuned, base)
+    if dial.is_untouched:
+        raise UsageError("no weight of the base was trained, so there is nothing to scale", hint="keep it as it is")
     dial.turn_to(scale)
+    work = new_folder.with_name(f".{new_folder.name}-unfinished")
+    try:
+        with storage_errors(new_folder):
+            new_folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(work, ignore_errors=True)
+            _write_beside(folder, work, tuned, dial)
+            _say_scale(work, scale)
+            follow_umask(work)
+            sync_tree(work)
+            work.rename(new_folder)
+            sync_folder(new_folder.parent)
+    except SafetensorError as error:  # what the disk says reaches us as this, not as an OSError
+        raise StorageError(f"cannot write the model into `{new_folder}`: {error}", hint="check free space") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write_beside(folder: Path, work: Path, tuned: Tuned, dial: Dial) -> None:
     old = {path.name for path in weight_files(folder)} | {INDEX}
-    shutil.copytree(folder, new_folder, ignore=lambda at, names: old & set(names) if Path(at) == folder else ())
+    shutil.copytree(folder, work, ignore=lambda at, names: old & set(names) if Path(at) == folder else ())
     if is_adapter(folder):
-        _write_adapter(folder, new_folder, dial)
-    else:
-        whole = tuned.causal if isinstance(tuned, OpenLanguageModel) else tuned.model.transformer
-        with quiet():
-            whole.save_pretrained(new_folder)
-    body = read_candidate(folder)
+        _write_adapter(folder, work, dial)
+        return
+    whole = tuned.causal if isinstance(tuned, OpenLanguageModel) else tuned.model.transformer
+    with quiet():
+        whole.save_pretrained(work)
+
+
+def _say_scale(work: Path, scale: float) -> None:
+    body = read_candidate(work)
     body["scale"] = scale * float(body.get("scale", 1.0))
-    (new_folder / "sintonia.json").write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    if "temperature" in body:
+        body["temperature"] = None
+    (work / "sintonia.json").write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_adapter(folder: Path, new_folder: Path, dial: Dial) -> None:

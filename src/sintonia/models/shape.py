@@ -32,8 +32,6 @@ class BaseShape:
     max_tokens: int
     vocabulary_size: int
     intermediate_size: int
-    notes: tuple[str, ...] = ()
-    """What a person should know before adapters are put on it, in words."""
 
 
 def read_shape(files: BaseFiles) -> BaseShape:
@@ -64,15 +62,16 @@ def read_shape(files: BaseFiles) -> BaseShape:
         max_tokens=_number(known, *_MAX_TOKENS) or 512,
         vocabulary_size=_number(known, "vocab_size"),
         intermediate_size=_number(known, *_INTERMEDIATE),
-        notes=_notes(known) if kind == "language" else (),
     )
 
 
-def _notes(known: Any) -> tuple[str, ...]:
-    """Whether it is a mixture whose experts are one block of weights each layer: adapters need layers to stand beside.
+def adapter_notes(files: BaseFiles) -> tuple[str, ...]:
+    """What a person should know before adapters are put on a language model, in words.
 
-    Looked up in the class itself, built without any weights.
+    Whether it is a mixture whose experts are one block of weights each layer: adapters need layers to stand beside.
+    Looked up in the class itself, built without any weights, which takes seconds of a large one.
     """
+    known = _text_settings(files.model)
     if not _number(known, *_EXPERTS):
         return ()
     import torch

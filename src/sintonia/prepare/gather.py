@@ -82,7 +82,7 @@ def gather(
     if taught and form.task not in taught:
         raise _untaught(recipe, form, taught)
     files = [(main, FREE), *_own_sets(asked)]
-    fields = FieldColumns(_unused(table, match.columns, asked))
+    fields = FieldColumns(() if recipe.privacy.redact else _unused(table, match.columns, asked))
     clock = _clock(table, asked.time)
     reading = Reading(form=form, columns=match.columns, asked=asked, repair=repair, clock=clock, fields=fields)
     rows = Rows.keep(_all_rows(reading, files), has_classes=form.task == "classify", folder=folder)

@@ -54,8 +54,9 @@ class Calibration:
 
     temperature: float | None
     """What the logits of the saved model are divided by; none when validation was too small to tell."""
-    num_validation: int
-    """Validation examples that the temperature was fitted on, or that were too few for it."""
+    num_validation: int | None
+    """Validation examples that the temperature was fitted on, or that were too few for it; none where the answers are
+    those of several models, each with its own."""
     num_examples: int
     error: float
     """Mean gap between how sure and how often right, over the test (expected calibration error, 15 bins)."""

@@ -51,7 +51,8 @@ class BaseAlone:
     num_test: int
     """Examples of the sealed test; none of them was read."""
     minimum_detectable_effect: float | None
-    """Smallest difference that the sealed test will find at its first opening; none where only a training shows it."""
+    """Smallest difference that the sealed test would find in four cases of five at its first opening; none where only a
+    training shows it."""
     sentence: str
     notes: tuple[str, ...]
     findings: tuple[Finding, ...]

@@ -66,4 +66,6 @@ class Preference:
     """Position bias: the share of pairs asked about where the two orders were answered differently."""
     first_share: float | None
     """Of the answers that name one, how often it is that which stands first; .5 without position bias."""
+    told: str = ""
+    """All of it in a line."""
     pairs: tuple[Preferred, ...] = ()

@@ -73,6 +73,9 @@ class Baseline:
     validation_score: float
     needs_training: bool
     description: str
+    temperature: float | None = None
+    """What its logits are divided by, fitted on validation as that of the tuned model is; none where it gives no
+    probabilities, where validation was too small to tell, and in runs from before rungs had one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from sintonia.records import (
     Details,
     Evaluation,
     Finding,
+    Preference,
     Prepared,
     Resolved,
     Resources,
@@ -92,6 +93,8 @@ class Contents:
     """Files that are there and could not be read."""
     details: Details | None = None
     """What lies behind the verdict."""
+    preference: Preference | None = None
+    """What a judge model made of the written answers, where one was asked."""
 
 
 class _Reader:
@@ -126,6 +129,10 @@ def read_contents(run: RunFolder) -> Contents:
     folder = _turn_folder(run, turn)
     bills: tuple[Resources | None, Resources | None] = (None, None)
     estimated, measured = reader.guarded(lambda: _resources(run), bills)
+    findings = _findings(reader, prepared, turn, verdict)
+    if recipe is None or recipe.privacy.redact:
+        findings = _without_values(findings)
+        verdict = verdict and replace(verdict, causes=_without_values(verdict.causes))
     return Contents(
         path=run.path,
         recipe=recipe,
@@ -138,7 +145,8 @@ def read_contents(run: RunFolder) -> Contents:
         answers=reader.guarded(lambda: _answers(run, folder, recipe), ()),
         verdict=verdict,
         details=reader.record(f"{folder}/details.json", Details) if folder else None,
-        findings=_findings(reader, prepared, turn, verdict),
+        preference=reader.record(f"{folder}/preference.json", Preference) if folder else None,
+        findings=findings,
         set_aside=reader.lines("data/set_aside.jsonl", SetAside),
         estimated=estimated,
         measured=measured,
@@ -191,7 +199,9 @@ def _first_answers(card: Scorecard) -> Scorecard:
     if len(first) == len(card.ids):
         return card
     columns = ("ids", "targets", "predictions", "losses", "confidences", "num_bytes", "correct", "squared_errors")
-    kept = {name: tuple(getattr(card, name)[k] for k in first if getattr(card, name)) for name in columns}
+    kept: dict[str, Any] = {
+        name: tuple(getattr(card, name)[k] for k in first if getattr(card, name)) for name in columns
+    }
     return dataclasses.replace(card, **kept)
 
 
@@ -227,6 +237,14 @@ def _findings(
     found += turn.findings if turn else ()
     found += verdict.causes if verdict else ()
     return tuple({(one.code, one.message): one for one in reversed(found)}.values())[::-1]
+
+
+def _without_values(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Without the values of columns of the data that E313 names: they may be of persons."""
+    return tuple(
+        replace(one, message=f"{one.message.partition(': ')[0]} (which ones is hidden)") if one.code == "E313" else one
+        for one in findings
+    )
 
 
 def _resources(run: RunFolder) -> tuple[Resources | None, Resources | None]:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from sintonia.metrics import METRICS
 from sintonia.records import Calibration, Details, ErrorCase, ErrorKind, Slice
 from sintonia.report.figures import INK, LINE, MUTED, TUNED, WIDTH, draw
-from sintonia.report.wording import percent
+from sintonia.report.wording import in_unit, percent
 
 MOST_CLASSES = 12
 MOST_VALUES = 12
@@ -48,12 +48,15 @@ class ErrorGroup:
     cases: tuple[ErrorCase, ...]
 
 
-def inspection_values(details: Details | None, *, is_redacted: bool, is_chat: bool) -> dict[str, Any]:
+def inspection_values(
+    details: Details | None, preferred: str = "", *, is_redacted: bool, is_chat: bool
+) -> dict[str, Any]:
     """What `inspection.html.j2` shows; texts of the data are hidden where they are to be."""
     found = details or Details()
     worst = sorted(found.classes, key=lambda one: (one.f1.value, one.label))
     rows = [SliceRow(slice=one, word=_word(one)) for one in found.slices]
-    shown, folded = _shown_slices(rows)
+    open_rows = [row for row in rows if not is_redacted or row.slice.column in COLUMNS]
+    shown, folded = _shown_slices(open_rows)
     is_hidden = is_redacted and is_chat
     return {
         "classes": tuple(worst[:MOST_CLASSES]),
@@ -65,9 +68,26 @@ def inspection_values(details: Details | None, *, is_redacted: bool, is_chat: bo
         "reliability": reliability_figure(found.calibration) if found.calibration else None,
         "slices": shown,
         "more_slices": folded,
+        "num_hidden_slices": len(rows) - len(open_rows),
+        "slices_told": _slices_told(open_rows),
         "slice_counts": Counter(row.word for row in rows),
+        "forgetting": found.forgetting,
+        "num_anchors": sum(one.num_texts for one in found.forgetting.anchors) if found.forgetting else 0,
+        "preferred": preferred,
         "errors": () if is_hidden else _groups(found, is_redacted=is_redacted),
     }
+
+
+def _slices_told(rows: Sequence[SliceRow]) -> str:
+    """In what the differences are told; classes may be compared by another metric than the rest."""
+    by_metric: dict[str, list[str]] = {}
+    for row in rows:
+        known = by_metric.setdefault(in_unit(row.slice.metric), [])
+        if row.slice.column not in known:
+            known.append(row.slice.column)
+    if len(by_metric) < 2:
+        return next(iter(by_metric), "")
+    return "; ".join(f"{told} (by {', '.join(columns)})" for told, columns in by_metric.items())
 
 
 def certainty(found: Calibration) -> dict[str, float]:

@@ -30,6 +30,8 @@ FILTERS = (
     wording.metric_name,
     wording.direction,
     wording.is_in_bits,
+    wording.in_unit,
+    wording.counted_words,
     wording.percent,
     wording.score,
     wording.score_range,
@@ -91,7 +93,8 @@ def page_values(contents: Contents) -> dict[str, Any]:
     improved, worsened = summaries.most_changed(contents.answers)
     is_redacted = contents.recipe is None or contents.recipe.privacy.redact
     is_chat = bool(contents.prepared and contents.prepared.task == "chat")
-    inspected = inspection_values(contents.details, is_redacted=is_redacted, is_chat=is_chat)
+    preferred = contents.preference.told if contents.preference else ""
+    inspected = inspection_values(contents.details, preferred, is_redacted=is_redacted, is_chat=is_chat)
     return {
         "run": contents,
         "name": contents.path.name,

@@ -29,6 +29,32 @@ OUTCOMES: dict[str, OutcomeWords] = {
     "unfinished": OutcomeWords(word="No verdict yet", symbol="…", gloss="the run has not been judged"),
 }
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedWords:
+    """What the two numbers of a comparison count, on the page and on the card."""
+
+    title: str
+    fixed: str
+    broken: str
+    card_fixed: str
+    card_broken: str
+
+
+_RIGHT = CountedWords(
+    title="Fixed : broken",
+    fixed="fixed: the base was wrong, the tuned model is right",
+    broken="broken: the base was right, the tuned model is wrong",
+    card_fixed="mistakes of the base fixed",
+    card_broken="right answers broken",
+)
+_EXACT = CountedWords(
+    title="Exact answers gained : lost",
+    fixed="gained: only the tuned model would write the answer letter by letter",
+    broken="lost: only the base would",
+    card_fixed="exact answers gained",
+    card_broken="lost",
+)
 AGAINST_BEST_RUNG = {
     "better": "worth the tuning: it beats this baseline too",
     "worse": "this baseline does better than the tuned model",
@@ -36,6 +62,23 @@ AGAINST_BEST_RUNG = {
     "inconclusive": "this test cannot tell the two apart",
     "invalid": "this comparison must not be relied on",
 }
+
+
+def counted_words(metric: str, *, is_chat: bool) -> CountedWords:
+    """What is counted beside a metric; of written answers its own hits, where it calls answers right or wrong."""
+    found = METRICS.get(metric)
+    if not is_chat:
+        return _RIGHT
+    if found is None or found.reads not in ("texts", "answers"):
+        return _EXACT
+    right = f"right by {found.title}" if found.is_mean_of_correct else "the target, but for case, spaces and marks"
+    return CountedWords(
+        title="Written answers gained : lost",
+        fixed=f"gained: only what the tuned model wrote is {right}",
+        broken="lost: only what the base wrote is",
+        card_fixed=f"written answers gained ({right})",
+        card_broken="lost",
+    )
 
 
 def readable(text: str) -> str:
@@ -51,6 +94,15 @@ def shortened(text: str, longest: int) -> str:
 def metric_name(metric: str) -> str:
     """`macro_f1` as `macro-F1`, `bits_per_byte` as `bits per byte`."""
     return METRICS[metric].title if metric in METRICS else metric.replace("_", "-")
+
+
+def in_unit(metric: str) -> str:
+    """How differences of a metric are told, behind a comma: `in points`, `in nats of log loss: less is better`."""
+    unit, name = _unit(metric), metric_name(metric)
+    told = {"points": "in points", "plain": f"in {name}"}.get(
+        unit, f"in {unit}" + (f" of {name}" if name != unit else "")
+    )
+    return told if direction(metric) == "higher is better" else f"{told}: less is better"
 
 
 def is_in_bits(metric: str) -> bool:

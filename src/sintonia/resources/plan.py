@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sintonia.errors import UsageError
+from sintonia.errors import Unavailable
 from sintonia.tasks.chat import GROUP_OVERHEAD_TOKENS, MICRO_TOKENS
 
 RUNTIME_BYTES = 560 * 2**20
@@ -188,7 +188,7 @@ def plan_memory(
     is asked for is not changed, and when both are asked for nothing is refused: a person may know better.
 
     Raises:
-        UsageError: nothing fits.
+        Unavailable: nothing fits.
     """
     found = [
         Plan(
@@ -207,7 +207,7 @@ def plan_memory(
     if micro_tokens != "auto" and checkpointing != "auto":
         return replace(found[0], why=f"asked for, although {_shortfall(found[0])}")
     least = min(found, key=lambda plan: plan.peak_memory_bytes)
-    raise UsageError(f"too little memory to train: at best {_shortfall(least)}", hint=_hint(shape, work, least))
+    raise Unavailable(f"too little memory to train: at best {_shortfall(least)}", hint=_hint(shape, work, least))
 
 
 def _sizes(work: Workload) -> list[int]:

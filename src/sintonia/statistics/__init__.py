@@ -21,7 +21,6 @@ from sintonia.statistics.several import (
     recipe_difference,
     selection_optimism,
 )
-from sintonia.statistics.signs import sign_flip, sign_test
 
 __all__ = [
     "Bootstrap",
@@ -40,8 +39,6 @@ __all__ = [
     "minimum_detectable_effect",
     "recipe_difference",
     "selection_optimism",
-    "sign_flip",
-    "sign_test",
     "sum_by_group",
     "unseen_fraction",
     "wilson",

@@ -20,6 +20,8 @@ NUM_BINS = 15
 LEAST_EXAMPLES = 100
 """With fewer validation examples a temperature is noise: its standard deviation is .30 at 50, .19 at 100."""
 LOG_TEMPERATURES = (-1.2, 1.8)
+SMALLEST = 1e-12
+"""What a probability is counted as at least, where its logarithm is taken."""
 _CELLS_AT_ONCE = 4_000_000
 _PRECISE = 1e-14
 
@@ -104,10 +106,10 @@ def squared_errors(probabilities: Array, goal: NDArray[np.int64]) -> Array:
     """Brier score of each example: the sum over classes of (probability - 1 for the target, 0 for others)^2.
 
     `probabilities` (examples, classes); `goal` the position of each target, or -1 for a class the model does not know.
-    From 0 (sure and right) to 2 (sure and wrong).
+    From 0 (sure and right) to 2 (sure and wrong), rounding kept within.
     """
     of_target = np.where(goal >= 0, probabilities[np.arange(len(goal)), goal], 0.0)
-    return np.asarray((probabilities**2).sum(axis=1) - 2 * of_target + 1.0, dtype=np.float64)
+    return np.asarray(np.clip((probabilities**2).sum(axis=1) - 2 * of_target + 1.0, 0.0, 2.0), dtype=np.float64)
 
 
 def scaled_probabilities(logits: Array, temperature: float | None) -> Array:
@@ -115,10 +117,14 @@ def scaled_probabilities(logits: Array, temperature: float | None) -> Array:
     return np.exp(_log_softmax(np.asarray(logits, dtype=np.float64) / (temperature or 1.0)))
 
 
-def mean_nll(logits: Array, goal: NDArray[np.int64], temperature: float | None = None) -> float:
-    """Mean negative log-likelihood of the targets, natural logarithm, at a temperature."""
-    logarithms = _log_softmax(np.asarray(logits, dtype=np.float64) / (temperature or 1.0))
-    return float(-logarithms[np.arange(len(goal)), goal].mean())
+def as_logits(probabilities: Array) -> Array:
+    """Logits whose softmax these probabilities (examples, classes) are; nothing is less likely than `SMALLEST`."""
+    return np.asarray(np.log(np.maximum(probabilities, SMALLEST)), dtype=np.float64)
+
+
+def tempered(probabilities: Array, temperature: float | None) -> Array:
+    """Probabilities (examples, classes) at a temperature; None leaves them as they are."""
+    return probabilities if temperature is None else scaled_probabilities(as_logits(probabilities), temperature)
 
 
 def fit_temperature(logits: Array, goal: NDArray[np.int64]) -> Temperature:

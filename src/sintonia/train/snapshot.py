@@ -19,6 +19,7 @@ from sintonia.errors import RunFailed, StorageError
 from sintonia.files import from_json, to_json, write_lines
 from sintonia.methods import METHODS
 from sintonia.records import Evaluation, Event, Example
+from sintonia.settings import DataSettings, Recipe
 from sintonia.train.checkpoint import Saved, load_checkpoint, refuse_full_disk, save_checkpoint
 from sintonia.train.spikes import SpikeWatch
 
@@ -34,6 +35,10 @@ _MAY_CHANGE = (
     *(f"training.{name}" for name in ("micro_tokens", "checkpointing")),
 )
 """Settings that say how something is computed or where it lies, not what: they may differ after an interruption."""
+_JUDGED_BY = "evaluation."
+_FOLLOWED = "evaluation.primary_metric"
+"""All else of `evaluation` says how the result is judged, after training; this one decides which weights are best."""
+_SETTING = "setting `{}`"
 
 
 def save_snapshot(loop: Loop) -> str:
@@ -173,9 +178,9 @@ def _refuse_broken(loop: Loop, groups: dict[str, dict[str, Tensor]]) -> None:
 def _origin(loop: Loop) -> dict[str, Any]:
     """What a training comes from; with anything else it would be another training."""
     job = loop.job
-    recipe = {name: value for name, value in _flat(to_json(job.recipe)) if name not in _MAY_CHANGE}
+    recipe = {name: value for name, value in _flat(to_json(job.recipe)) if _is_of_training(name)}
     return {
-        **{f"setting `{name}`": value for name, value in recipe.items()},
+        **{_SETTING.format(name): value for name, value in recipe.items()},
         "base": job.base.reference,
         "weights of the base (sha256)": job.base.revision,
         "training set": _set_id(job.train),
@@ -183,6 +188,10 @@ def _origin(loop: Loop) -> dict[str, Any]:
         "labels": list(job.labels),
         "tokens of the examples": loop.learner.tokens_id,
     }
+
+
+def _is_of_training(name: str) -> bool:
+    return name not in _MAY_CHANGE and (name == _FOLLOWED or not name.startswith(_JUDGED_BY))
 
 
 def _flat(body: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -201,7 +210,16 @@ def _set_id(examples: Sequence[Example]) -> str:
 
 
 def _refuse_changes(before: dict[str, Any], now: dict[str, Any]) -> None:
-    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    """A setting that one side does not know is at its default there: it was added, or taken out, between the two."""
+    usual = to_json(Recipe(data=DataSettings(path="")))
+    defaults = {_SETTING.format(name): value for name, value in _flat(usual) if name not in _MAY_CHANGE}
+    judged, followed = f"setting `{_JUDGED_BY}", _SETTING.format(_FOLLOWED)
+    names = [
+        name
+        for name in {**before, **now}
+        if (name == followed or not name.startswith(judged))
+        and before.get(name, defaults.get(name)) != now.get(name, defaults.get(name))
+    ]
     if names:
         changes = "; ".join(f"{name} was {before.get(name)}, now {now.get(name)}" for name in names)
         raise StorageError(

@@ -82,6 +82,41 @@ def test_the_own_test_of_the_run_is_not_a_new_file(call: Call, home: Path) -> No
     assert found["verdict"]["test_openings"] > 2, "both runs have opened it"
 
 
+def test_a_warning_is_told_whatever_the_verdict(call: Call, copied: Callable[[], Path]) -> None:
+    path = copied() / "verdict.json"
+    verdict = json.loads(path.read_text()) | {"outcome": "better"}
+    told = {"severity": "warning", "message": "planted words", "hint": "planted hint", "count": 1, "places": []}
+    verdict["causes"] = [told | {"code": "E313"}, told | {"code": "E308", "severity": "note", "message": "unsaid"}]
+    path.write_text(json.dumps(verdict))
+    said = call("evaluate", str(path.parent)).err
+    assert "warning   E313 planted words" in said and "planted hint" in said
+    assert "notes     E308," in said and "unsaid" not in said
+
+
+def test_a_changed_model_is_refused_before_the_opening_is_counted(
+    call: Call, copied: Callable[[], Path], tmp_path: Path
+) -> None:
+    run, file = copied(), write_rows(tmp_path / "fresh.jsonl", make_rows(60, seed=21))
+    assert call("evaluate", str(run), "--on", str(file)).exit_code == 0
+    ledger = (tmp_path / "fresh.jsonl.sintonia/openings.jsonl").read_bytes()
+    weights = next((run / "turns/001").rglob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-4] + bytes([0, 0, 0, 1]))
+    refused = call("evaluate", str(run), "--on", str(file))
+    assert refused.exit_code != 0 and "its files were changed" in refused.err
+    assert (tmp_path / "fresh.jsonl.sintonia/openings.jsonl").read_bytes() == ledger
+
+
+def test_a_judge_that_is_not_asked_is_told(call: Call, copied: Callable[[], Path], tmp_path: Path) -> None:
+    run, file = copied(), write_rows(tmp_path / "fresh.jsonl", make_rows(60, seed=22))
+    words = "the judge of the recipe is not asked"
+    assert words not in call("evaluate", str(run), "--on", str(file)).err
+    path = run / "turns/001/turn.json"
+    turn = json.loads(path.read_text())
+    turn["recipe"]["evaluation"]["judge"] = "smollm2"
+    path.write_text(json.dumps(turn))
+    assert words in call("evaluate", str(run), "--on", str(file)).err
+
+
 def test_few_rows_decide_nothing(call: Call, home: Path, tmp_path: Path) -> None:
     file = write_rows(tmp_path / "few.jsonl", make_rows(20, seed=12))
     outcome = call("evaluate", str(home / "runs/a"), "--on", str(file), "--require", "better")
@@ -135,8 +170,18 @@ def test_a_base_alone_is_weighed_on_validation(call: Call, home: Path, tiny_base
     assert scores == sorted(scores, reverse=True) and alone["rungs"][0]["name"] in alone["sentence"]
     assert {one["name"]: one["needs_training"] for one in alone["rungs"]}["linear probe"]
     assert 0 < alone["minimum_detectable_effect"] < 1
+    assert any("in four cases of five, if the examples are independent" in note for note in alone["notes"])
     assert (home / "rows.jsonl.sintonia" / "openings.jsonl").read_bytes() == ledger, "the test stays sealed"
     assert sorted(home.iterdir()) == before and list(Path().iterdir()) == [], "no run folder is left"
+
+
+def test_of_a_metric_that_is_no_share_of_right_answers_no_effect_is_promised(
+    call: Call, home: Path, tiny_base: Path
+) -> None:
+    words = ("evaluation.primary_metric=macro_f1", "--base", f"file:{tiny_base}", "--json")
+    outcome = call("evaluate", str(home / "rows.jsonl"), *words)
+    assert outcome.exit_code == 0 and json.loads(outcome.out)["minimum_detectable_effect"] is None
+    assert "what it can find, a training shows" in outcome.err
 
 
 def test_a_base_alone_needs_data_and_a_base_that_exist(call: Call, home: Path) -> None:

@@ -158,6 +158,35 @@ def test_findings_carry_their_hint(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines == [f"warning   D102 {long}", "          hint: look [there]"]
 
 
+def _shown(outcome: str, severities: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = {"w": "warning", "n": "note", "s": "stop"}
+    causes = tuple(
+        Finding(code=f"{'D' if k == 0 else 'E'}31{k}", severity=words[one], message=f"said {k}", hint="do this")
+        for k, one in enumerate(severities)
+    )
+    verdict = SimpleNamespace(
+        sentence="It is.", outcome=outcome, causes=causes, advice=(), primary=SimpleNamespace(metric="accuracy")
+    )
+    run = SimpleNamespace(path=tmp_path, file=lambda name: tmp_path / name)
+    screen.show_verdict(run, verdict)
+
+
+def test_a_good_verdict_hides_no_warning(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _shown("better", "wnw", monkeypatch, tmp_path)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[2:5] == ["warning   E312 said 2", "warning   D310 said 0", "notes     E311, explained in the report"]
+    _shown("better", "wwwws", monkeypatch, tmp_path)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[2].startswith("stop      E314") and lines[5] == "          and 2 more in the report"
+    _shown("better", "", monkeypatch, tmp_path)
+    assert capsys.readouterr().err.splitlines()[2].startswith("report")
+    _shown("inconclusive", "wwww", monkeypatch, tmp_path)
+    assert capsys.readouterr().err.count("hint: do this") == 4
+
+
 def test_the_program_is_named_as_the_shell_can_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sintonia.records import Verdict
+from sintonia.records import Details, Remedy, Verdict
 from sintonia.runs import RunFolder
 from tests.tiny import make_rows, write_rows
 
@@ -108,15 +110,111 @@ def test_adjust_proposes_and_trains_nothing(place: Path, call, monkeypatch: pyte
     assert [path.name for path in Path("runs/rows-001/turns").iterdir()] == ["001"]
 
 
-@pytest.mark.parametrize("words", [("--pick", "2"), ("--apply", "--pick", "99")])
-def test_only_a_change_that_is_there_can_be_picked(
-    place: Path, call, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--pick", "2"), "add --apply: --apply --pick 2"),
+        (("--pick", "1"), "add --apply: --apply --pick 1"),
+        (("--apply", "--pick", "99"), "there is no change 99 to apply"),
+        (("--scale", "0.6", "--out", "new", "--apply"), "goes with neither"),
+        (("--scale", "0.6", "--out", "new", "--pick", "1"), "goes with neither"),
+        (("--scale", "0.6"), "`--scale` needs `--out FOLDER`"),
+        (("--out", "new"), "`--out` needs `--scale 0.6`"),
+        (("--scale", "1", "--out", "new"), "between 0 (the base) and 1"),
+        (("--scale", "0", "--out", "new"), "between 0 (the base) and 1"),
+        (("--scale", "nan", "--out", "new"), "between 0 (the base) and 1"),
+        (("--scale", "0.6", "--out", "runs"), "`runs` is there already"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(
+    place: Path, call, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
 ) -> None:
     monkeypatch.chdir(place)
     outcome = call("adjust", "runs/rows-001", *words)
     assert outcome.exit_code == 2
-    assert f"no change {words[-1]} to apply" in outcome.err
+    assert said in outcome.err
+    assert not Path("new").exists()
     assert [path.name for path in Path("runs/rows-001/turns").iterdir()] == ["001"]
+
+
+def test_with_no_change_there_is_nothing_to_pick(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("sintonia.cli.adjust.propose", lambda _: ())
+    outcome = call("adjust", "runs/rows-001", "--apply", "--pick", "1")
+    assert outcome.exit_code == 2 and "there is nothing to pick from" in outcome.err and "1 to 0" not in outcome.err
+
+
+def test_a_head_alone_cannot_be_scaled(place: Path, call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(place)
+    base = json.loads(Path("runs/rows-001/base.json").read_text())["reference"]
+    run, new = str(tmp_path / "run"), str(tmp_path / "new")
+    assert call("tune", "rows.jsonl", "--base", base, "--method", "head", "--out", run, *FAST).exit_code == 0
+    outcome = call("adjust", run, "--scale", "0.5", "--out", new)
+    assert outcome.exit_code == 2 and "nothing to scale" in outcome.err and not list(tmp_path.glob("*new*"))
+
+
+def test_a_scaled_model_is_written_whole_and_says_what_it_is(
+    place: Path, call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from sintonia.models.scaling import open_tuned
+
+    monkeypatch.chdir(place)
+    verdict, new = Path("runs/rows-001/verdict.json").read_bytes(), tmp_path / "deep" / "new"
+    outcome = call("adjust", "runs/rows-001", "--scale", "0.6", "--out", str(new))
+    assert outcome.exit_code == 0 and outcome.out.strip() == str(new)
+    assert "60% of the way from its base" in outcome.err and "chosen by you" in outcome.err
+    assert "itself not tested" in outcome.err and "certainty is not corrected" in outcome.err
+    said, whole = json.loads((new / "sintonia.json").read_text()), Path("runs/rows-001/turns/001/model")
+    assert said["scale"] == 0.6 and said["temperature"] is None
+    assert json.loads((whole / "sintonia.json").read_text())["temperature"] is not None, "the run keeps its own"
+    base = _weights(Path(json.loads(Path("runs/rows-001/base.json").read_text())["reference"].removeprefix("file:")))
+    scaled, tuned = _weights(new), _weights(whole)
+    name = "encoder.layer.0.output.dense.weight"
+    assert float((scaled[name] - base[name]).norm()) == pytest.approx(
+        0.6 * float((tuned[name] - base[name]).norm()), rel=1e-3
+    )
+    assert open_tuned(new) and [path.name for path in new.parent.iterdir()] == ["new"]
+    assert Path("runs/rows-001/verdict.json").read_bytes() == verdict
+    assert call("adjust", "runs/rows-001", "--scale", "0.6", "--out", str(new)).exit_code == 2
+
+
+def test_the_scale_that_validation_chose_is_said_to_be_that(
+    place: Path, call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    copy = RunFolder(shutil.copytree(place / "runs/rows-001", tmp_path / "run"))
+    details = copy.read("turns/001/details.json", Details)
+    assert details is not None and details.forgetting is not None
+    chosen = Remedy(
+        scale=0.1 + 0.2,
+        validation=0.9,
+        validation_full=0.9,
+        standard_error=0.01,
+        anchors=0.5,
+        recovered_fraction=0.5,
+        metric="accuracy",
+        num_validation=57,
+    )
+    forgetting = dataclasses.replace(details.forgetting, remedy=chosen)
+    copy.write("turns/001/details.json", dataclasses.replace(details, forgetting=forgetting))
+    for scale, said in (("0.3", "chosen on validation, and itself not tested"), ("0.4", "chosen by you")):
+        outcome = call("adjust", str(copy.path), "--scale", scale, "--out", str(tmp_path / scale), "--json")
+        assert outcome.exit_code == 0 and said in outcome.err
+        assert json.loads(outcome.out)["is_chosen_on_validation"] == (scale == "0.3")
+
+
+def test_of_a_scaled_model_nothing_half_written_stays(
+    place: Path, call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("sintonia.models.scaling._say_scale", lambda *_: (_ for _ in ()).throw(OSError(28, "no space")))
+    outcome = call("adjust", "runs/rows-001", "--scale", "0.6", "--out", str(tmp_path / "new"))
+    assert outcome.exit_code == 74 and "no space" in outcome.err and not list(tmp_path.iterdir())
+
+
+def _weights(folder: Path):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
 
 
 def test_report_is_written_again(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:

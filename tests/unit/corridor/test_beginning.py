@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sintonia.errors import UsageError
+from sintonia import prepare
+from sintonia.corridor import beginning
+from sintonia.errors import DataError, Unavailable, UsageError
 from sintonia.pipeline import Progress, improve, start
 from sintonia.recipe import make_recipe
 from sintonia.runs import RunFolder
@@ -102,13 +104,51 @@ def test_a_refusal_after_the_data_were_read_leaves_no_run(tmp_path: Path, tiny_l
     assert not run.path.exists()
 
 
-def test_a_base_that_is_not_there_leaves_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_base_that_cannot_be_got_leaves_what_was_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SINTONIA_OFFLINE", "1")
     data = _write(tmp_path / "rows.jsonl", make_conversations(320))
     run = start(_recipe(data, "hf:nobody/nothing", task="chat"), tmp_path / "run")
-    with pytest.raises(UsageError, match="cannot get `nobody/nothing`"):
+    with pytest.raises(UsageError, match="cannot get `nobody/nothing`") as refused:
+        improve(run)
+    assert run.file("prepared.json").is_file()
+    assert refused.value.hint.endswith(f"`sintonia resume {run.path}` goes on once that has changed")
+
+
+def test_too_little_memory_now_leaves_what_was_prepared(
+    tmp_path: Path, tiny_language_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sintonia.choose import base
+
+    data = _write(tmp_path / "rows.jsonl", make_conversations(320))
+    run = start(_recipe(data, tiny_language_model, task="chat"), tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(base, "free_bytes", lambda: 1)
+        with pytest.raises(Unavailable, match="of memory") as refused:
+            improve(run)
+    assert "sintonia resume" in refused.value.hint
+    prepared = run.file("prepared.json").read_bytes()
+    _until(run, "train")
+    assert run.file("prepared.json").read_bytes() == prepared
+
+
+def test_data_that_cannot_be_used_leave_no_run(tmp_path: Path, tiny_base: Path) -> None:
+    run = start(_recipe(_write(tmp_path / "rows.jsonl", []), tiny_base), tmp_path / "run")
+    with pytest.raises(DataError):
         improve(run)
     assert not run.path.exists()
+
+
+def test_a_patience_that_is_idle_stops_no_run_that_was_begun(tmp_path: Path, tiny_language_model: Path) -> None:
+    data = _write(tmp_path / "rows.jsonl", make_conversations(320))
+    run = start(_recipe(data, tiny_language_model, task="chat", training={"epochs": 1}), tmp_path / "run")
+    _until(run, "train")
+    edited = yaml.safe_load(run.file("recipe.yaml").read_text())
+    edited["training"]["patience"] = 2
+    run.file("recipe.yaml").write_text(yaml.safe_dump(edited))
+    _until(run, "train")
+    run.file("cache/examined.json").unlink()
+    with pytest.raises(UsageError, match=r"`training\.patience` has no effect"):
+        improve(run)
 
 
 def test_a_run_that_was_begun_is_never_taken_away(tmp_path: Path, tiny_language_model: Path) -> None:
@@ -141,6 +181,42 @@ def test_a_resume_says_which_data_were_changed_and_goes_on_with_its_own(tmp_path
     test.unlink()
     assert any("`test.jsonl` was moved or removed" in line for line in _until(run, "choose"))
     assert run.file("prepared.json").read_bytes() == before
+
+
+def test_data_that_cannot_be_read_any_more_stop_no_resume(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = _write(tmp_path / "rows.jsonl", make_rows(320))
+    run = start(_recipe(data, tiny_base), tmp_path / "run")
+    _until(run, "choose")
+    _write(data, make_rows(330))
+
+    def refused(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(beginning, "sha256_file", refused)
+    told = [line for line in _until(run, "choose") if line.startswith("`rows.jsonl`")]
+    assert told == [
+        "`rows.jsonl` cannot be read any more: it goes on with the rows it began with; "
+        "a new run takes the file as it is now"
+    ]
+
+
+def test_data_that_change_while_they_are_read_are_noticed(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = _write(tmp_path / "rows.jsonl", make_rows(320))
+    run = start(_recipe(data, tiny_base), tmp_path / "run")
+    reading = prepare.prepare
+
+    def then_changed(*given: Any) -> Any:
+        prepared = reading(*given)
+        _write(data, make_rows(330))
+        return prepared
+
+    monkeypatch.setattr(prepare, "prepare", then_changed)
+    _until(run, "choose")
+    assert any("`rows.jsonl` was changed since" in line for line in _until(run, "choose"))
 
 
 def test_a_file_that_is_added_to_a_folder_of_texts_is_noticed(tmp_path: Path, tiny_base: Path) -> None:

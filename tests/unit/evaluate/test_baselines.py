@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sintonia.choose import choose
 from sintonia.evaluate import choose_baselines, score_baselines
+from sintonia.evaluate.answers import answers_of
+from sintonia.evaluate.compare import Rule, compare
 from sintonia.evaluate.ladders.classify import Ground
+from sintonia.evaluate.score import make_scorecard
+from sintonia.files import from_json, to_json
+from sintonia.metrics import METRICS
 from sintonia.models.open import open_base
+from sintonia.models.probe import fit_probe
 from sintonia.recipe import make_recipe
+from sintonia.records import Baseline, Example
 from sintonia.runs import RunFolder
+from sintonia.statistics.calibration import fit_temperature, scaled_probabilities
+from sintonia.tasks.classify import encode_targets
 from tests.tiny import TOPICS
 from tests.unit.train.jobs import make_examples
 
@@ -53,8 +64,6 @@ def test_fitted_rungs_learn_and_the_majority_does_not(ground: Ground):
 
 
 def test_zero_shot_never_looks_at_training_targets(ground: Ground):
-    import dataclasses
-
     examples = make_examples(50, 3)
     turned = dict(zip(ground.labels, ground.labels[1:] + ground.labels[:1], strict=True))
     wrong = tuple(dataclasses.replace(one, target=turned[one.target]) for one in ground.train)
@@ -64,3 +73,51 @@ def test_zero_shot_never_looks_at_training_targets(ground: Ground):
         for one in (ground, there)
     ]
     assert cards[0].predictions == cards[1].predictions
+
+
+def test_a_rung_and_a_model_with_the_same_logits_are_not_told_apart_by_their_probabilities(ground: Ground):
+    """The model is tempered on validation, so the rungs are: else a scale would be taken for knowledge."""
+    validation, test = make_examples(150, 2), make_examples(200, 3)
+    ground = dataclasses.replace(ground, primary_metric="log_loss")
+    (rung,) = [one for one in choose_baselines(ground, validation) if one.name == "linear probe"]
+    assert rung.temperature is not None
+    bare = dataclasses.replace(rung, temperature=None)
+    logits, goal = (
+        [np.log(probe_chances(ground, rung.setting, some)) for some in (validation, test)],
+        encode_targets([one.target for one in validation], ground.labels),
+    )
+    fitted = fit_temperature(logits[0], goal).value
+    assert fitted == pytest.approx(rung.temperature, rel=1e-6)
+    tuned = make_scorecard("tuned", "test", test, ground.labels, scaled_probabilities(logits[1], fitted))
+    for name in ("log_loss", "brier"):
+        ((_, fair),) = score_baselines(ground, (rung,), test, "test")
+        ((_, unfair),) = score_baselines(ground, (bare,), test, "test")
+        rule = Rule(level=0.05, margin=0.01, draws=500)
+        groups = tuple(one.group for one in test)
+        same = compare(METRICS[name], answers_of(METRICS[name], fair, tuned, groups), rule)
+        other = compare(METRICS[name], answers_of(METRICS[name], unfair, tuned, groups), rule)
+        assert same.outcome != "better" and abs(same.comparison.difference.value) < 1e-6
+        assert abs(other.comparison.difference.value) > 1e-3  # without a temperature a scale would tell
+        assert fair.predictions == unfair.predictions == tuned.predictions
+
+
+def probe_chances(ground: Ground, setting: float, examples: tuple[Example, ...]) -> np.ndarray:
+    return scaled_probabilities(
+        fit_probe(ground.features(ground.train), ground.train_targets(), len(ground.labels), setting).logits(
+            ground.features(examples)
+        ),
+        None,
+    )
+
+
+def test_few_validation_examples_give_no_rung_a_temperature_and_votes_never_have_one(ground: Ground):
+    assert {one.temperature for one in choose_baselines(ground, make_examples(60, 2))} == {None}
+    found = {one.name: one.temperature for one in choose_baselines(ground, make_examples(150, 2))}
+    assert found.pop("nearest neighbours") is None
+    assert all(found.values())
+
+
+def test_baselines_of_older_runs_are_read(ground: Ground):
+    old = to_json(choose_baselines(ground, make_examples(60, 2))[0])
+    old.pop("temperature")
+    assert from_json(Baseline, old).temperature is None

@@ -126,7 +126,7 @@ def asked(candidate: Path, **changes: Any) -> ForgettingInput:
 def test_an_untouched_language_model_forgot_nothing(tmp_path: Path, tiny_language_model: Path) -> None:
     base = language_base(tiny_language_model)
     candidate = language_candidate(tiny_language_model, tmp_path / "same", "full", 0.0)
-    found = measure_forgetting(base, asked(candidate, remedy="always"))
+    found = measure_forgetting(base, asked(candidate))
     assert (found.kind, found.divergence, found.severity, found.is_untouched) == ("language", 0.0, "none", True)
     assert (found.change.value, found.change.low, found.change.high, found.remedy) == (0.0, 0.0, 0.0, None)
 
@@ -152,7 +152,7 @@ def test_a_damaged_language_model_is_found(tmp_path: Path, taught: Path, kind: s
     assert all(one.tuned > one.base for one in found.anchors)
     assert found.remedy is not None and found.remedy.scale < 0.5  # noise teaches nothing
     assert found.remedy.recovered_fraction > 0.5
-    assert measure_forgetting(base, asked(candidate, remedy="never", prompts=())).remedy is None
+    assert measure_forgetting(base, asked(candidate, validation=(), prompts=())).remedy is None
 
 
 def by_hand(base: Any, tuned: Any, rows: list[tuple[int, ...]]) -> float:
@@ -303,7 +303,7 @@ def test_an_encoder_that_collapsed_is_found(tmp_path: Path, tiny_base: Path, mon
     monkeypatch.setattr("sintonia.evaluate.forgetting.measure.load_anchors", lambda: tuple(known))
     base = encoder_base(tiny_base)
     validation = make_examples(60, 3)
-    same = measure_forgetting(base, asked(encoder_candidate(tiny_base, tmp_path / "near", 1e-5), remedy="never"))
+    same = measure_forgetting(base, asked(encoder_candidate(tiny_base, tmp_path / "near", 1e-5)))
     assert not same.is_untouched and same.severity == "none" and same.base is not None and same.base > 0.5
     lost = measure_forgetting(base, asked(encoder_candidate(tiny_base, tmp_path / "lost", 2.0), validation=validation))
     assert lost.severity in ("warning", "serious") and lost.change.high < 0

@@ -83,6 +83,13 @@ def test_too_few_validation_examples_are_the_remedy() -> None:
     assert "100 or more" in said.hint
 
 
+def test_of_several_models_no_number_of_validation_examples_is_told() -> None:
+    found = calibrate(None, scored(3.0), None)
+    assert found is not None and (found.temperature, found.num_validation) == (None, None)
+    said = calibration_finding(found)
+    assert said is not None and "several models" in said.hint and "0 examples" not in said.hint
+
+
 def test_what_is_off_both_ways_is_not_called_too_sure() -> None:
     """Sure of what it knows least: the mean is right and the gaps are not."""
     sure = [0.95] * 200 + [0.55] * 200

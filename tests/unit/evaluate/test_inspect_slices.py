@@ -135,8 +135,8 @@ def test_small_slices_and_the_whole_are_no_slices() -> None:
 def test_columns_are_length_class_language_and_others() -> None:
     both, _ = planted(num_examples=90)
     texts = ["a" * (1 + k) for k in range(90)]
-    rows = examples(both.tuned, texts)
-    columns = make_columns(rows, both.tuned, lambda texts: ["it" for _ in texts], {"source": ["web"] * 90})
+    rows = tuple(replace(one, fields={"source": "web"}) for one in examples(both.tuned, texts))
+    columns = make_columns(rows, both.tuned, lambda texts: ["it" for _ in texts])
     assert list(columns) == ["length", "class", "language", "source"]
     assert columns["length"][0] == "up to 30 characters"
     assert columns["length"][45] == "31 to 60 characters"

@@ -13,9 +13,10 @@ import torch
 from sintonia.choose import choose
 from sintonia.errors import RunFailed
 from sintonia.evaluate import LADDERS, score_candidate, score_language
-from sintonia.evaluate.ladders.chat import LanguageGround, drawn_evenly
+from sintonia.evaluate.ladders.chat import MOST_LOOKED_AT, LanguageGround
 from sintonia.evaluate.ladders.shots import SHOTS, Shots, with_shots
 from sintonia.evaluate.language import Weigher, learned_tokens
+from sintonia.evaluate.written.writing import drawn_examples
 from sintonia.metrics import METRICS
 from sintonia.models.language.saved import OpenLanguageModel, open_language_base, save_language_model
 from sintonia.records import Example
@@ -237,10 +238,12 @@ def test_token_frequencies_never_look_at_the_prompt(ground: LanguageGround) -> N
     assert first.losses == second.losses
 
 
-def test_settings_are_chosen_on_few_examples_always_the_same() -> None:
+def test_few_examples_are_drawn_always_the_same_whatever_their_order() -> None:
     examples = make_chat_examples(100, 2)
-    assert drawn_evenly(examples) == drawn_evenly(examples)
-    assert len(drawn_evenly(examples)) == 32 and drawn_evenly(examples[:5]) == examples[:5]
+    found = drawn_examples(examples, MOST_LOOKED_AT)
+    assert found == drawn_examples(examples[::-1], MOST_LOOKED_AT) and len({one.id for one in found}) == 32
+    assert drawn_examples(examples, 5) == found[:5]
+    assert {one.id for one in drawn_examples(examples[:5], 32)} == {one.id for one in examples[:5]}
 
 
 def test_an_answer_is_kept_with_what_the_metrics_read(ground: LanguageGround) -> None:

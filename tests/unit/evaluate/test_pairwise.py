@@ -22,7 +22,7 @@ from sintonia.files import from_json, to_json
 from sintonia.models.endpoint import KEY_VARIABLE, Endpoint, complete, read_endpoint
 from sintonia.models.language.saved import open_language_base
 from sintonia.records import Choice, Example, Place, Preference, Preferred, Scorecard
-from sintonia.statistics import sign_test
+from sintonia.statistics import midp
 from tests.nouns import LANGUAGE_BASE
 from tests.planted_judges import honest, part, playing
 from tests.tiny import make_tiny_language_model
@@ -116,7 +116,7 @@ def test_the_p_value_is_that_of_the_sign_test_and_ties_count_half() -> None:
     counts: dict[Choice, int] = {"tuned": 14, "base": 5, "tie": 9, "unreadable": 2}
     outcomes = [outcome for outcome, count in counts.items() for _ in range(count)]
     rate = win_rate([judged(k, outcome) for k, outcome in enumerate(outcomes)])
-    assert rate.p_value == pytest.approx(sign_test(14, 5))
+    assert rate.p_value == pytest.approx(midp(14, 5))
     assert (rate.wins, rate.losses, rate.num_decided) == (14, 5, 19)
     assert rate.rate.value == pytest.approx((14 + 11 / 2) / 30)
     assert 0 < rate.rate.low < rate.rate.value < rate.rate.high < 1

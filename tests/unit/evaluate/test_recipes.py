@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from sintonia.evaluate.compare import Rule
+from sintonia.evaluate.several.groups import merged_groups, num_groups
 from sintonia.evaluate.several.recipes import (
     Bout,
     Judged,
@@ -16,8 +19,9 @@ from sintonia.evaluate.several.recipes import (
     pair_by_seed,
     unpaired,
 )
+from sintonia.evaluate.several.standing import Standing, settled
 from sintonia.metrics import METRICS
-from sintonia.records import Scorecard
+from sintonia.records import Outcome, Scorecard
 
 COUNT = 400
 
@@ -154,6 +158,53 @@ def test_cards_of_other_examples_are_told_in_numbers() -> None:
         subject="", split="test", scores=(), ids=card.ids[::-1], targets=card.targets[::-1], predictions=()
     )
     assert "another order" in unpaired(card, turned)
+
+
+def test_scores_of_another_text_are_told_in_bytes() -> None:
+    card = _card(0.7, 0)
+    whole = dataclasses.replace(card, num_bytes=(10,) * COUNT)
+    cut = dataclasses.replace(card, num_bytes=(10,) * (COUNT - 3) + (4,) * 3)
+    assert unpaired(whole, whole) == ""
+    assert unpaired(whole, cut).startswith("of 3 of 400 test examples another text was scored, 4,000 bytes")
+    assert unpaired(whole, card), "unknown is not the same"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "first", "second", "said"),
+    [
+        ("better", {}, {}, "better"),
+        ("better", {}, {"doubts": ("memory",)}, "inconclusive"),
+        ("better", {"doubts": ("memory",)}, {}, "better"),
+        ("worse", {"doubts": ("memory",)}, {}, "inconclusive"),
+        ("equivalent", {"doubts": ("memory",)}, {}, "inconclusive"),
+        ("worse", {}, {"invalid_reasons": ("a leak",)}, "invalid"),
+        ("better", {}, {"accepted": ("D113",)}, "better"),
+    ],
+)
+def test_an_outcome_is_no_surer_than_the_runs_behind_it(
+    outcome: Outcome, first: dict[str, tuple[str, ...]], second: dict[str, tuple[str, ...]], said: str
+) -> None:
+    assert settled(outcome, (("a", Standing(**first)),), (("b", Standing(**second)),)) == said
+
+
+def test_a_recipe_with_an_invalid_or_doubted_run_claims_nothing() -> None:
+    low, high = ([_judged(f"{name}{k}", share, k) for k in range(3)] for name, share in (("a", 0.6), ("b", 0.85)))
+    leaked = [dataclasses.replace(high[0], standing=Standing(invalid_reasons=("a leak",))), *high[1:]]
+    copied = [dataclasses.replace(high[0], standing=Standing(doubts=("it may be memory",))), *high[1:]]
+    claims = [compare_recipes(_bout(), [low, one])[0] for one in (high, leaked, copied)]
+    assert [one.outcome for one in claims] == ["better", "invalid", "inconclusive"]
+    assert "because `b0` is invalid: a leak" in claims[1].sentence and "it may be memory" in claims[2].sentence
+
+
+def test_groups_of_several_runs_are_joined() -> None:
+    ids = ("1", "2", "3", "4", "5")
+    alone, pairs = {one: one for one in ids}, {"1": "x", "2": "x", "3": "y", "4": "y", "5": "z"}
+    across = {"1": "p", "2": "q", "3": "p", "4": "r", "5": "s"}
+    assert len(set(merged_groups(ids, [alone, alone]))) == 5
+    for groupings in ([alone, pairs, across], [across, pairs], [pairs, across, alone]):
+        merged = merged_groups(ids, groupings)
+        assert len(set(merged)) == 2 and len(set(merged[:4])) == 1
+    assert num_groups(ids, pairs) == 3
 
 
 def test_one_group_alone_claims_nothing() -> None:

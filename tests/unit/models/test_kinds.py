@@ -15,7 +15,7 @@ from sintonia.models.adapters import AdapterPlan, attach_adapters, linear_layers
 from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from sintonia.models.loading import load_causal
-from sintonia.models.shape import read_shape
+from sintonia.models.shape import adapter_notes, read_shape
 from sintonia.models.sources import BaseFiles
 from sintonia.models.sources.trust import check_folder
 
@@ -112,11 +112,15 @@ def test_private_settings_that_transformers_declares_are_let_through(tmp_path: P
 
 def test_a_mixture_of_experts_says_that_adapters_leave_them_alone(tmp_path: Path) -> None:
     folder = saved("mixtral", tmp_path / "mixtral", **KINDS["mixtral"])
-    (note,) = read_shape(BaseFiles(model=folder)).notes
+    (note,) = adapter_notes(BaseFiles(model=folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AutoModelForCausalLM, "from_config", None)  # its shape alone is read without building it
+        assert read_shape(BaseFiles(model=folder)).kind == "language"
+        assert adapter_notes(BaseFiles(model=folder)) == (), "the note does build it: the control"
     causal = load_causal(folder)
     experts = sum(one.numel() for name, one in causal.named_parameters() if ".experts." in name)
     share = 100 * experts / sum(one.numel() for one in causal.parameters())
     assert f"the experts ({share:.0f} % of its weights) get none and stay frozen" in note
     assert {name.rpartition(".")[2] for name in linear_layers(causal)} == {"q_proj", "k_proj", "v_proj", "o_proj"}
-    assert read_shape(BaseFiles(model=saved("gpt_oss", tmp_path / "oss", **KINDS["gpt_oss"]))).notes
-    assert not read_shape(BaseFiles(model=saved("opt", tmp_path / "opt", **KINDS["opt"]))).notes
+    assert adapter_notes(BaseFiles(model=saved("gpt_oss", tmp_path / "oss", **KINDS["gpt_oss"])))
+    assert not adapter_notes(BaseFiles(model=saved("opt", tmp_path / "opt", **KINDS["opt"])))

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from sintonia.files import from_json, to_json
-from sintonia.prepare import language_of_each
+from sintonia.prepare import language_of_each, prepare
+from sintonia.prepare.sets.fields import FieldColumns
+from sintonia.prepare.table import Row
 from sintonia.records import Example, Place
-from sintonia.settings import DataSettings
+from sintonia.runs import RunFolder
+from sintonia.settings import DataSettings, PrivacySettings, Recipe
 from tests.unit.prepare.bench import Bench, distinct_text, many_rows
 
 CHANNELS = ("web", "phone", "shop", "")
@@ -79,6 +82,55 @@ def test_personal_data_is_never_kept_and_its_clean_twin_is(bench: Bench) -> None
     assert {tuple(one.fields) for one in examples_of(bench)} == {("desk",)}
     written = "".join(file.read_text() for file in bench.run.file("data").iterdir() if file.is_file())
     assert "example.org" not in written and "340123456" not in written
+
+
+PRIVATE = {
+    "agent": ("Mario Rossi", "Anna Bianchi", "Luca Verdi"),
+    "handled_by": ("Mario Rossi", "Anna Bianchi", "Luca Verdi"),
+    "user_id": ("101", "102", "103"),
+    "userId": ("u1", "u2", "u3"),
+    "turno": ("101", "102", "103"),
+    "who": ("A-10293", "B-10294", "A-10299"),
+    "opened": ("2026-01-02", "2026-01-03", "2026-01-04"),
+    "aperto": ("2/1/26", "3/1/26", "4/1/26"),
+    "nota": ("urgent", "usual", "late"),
+    "cognome_cliente": ("rossi", "verdi", "neri"),
+    "summary": ("I have HIV and", "I want to pay", "it is broken again"),
+}
+USUAL = {
+    "channel": ("web", "shop", "post"),
+    "year": ("2024", "2025", "2026"),
+    "stars": ("1", "3", "5"),
+    "Paese": ("Italy", "France", "United Kingdom"),
+    "data_source": ("forum", "manual", "call centre"),
+    "provider": ("north", "south", "east"),
+}
+
+
+@pytest.mark.parametrize("name", [*PRIVATE, *USUAL])
+def test_what_looks_like_people_ids_dates_and_free_text_is_not_kept(bench: Bench, name: str) -> None:
+    values = {**PRIVATE, **USUAL}[name]
+    rows = [row | {name: values[k % 3]} for k, row in enumerate(many_rows(320))]
+    bench.prepare(bench.write(rows), input="text", target="label")
+    assert {tuple(one.fields) for one in examples_of(bench)} == {(name,) if name in USUAL else ()}
+
+
+@pytest.mark.parametrize(("num_rows", "num_values", "is_kept"), [(29, 2, False), (30, 2, True), (99, 20, False)])
+def test_values_come_back_often(num_rows: int, num_values: int, is_kept: bool) -> None:
+    fields = FieldColumns(["shop"])
+    for k in range(num_rows):
+        fields.of(Row(k + 1, {"shop": f"shop {k % num_values}"}))
+    assert fields.names() == (("shop",) if is_kept else ())
+
+
+@pytest.mark.parametrize("is_redacted", [False, True])
+def test_where_no_word_may_be_shown_no_column_is_kept(bench: Bench, is_redacted: bool) -> None:
+    rows = [row | {"shop": f"shop {k % 3}"} for k, row in enumerate(many_rows(320))]
+    data = DataSettings(path=str(bench.write(rows)), columns={"input": "text", "target": "label"})
+    recipe = Recipe(data=data, privacy=PrivacySettings(redact=is_redacted))
+    bench.run = RunFolder.create(bench.folder / "run", recipe)
+    prepare(recipe, bench.run)
+    assert {tuple(one.fields) for one in examples_of(bench)} == {() if is_redacted else ("shop",)}
 
 
 def test_a_source_of_conversations_is_kept_and_lists_are_not(bench: Bench) -> None:

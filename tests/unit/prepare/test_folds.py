@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from sintonia.errors import DataError
-from sintonia.prepare.sets.folds import FOLDS, REPEATS, Fold, make_folds
+from sintonia.prepare.sets.folds import FEWER_ROWS, FOLDS, REPEATS, Fold, make_folds
+from sintonia.statistics.calibration import LEAST_EXAMPLES
 
 KEYS = [f"key{number:03d}" for number in range(120)]
 
@@ -110,3 +111,13 @@ def test_a_class_that_could_not_be_learned_beside_another_is_refused() -> None:
     groups = [0] * 60 + list(range(1, 61))
     with pytest.raises(DataError, match="would learn 1 class only"):
         make_folds(KEYS, groups, ["a"] * 60 + ["b"] * 60)
+
+
+@pytest.mark.parametrize("rows_each", [1, 7, 29, 37, 49])
+def test_no_part_has_enough_for_a_temperature_so_the_model_on_all_rows_lacks_none(rows_each: int) -> None:
+    """Where parts could fit one, the shipped model would need one too (`corridor/closing/shipping.py`)."""
+    most = FEWER_ROWS - 1
+    groups = [k // rows_each for k in range(most)]
+    keys = [f"key{number:03d}" for number in range(most)]
+    for targets in ([], ["ab"[k % 2] for k in range(most)]):
+        assert max(sizes(fold)["validation"] for fold in make_folds(keys, groups, targets)) < LEAST_EXAMPLES

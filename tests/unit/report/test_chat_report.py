@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -64,6 +65,29 @@ def test_it_says(page: str, said: str) -> None:
 @pytest.mark.parametrize("unsaid", ["sintonia predict", "labels", "fixed: the base was wrong", "points of bits"])
 def test_it_does_not_say(page: str, unsaid: str) -> None:
     assert unsaid not in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("bits_per_byte", "gained: only the tuned model would write the answer letter by letter"),
+        ("normalised_match", "gained: only what the tuned model wrote is right by normalised match"),
+        ("token_f1", "gained: only what the tuned model wrote is the target, but for case, spaces and marks"),
+    ],
+)
+def test_what_is_counted_is_said_as_it_was_counted(tmp_path: Path, metric: str, said: str) -> None:
+    run = write_chat_run(tmp_path / "run")
+    verdict = run.read("verdict.json", Verdict)
+    assert verdict is not None
+    run.write("verdict.json", dataclasses.replace(verdict, primary=dataclasses.replace(verdict.primary, metric=metric)))
+    whole = text_of(write_report(run).read_text(encoding="utf-8"))
+    shown = whole[whole.index("The difference ") : whole.index("Was the tuning worth it?")]
+    is_in_bits = metric == "bits_per_byte"
+    assert said in shown and ("letter by letter" in shown) == ("A language model reads" in shown) == is_in_bits
+    difference = shown[shown.index("Difference of") : shown.index("gained : lost")]
+    assert ("lower is better" in difference) == is_in_bits
+    card = write_card(run).read_text(encoding="utf-8")
+    assert ("exact answers gained" in card) == is_in_bits and ("written answers gained" in card) != is_in_bits
 
 
 def test_sides_and_order_follow_the_direction(run: RunFolder, page: str) -> None:

@@ -15,14 +15,18 @@ from sintonia.records import (
     Details,
     ErrorCase,
     ErrorCount,
+    Finding,
     Interval,
     Neighbour,
+    Prepared,
     ReliabilityBin,
     Slice,
+    Verdict,
 )
-from sintonia.report import write_report
+from sintonia.report import write_card, write_report
 from sintonia.report.inspection import inspection_values, num_quoted
 from sintonia.runs import RunFolder
+from sintonia.settings import PrivacySettings
 from tests.unit.report.fixture import write_run
 
 HOSTILE = '</div><script>alert("x")</script> {{ 7 * 7 }} \x00'
@@ -96,8 +100,11 @@ DETAILS = Details(
 )
 
 
-def page(folder: Path, details: Details | None) -> str:
+def page(folder: Path, details: Details | None, *, parts: int = 1) -> str:
     run: RunFolder = write_run(folder / "run")
+    prepared = run.read("prepared.json", Prepared)
+    assert prepared is not None
+    run.write("prepared.json", replace(prepared, parts=prepared.parts * parts))
     if details is not None:
         run.write("turns/001/details.json", details)
     return write_report(run).read_text(encoding="utf-8")
@@ -152,8 +159,50 @@ def test_without_details_the_page_is_as_before(tmp_path: Path) -> None:
 def test_a_calibrated_model_is_said_to_be_one(tmp_path: Path) -> None:
     fine = replace(CALIBRATION, is_miscalibrated=False, error=0.03, temperature=None, num_validation=60, raw_error=None)
     said = text_of(page(tmp_path, Details(calibration=fine)))
-    assert "nothing speaks against its certainty" in said
+    assert "no gap beyond chance was found with 310 test examples , which does not prove that there is none" in said
+    assert "8 in 10" not in said and "nothing speaks" not in said, "not shown is not proven"
     assert "takes 100 validation examples, and there were 60" in said
+    for parts, why in ((1, "and it had none"), (10, "a model that was trained on all rows has none left")):
+        none_left = Details(calibration=replace(fine, num_validation=0))
+        assert why in text_of(page(tmp_path / str(parts), none_left, parts=parts))
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("accuracy", "in points"),
+        ("log_loss", "in nats of log loss: less is better"),
+        ("brier", "in Brier score: less is better"),
+        ("bits_per_byte", "in bits per byte: less is better"),
+    ],
+)
+def test_slices_are_captioned_in_the_unit_of_their_metric(metric: str, told: str) -> None:
+    rows = tuple(replace(one, metric=metric) for one in DETAILS.slices)
+    values = inspection_values(Details(slices=rows), is_redacted=False, is_chat=False)
+    assert values["slices_told"].casefold() == told.casefold()
+    mixed = (replace(slice_of("class", "a", 0.1), metric="accuracy"), *rows)
+    both = inspection_values(Details(slices=mixed), is_redacted=False, is_chat=False)["slices_told"]
+    assert "in points" in both and ("(by class)" in both) == (metric != "accuracy")
+
+
+def test_with_redaction_no_value_of_a_column_is_shown(tmp_path: Path) -> None:
+    finding = Finding(
+        code="E313", severity="warning", message="worse on 1 of 4 kinds: source phone (-19.0 points)", hint="look"
+    )
+    for is_redacted in (True, False):
+        run = write_run(tmp_path / str(is_redacted))
+        run.write("turns/001/details.json", DETAILS)
+        run.append("findings.jsonl", finding, sync=False)
+        verdict = run.read("verdict.json", Verdict)
+        assert verdict is not None
+        run.write("verdict.json", replace(verdict, causes=(finding,)))
+        recipe = replace(run.recipe(), privacy=PrivacySettings(redact=is_redacted))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RunFolder, "recipe", lambda _, recipe=recipe: recipe)
+            said, card = text_of(write_report(run).read_text()), write_card(run).read_text()
+        assert ("phone" in said, "phone" in card, "by column source" in said) == (not is_redacted,) * 3
+        assert "over 20 characters" in said and "Of 4 parts" in said
+        assert ("2 parts by columns of the data are counted and not shown" in said) == is_redacted
 
 
 def test_texts_of_the_data_stay_texts(tmp_path: Path) -> None:

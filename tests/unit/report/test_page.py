@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sintonia.report import write_report
+from sintonia.records import Advice, Verdict
+from sintonia.report import write_card, write_report
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
 from tests.unit.report.fixture import RUNGS, STOP, write_run
@@ -255,3 +257,26 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     path = write_report(write_run(tmp_path / "run"))
     assert path.name == "report.html" and path.stat().st_mode & 0o077 == 0
     assert "share it as you would share the data" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("metric", "is_lower"), [("log_loss", True), ("brier", True), ("accuracy", False)])
+def test_a_score_that_is_better_lower_says_so(tmp_path: Path, metric: str, is_lower: bool) -> None:
+    run = write_run(tmp_path / "run")
+    verdict = run.read("verdict.json", Verdict)
+    assert verdict is not None
+    run.write("verdict.json", dataclasses.replace(verdict, primary=dataclasses.replace(verdict.primary, metric=metric)))
+    shown = text_of(write_report(run).read_text(encoding="utf-8"))
+    difference = shown[shown.index("Difference of") : shown.index("Fixed : broken")]
+    assert ("lower is better" in difference) == is_lower
+    assert ("lower is better" in write_card(run).read_text(encoding="utf-8")) == is_lower
+
+
+@pytest.mark.parametrize("is_change", [True, False])
+def test_apply_is_offered_where_the_first_advice_is_a_change(tmp_path: Path, is_change: bool) -> None:
+    run = write_run(tmp_path / "run")
+    verdict = run.read("verdict.json", Verdict)
+    assert verdict is not None
+    action = "training.epochs: 1 -> 3" if is_change else "scale the training by 0.6"
+    advice = Advice(action=action, reason="so", expected="more", cost="little")
+    run.write("verdict.json", dataclasses.replace(verdict, advice=(advice,)))
+    assert ("carries out the first" in text_of(write_report(run).read_text(encoding="utf-8"))) == is_change

@@ -11,13 +11,14 @@ from scipy.optimize import minimize_scalar
 from sklearn.metrics import brier_score_loss, log_loss
 
 from sintonia.statistics.calibration import (
+    as_logits,
     calibration_error,
     error_floor,
     fit_temperature,
-    mean_nll,
     reliability,
     scaled_probabilities,
     squared_errors,
+    tempered,
 )
 
 
@@ -98,9 +99,9 @@ def test_the_temperature_is_the_minimum(scale: float) -> None:
     plain = minimize_scalar(by_hand, bounds=(-1.2, 1.8), method="bounded", options={"xatol": 1e-10})
     found = fit_temperature(logits, targets)
     assert found.value is not None
-    assert mean_nll(logits, targets, found.value) == pytest.approx(plain.fun, abs=1e-9)
+    assert by_hand(math.log(found.value)) == pytest.approx(plain.fun, abs=1e-9)
     assert math.log(found.value) == pytest.approx(plain.x, abs=1e-6)
-    assert mean_nll(logits, targets, found.value) <= plain.fun + 1e-14
+    assert by_hand(math.log(found.value)) <= plain.fun + 1e-14
 
 
 def test_the_temperature_stays_within_its_bounds() -> None:
@@ -126,12 +127,19 @@ def test_a_temperature_changes_no_answer() -> None:
     assert scaled_probabilities(logits, 2.7) == pytest.approx(scaled_probabilities(logits / 2.7, None), abs=1e-12)
 
 
-def test_brier_and_likelihood_are_those_of_scikit_learn() -> None:
+def test_the_brier_score_is_that_of_scikit_learn() -> None:
     logits, targets = drawn(8, 200, 2.0)
     chances = scaled_probabilities(logits, None)
     brier = brier_score_loss(targets, chances, labels=range(4), scale_by_half=False)
     assert squared_errors(chances, targets).mean() == pytest.approx(brier, abs=1e-9)
-    assert mean_nll(logits, targets) == pytest.approx(log_loss(targets, chances, labels=range(4)), abs=1e-9)
+
+
+def test_probabilities_are_tempered_as_their_logits_are() -> None:
+    logits, _ = drawn(9, 50, 2.0)
+    chances = scaled_probabilities(logits, None)
+    assert tempered(chances, 1.7) == pytest.approx(scaled_probabilities(logits, 1.7), abs=1e-9)
+    assert tempered(chances, None) is chances
+    assert np.isfinite(as_logits(np.array([[1.0, 0.0]]))).all()
 
 
 def test_a_class_the_model_does_not_know_costs_all_of_the_brier_score() -> None:

@@ -53,25 +53,10 @@ def test_midp(fixed: int, broken: int) -> None:
     assert ours.midp(fixed, broken) == exact(mcnemar([[5, fixed], [broken, 9]], exact=True).pvalue - half)
 
 
-@pytest.mark.parametrize(("wins", "losses", "ties"), [(12, 3, 0), (12, 3, 8), (5, 20, 3)])
-def test_sign_test(wins: int, losses: int, ties: int) -> None:
-    total, fewer = wins + losses + 2 * (ties // 2), min(wins, losses) + ties // 2
-    expected = stats.binomtest(fewer, total).pvalue - stats.binom.pmf(fewer, total, 0.5)
-    assert ours.sign_test(wins, losses, ties) == exact(expected)
-
-
 def all_flips(values: np.ndarray) -> stats._resampling.PermutationTestResult:
     return stats.permutation_test(
         (values,), lambda x, axis: x.sum(axis=axis), permutation_type="samples", vectorized=True, n_resamples=np.inf
     )
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_sign_flip(seed: int) -> None:
-    values = np.random.default_rng(seed).normal(0.4, 1, 10 + seed)
-    assert ours.sign_flip(values) == exact(all_flips(values).pvalue)
-    ranked = stats.wilcoxon(values, method="exact").pvalue  # a sign-flip test of the ranks
-    assert ours.sign_flip(np.sign(values) * stats.rankdata(np.abs(values))) == exact(ranked)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -13,7 +13,7 @@ from sintonia.corridor.closing.bench import Bench
 from sintonia.corridor.closing.writing import Opened, Written
 from sintonia.evaluate import Side, score_untempered
 from sintonia.evaluate.forgetting import ForgettingInput, forgetting_finding, measure_forgetting, remedy_advice
-from sintonia.evaluate.inspect import InspectInput, Library, find_errors, inspect
+from sintonia.evaluate.inspect import InspectInput, Library, find_errors, inspect, languages_note
 from sintonia.models.once import frozen_features
 from sintonia.prepare import language_of_each
 from sintonia.records import Details, Example, Finding, Forgetting, Turn, Verdict
@@ -51,7 +51,7 @@ def look_behind(seen: Seen, verdict: Verdict, *, measures_forgetting: bool) -> V
     if measures_forgetting:
         forgetting = _forgetting(seen)
         details = dataclasses.replace(details, forgetting=forgetting)
-        found += tuple(one for one in [forgetting_finding(forgetting)] if one)
+        found += tuple(one for one in [forgetting_finding(forgetting, _why_no_remedy(seen))] if one)
         advice += tuple(one for one in [remedy_advice(forgetting)] if one)
     run = seen.benches[0].run
     run.write(f"{run.turn(seen.shipped.number)}/{DETAILS}", details)
@@ -67,8 +67,10 @@ def _inspect(seen: Seen, verdict: Verdict) -> tuple[Details, tuple[Finding, ...]
     untempered, temperature = (
         score_untempered(seen.benches[0].weights, seen.examples)
         if is_alone and not side.tuned.num_bytes
-        else (None, Temperature(value=None, num_examples=0))
+        else (None, Temperature(value=None, num_examples=0) if is_alone else None)
     )
+    num_examples = len(side.tuned.ids)
+    is_detected = num_examples <= MOST_DETECTED
     details, found = inspect(
         InspectInput(
             tuned=side.tuned,
@@ -80,10 +82,10 @@ def _inspect(seen: Seen, verdict: Verdict) -> tuple[Details, tuple[Finding, ...]
             untempered=untempered,
             is_better=verdict.outcome == "better",
             confidence=seen.shipped.recipe.evaluation.confidence,
-            detect=language_of_each if len(side.tuned.ids) <= MOST_DETECTED else None,
+            detect=language_of_each if is_detected else None,
         )
     )
-    return _with_texts(details, seen, library), found
+    return _with_texts(details, seen, library), found if is_detected else (*found, languages_note(num_examples))
 
 
 def _with_texts(details: Details, seen: Seen, library: Library) -> Details:
@@ -115,6 +117,15 @@ def _features(bench: Bench) -> Callable[[Sequence[str]], Any] | None:
     if bench.task != "classify":
         return None
     return lambda texts: frozen_features(bench.run, bench.base, texts)
+
+
+def _why_no_remedy(seen: Seen) -> str:
+    if len(seen.benches) == 1:
+        return ""
+    return (
+        "how far back to go was not looked for: the model saved learned from all rows, so that none is left to choose "
+        "it on"
+    )
 
 
 def _forgetting(seen: Seen) -> Forgetting:

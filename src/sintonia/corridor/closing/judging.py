@@ -13,7 +13,7 @@ from typing import Any
 from sintonia.corridor.closing.behind import Seen, look_behind
 from sintonia.corridor.closing.bench import Bench
 from sintonia.corridor.closing.opinion import ask_opinion
-from sintonia.corridor.closing.writing import Opened, Written, write_answers
+from sintonia.corridor.closing.writing import Opened, Written, remarks_on, write_answers
 from sintonia.errors import RunFailed
 from sintonia.evaluate import (
     JudgeInput,
@@ -22,6 +22,9 @@ from sintonia.evaluate import (
     invalid_reasons,
     judge,
     metrics_of,
+    no_fitted_note,
+    partly_had,
+    partly_tried_note,
     pool_cards,
     pool_rungs,
     prompt_doubts,
@@ -39,11 +42,12 @@ def pick(rungs: Rungs, primary_metric: str, *, needs_training: bool) -> Rung:
     """The rung of its kind to beat: the one that does best on the test.
 
     The hindsight can only favour the rung: who beats it beats them all. Chosen on validation it could be one that
-    the test finds below guessing, and beating that proves nothing.
+    the test finds below guessing, and beating that proves nothing. Where there is none of its kind (nothing that is
+    fitted could write, for no training example has an answer) it is the best of all.
     """
     goodness = METRICS[primary_metric].goodness
-    alike = (rung for rung, _ in rungs if rung.needs_training == needs_training)
-    return max(alike, key=lambda rung: goodness(rung.score))
+    alike = [rung for rung, _ in rungs if rung.needs_training == needs_training]
+    return max(alike or [rung for rung, _ in rungs], key=lambda rung: goodness(rung.score))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,7 @@ def _score(benches: tuple[Bench, ...], prepared: Prepared, opened: Opened, known
 
 def _judge_input(seen: Seen, prepared: Prepared, known: Circumstances) -> JudgeInput:
     primary, evaluation = prepared.primary_metric, known.shipped.recipe.evaluation
-    remarks = seen.written.remarks(seen.base_name, evaluation, primary) if seen.written else ()
+    remarks = remarks_on(seen.written, seen.base_name, evaluation, primary, len({one.id for one in seen.examples}))
     return JudgeInput(
         tuned=seen.weighed.tuned,
         rungs=seen.weighed.rungs,
@@ -128,7 +132,7 @@ def _judge_input(seen: Seen, prepared: Prepared, known: Circumstances) -> JudgeI
         metrics=metrics_of(prepared.task),
         invalid_reasons=invalid_reasons(seen.weighed.tuned, prepared.leaked, _validation(seen.benches)),
         accepted=known.accepted,
-        causes=known.causes + seen.benches[0].notes,
+        causes=known.causes + _missing(seen),
         advice=known.advice,
         turn=known.shipped.number,
         doubts=_doubts(seen.benches, seen.opened),
@@ -137,6 +141,14 @@ def _judge_input(seen: Seen, prepared: Prepared, known: Circumstances) -> JudgeI
         written=seen.written.side if seen.written else None,
         remarks=(*_truncated(seen.benches, seen.opened), *remarks),
     )
+
+
+def _missing(seen: Seen) -> tuple[Finding, ...]:
+    """E308: rungs that could not be tried, in no part or not in all, and fitted ones that are not there."""
+    names = partly_had([[one.name for one in bench.baselines] for bench in seen.benches])
+    found = (partly_tried_note(names, len(seen.benches)),) if names else seen.benches[0].notes
+    has_fitted = any(rung.needs_training for rung, _ in seen.judged.rungs)
+    return found if has_fitted else (*found, no_fitted_note())
 
 
 def _judged(weighed: Side, written: Written | None) -> Side:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from sintonia.corridor.closing.behind import Seen, in_order
-from sintonia.evaluate.pairwise import ask_judge, pairs_of, plan_judging, told_preference
+from sintonia.corridor.closing.writing import why_nothing
+from sintonia.evaluate.pairwise import ask_judge, not_asked, pairs_of, plan_judging, told_preference
+from sintonia.evaluate.written.findings import NOTHING_HINT
 from sintonia.records import Finding
 
 PREFERENCE = "preference.json"
@@ -17,15 +20,20 @@ def ask_opinion(seen: Seen, tell: Callable[[str], None]) -> tuple[Finding, ...]:
     asked, run = seen.shipped.recipe, seen.benches[0].run
     evaluation = asked.evaluation
     plan = plan_judging(evaluation.judge, evaluation.judge_examples, is_redacted=asked.privacy.redact)
-    base = seen.written.side.card(seen.base_name) if seen.written else None
-    if plan is None or seen.written is None or base is None:
+    if plan is None:
         return ()
+    base = seen.written.side.card(seen.base_name) if seen.written else None
+    if seen.written is None:
+        return (not_asked(f"nothing was written: {why_nothing(evaluation.decoding)}", NOTHING_HINT),)
+    if base is None:
+        return (not_asked(f"the base that the verdict is against (`{seen.base_name}`) did not write"),)
     if plan.notice:
         tell(plan.notice)
     tuned = seen.written.side.tuned
     pairs = pairs_of(in_order(seen.examples, tuned.ids), base, tuned)
     opinion = ask_judge(plan, pairs, seen.benches[0].base.record)
     if opinion.preference is not None:
-        run.write(f"{run.turn(seen.shipped.number)}/{PREFERENCE}", opinion.preference)
-        tell(told_preference(opinion.preference))
+        told = dataclasses.replace(opinion.preference, told=told_preference(opinion.preference))
+        run.write(f"{run.turn(seen.shipped.number)}/{PREFERENCE}", told)
+        tell(told.told)
     return opinion.findings

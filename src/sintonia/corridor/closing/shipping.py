@@ -4,6 +4,7 @@ None of the parts' models is shipped, since each has seen a part of the rows onl
 tested, and the verdict says so. It takes the settings that most parts ended with, and the median of their best
 epochs: steps are counted as epochs, because more rows make more steps an epoch. The plan of the learning rate is
 that of the parts, so that the model is stopped where theirs were best. Nothing is chosen here by looking at a test.
+It has no temperature, and neither have they: no part has a validation set large enough to fit one.
 """
 
 from __future__ import annotations

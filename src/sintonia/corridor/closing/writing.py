@@ -13,8 +13,10 @@ from sintonia.evaluate import (
     Side,
     Sizes,
     Texts,
+    base_silent,
     drawn,
     fitted_texts,
+    nothing_written,
     pool_texts,
     reads_text,
     stopped,
@@ -61,6 +63,8 @@ class Written:
     def remarks(self, base_name: str, evaluation: EvaluationSettings, primary_metric: str) -> tuple[Finding, ...]:
         """E314, E318 and E319 of the tuned model and the base that it is compared with."""
         found = list(told_sizes(self.sizes))
+        if self.side.card(base_name) is None:
+            found.append(base_silent(base_name))
         sides = {"base": self.texts.get(base_name, ()), "tuned model": self.texts["tuned"]}
         found += stopped({name: said for name, said in sides.items() if said}, self.new_tokens)
         if evaluation.format:
@@ -80,6 +84,20 @@ class Written:
             kept = {"base_weighed": row["base"], "tuned_weighed": row["tuned"]} if is_written else {}
             told.append(row | kept | (dict(zip(("base", "tuned"), next(texts), strict=True)) if is_written else {}))
         return told
+
+
+def why_nothing(decoding: str) -> str:
+    """Why nothing was written, in words."""
+    return "`evaluation.decoding` is none" if decoding == "none" else "no test example has a prompt that is read whole"
+
+
+def remarks_on(
+    written: Written | None, base_name: str, evaluation: EvaluationSettings, primary_metric: str, num_examples: int
+) -> tuple[Finding, ...]:
+    """What must be known about what was written; and where nothing was, that a declared format was not looked at."""
+    if written is not None:
+        return written.remarks(base_name, evaluation, primary_metric)
+    return (nothing_written(num_examples, why_nothing(evaluation.decoding)),) if evaluation.format else ()
 
 
 def write_answers(writers: Sequence[Writer], opened: Opened, primary_metric: str, decoding: str) -> Written | None:

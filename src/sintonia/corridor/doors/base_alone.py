@@ -108,9 +108,8 @@ def _num_tested(prepared: Prepared) -> int:
 
 
 def _detectable(prepared: Prepared) -> float | None:
-    """What the sealed test can show of labels, before anything is measured; what a loss can show depends on it."""
-    metric = METRICS[prepared.primary_metric]
-    if not prepared.labels or metric.unit != "points":
+    """What the sealed test can show of labels, before anything is measured; what another metric can depends on it."""
+    if not prepared.labels or not METRICS[prepared.primary_metric].is_mean_of_correct:
         return None
     return minimum_detectable_effect(PLANNED_DISAGREEMENT, _num_tested(prepared), level_of_opening(1))
 
@@ -148,8 +147,9 @@ def _notes(prepared: Prepared, metric: str, effect: float | None) -> tuple[str, 
     if effect is not None:
         points = f"{100 * effect:.1f} points"
         notes.append(
-            f"the sealed test ({num_tested:,} examples, not read) will find a difference of {points} or more "
-            f"(if base and tuned disagree on {PLANNED_DISAGREEMENT:.0%} of it, at the first opening)"
+            f"the sealed test ({num_tested:,} examples, not read) would find a difference of {points} or more in four "
+            "cases of five, if the examples are independent (and base and tuned disagree on "
+            f"{PLANNED_DISAGREEMENT:.0%} of it, at the first opening)"
         )
     else:
         notes.append(f"the sealed test has {num_tested:,} examples, not read; what it can find, a training shows")

@@ -1,25 +1,21 @@
 """Finished runs beside each other, on the very same test examples: what they cost, how they differ, which is better.
 
 No test is opened anew: the groups of its examples are read again for the candidate that it was opened for, which the
-ledger knows. It trains nothing and computes no prediction.
+ledger knows; where it does not, that is told, and the level is that of the opening it is now. It trains nothing and
+computes no prediction.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from sintonia.corridor.closing.shipping import OnAll
-from sintonia.corridor.doors.evaluating import OpenTest, finished
-from sintonia.corridor.turns import ON_ALL, candidate_id
-from sintonia.corridor.walk import finished_turns
+from sintonia.corridor.doors.evaluating import OpenTest
+from sintonia.corridor.doors.pairing import FinishedRun, read_finished, refuse_unpaired, used_settings
+from sintonia.corridor.turns import candidate_id
 from sintonia.errors import StorageError, UsageError
-from sintonia.evaluate import reads_text
 from sintonia.evaluate.compare import Rule
+from sintonia.evaluate.several.groups import merged_groups, num_groups
 from sintonia.evaluate.several.recipes import (
     Bout,
     Judged,
@@ -27,24 +23,10 @@ from sintonia.evaluate.several.recipes import (
     compare_recipes,
     missing_seeds,
     pair_by_seed,
-    unpaired,
 )
-from sintonia.files import to_json
 from sintonia.metrics import METRICS, adding
 from sintonia.metrics.kept import own_metrics
-from sintonia.recipe import recipe_id
-from sintonia.records import (
-    Base,
-    ComparedRuns,
-    Differing,
-    Duel,
-    Prepared,
-    RecipeClaim,
-    RunBeside,
-    Scorecard,
-    Turn,
-    Verdict,
-)
+from sintonia.records import ComparedRuns, Differing, Duel, RecipeClaim, RunBeside
 from sintonia.runs import RunFolder
 from sintonia.statistics import level_of_opening
 from sintonia.statistics.several import FEWEST_SEEDS
@@ -53,37 +35,26 @@ _ABSENT = "-"
 _NOT_SETTINGS = ("data.path", "data.test", "data.validation", "data.production", "budget_seconds", "tracking", "accept")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Finished:
-    """A run with a verdict, and what it answered to its test."""
-
-    run: RunFolder
-    verdict: Verdict
-    prepared: Prepared
-    base: Base
-    turn: Turn
-    """The one whose model is kept."""
-    scored: tuple[Turn, ...]
-    """Those whose models were tested: the same, or one of each of ten parts."""
-    tested: Judged
-
-
 def compare_runs(runs: Sequence[RunFolder], open_test: OpenTest) -> ComparedRuns:
     """Compares the models of runs, or their recipes where there are several seeds of each.
 
     Raises:
         UsageError: fewer than two runs, one without a verdict, other test examples or another metric.
         StorageError: a part of a run is missing or was changed.
+        RunFailed: a model is not the one that was tested.
     """
     if len(runs) < 2:
         raise UsageError("there is one run to compare", expected="two runs or more")
     with adding(*own_metrics(runs[0])):
-        found = [_read(run) for run in runs]
-        _refuse_unpaired(found)
+        found = [read_finished(run) for run in runs]
+        refuse_unpaired(found)
         first = found[0]
-        level = level_of_opening(max(one.verdict.test_openings for one in found))
+        groupings, openings = _open(found, open_test)
+        level = level_of_opening(max(*openings, *(one.verdict.test_openings for one in found)))
         bout = Bout(
-            metric=METRICS[first.prepared.primary_metric], groups=_groups(first, open_test), rule=_rule(first, level)
+            metric=METRICS[first.prepared.primary_metric],
+            groups=merged_groups(first.tested.card.ids, groupings),
+            rule=_rule(first, level),
         )
         duels, claims, notes = _compare(bout, [one.tested for one in found])
     return ComparedRuns(
@@ -94,77 +65,30 @@ def compare_runs(runs: Sequence[RunFolder], open_test: OpenTest) -> ComparedRuns
         differing=_differing(found),
         duels=duels,
         claims=claims,
-        notes=(*_about_openings(found, level), *_about_parts(found), *notes),
-    )
-
-
-def _read(run: RunFolder) -> _Finished:
-    verdict, prepared, base = finished(run)
-    turns = finished_turns(run)
-    turn = turns[verdict.turn - 1]
-    decided = run.read(f"{run.turn(turn.number)}/{ON_ALL}", OnAll)
-    scored = tuple(turns[number - 1] for number in decided.turns) if decided else (turn,)
-    metric = prepared.primary_metric
-    if metric not in METRICS:
-        raise UsageError(f"`{_name(run)}` was judged by `{metric}`, which the first run does not have")
-    kind = "written" if reads_text(METRICS[metric], prepared.task) else "test"
-    card = run.read(f"{run.turn(turn.number)}/scorecards/{kind}-tuned.json", Scorecard)
-    if card is None:
-        raise StorageError(f"`{run.path}` lacks the scorecard of its test", hint="restore it from a copy")
-    plain = recipe_id(dataclasses.replace(turn.recipe, seed=0))
-    stands_for = f"{plain} {base.revision} {prepared.data_id}"
-    return _Finished(
-        run=run,
-        verdict=verdict,
-        prepared=prepared,
-        base=base,
-        turn=turn,
-        scored=scored,
-        tested=Judged(
-            name=_name(run),
-            recipe=hashlib.sha256(stands_for.encode()).hexdigest()[:16],
-            seed=turn.recipe.seed,
-            card=card,
+        notes=(
+            *_about_openings(found, openings, level),
+            *_about_groups(first, bout, groupings),
+            *_about_parts(found),
+            *notes,
         ),
     )
 
 
-def _name(run: RunFolder) -> str:
-    return os.path.relpath(run.path)
+def _open(found: Sequence[FinishedRun], open_test: OpenTest) -> tuple[list[dict[str, str]], list[int]]:
+    """Of each run the group of each example of its test, opened for its candidate, and which opening that is."""
+    groupings, openings = [], []
+    for one in found:
+        opened, opening = open_test(one.prepared.parts, one.run, candidate_id(one.run, one.scored))
+        known = {example.id: example.group for examples in opened for example in examples}
+        if not known.keys() >= set(one.tested.card.ids):
+            what = f"the scorecard of `{one.tested.name}` is not of its test"
+            raise StorageError(what, hint="restore it from a copy")
+        groupings.append(known)
+        openings.append(opening)
+    return groupings, openings
 
 
-def _refuse_unpaired(found: Sequence[_Finished]) -> None:
-    first = found[0]
-    for other in found[1:]:
-        names = f"`{first.tested.name}` and `{other.tested.name}`"
-        metrics = first.prepared.primary_metric, other.prepared.primary_metric
-        if metrics[0] != metrics[1]:
-            raise UsageError(
-                f"{names} were judged by other metrics: {metrics[0]} and {metrics[1]}",
-                expected="the same primary metric, declared before training",
-                hint=f"tune one of them again with evaluation.primary_metric={metrics[0]}",
-            )
-        why = unpaired(first.tested.card, other.tested.card)
-        if why:
-            raise UsageError(
-                f"{names} cannot be paired: {why}",
-                expected="the same test examples with the same targets in both",
-                hint="tune both on the same data file, so that the recorded split gives both the same test; or judge "
-                "both on one file: `sintonia evaluate RUN --on FILE`",
-            )
-
-
-def _groups(first: _Finished, open_test: OpenTest) -> tuple[str, ...]:
-    """The group of each answer, of the test as it was opened for this candidate."""
-    opened, _ = open_test(first.prepared.parts, first.run, candidate_id(first.run, first.scored))
-    known = {one.id: one.group for examples in opened for one in examples}
-    ids = first.tested.card.ids
-    if not known.keys() >= set(ids):
-        raise StorageError(f"the scorecard of `{first.tested.name}` is not of its test", hint="restore it from a copy")
-    return tuple(known[one] for one in ids)
-
-
-def _rule(first: _Finished, level: float) -> Rule:
+def _rule(first: FinishedRun, level: float) -> Rule:
     metric, evaluation = METRICS[first.prepared.primary_metric], first.turn.recipe.evaluation
     margin = metric.margin(evaluation.margin, first.verdict.primary.tuned.value)
     return Rule(level=level, margin=margin, confidence=evaluation.confidence)
@@ -226,24 +150,45 @@ def _left_out(first: Sequence[Judged], other: Sequence[Judged]) -> str:
 
 def _about_two(tested: Sequence[Judged]) -> str:
     if tested[0].seed == tested[1].seed:
-        return "recipe, base, data and seed are the same: on one machine they give the same model"
+        return "recipe, base, data and seed are the same: on one machine, without a budget, they give the same model"
     return "they differ in the seed only: what there is between them is chance of the training"
 
 
-def _about_openings(found: Sequence[_Finished], level: float) -> tuple[str, ...]:
+def _about_openings(found: Sequence[FinishedRun], openings: Sequence[int], level: float) -> tuple[str, ...]:
+    """Which openings these are; one that the ledger does not have as the verdict has it was counted again."""
     told = ", ".join(f"opening {one.verdict.test_openings} for `{one.tested.name}`" for one in found)
+    other = tuple(
+        f"the ledger of openings has not the opening {one.verdict.test_openings} that the verdict of "
+        f"`{one.tested.name}` came from (it was moved, or its model was changed): the test is opened for it now, which "
+        f"is opening {opening}"
+        for one, opening in zip(found, openings, strict=True)
+        if opening != one.verdict.test_openings
+    )
+    latest = f"judged at the level of the latest, {level:.2g}"
+    if other:
+        return (*other, f"the verdicts came from {told}; {latest}")
+    return (f"the test was opened before, and is not opened anew: {told}; {latest}",)
+
+
+def _about_groups(first: FinishedRun, bout: Bout, groupings: Sequence[dict[str, str]]) -> tuple[str, ...]:
+    counts = [num_groups(first.tested.card.ids, known) for known in groupings]
+    num_merged = len(set(bout.groups))
+    if all(one == num_merged for one in counts):
+        return ()
+    told = " and ".join(f"{one:,}" for one in dict.fromkeys(counts))
     return (
-        f"the test was opened before, and is not opened anew: {told}; judged at the level of the latest, {level:.2g}",
+        f"the runs group the test examples otherwise ({told} groups): what one of them keeps together stays together, "
+        f"which makes {num_merged:,}",
     )
 
 
-def _about_parts(found: Sequence[_Finished]) -> tuple[str, ...]:
+def _about_parts(found: Sequence[FinishedRun]) -> tuple[str, ...]:
     if all(len(one.scored) == 1 for one in found):
         return ()
     return ("few rows: what is compared are the recipes, by ten models each; the models that are kept were not tested",)
 
 
-def _beside(one: _Finished) -> RunBeside:
+def _beside(one: FinishedRun) -> RunBeside:
     trained = [one.turn] if len(one.scored) == 1 else [*one.scored, one.turn]
     return RunBeside(
         run=one.tested.name,
@@ -259,25 +204,9 @@ def _beside(one: _Finished) -> RunBeside:
     )
 
 
-def _differing(found: Sequence[_Finished]) -> tuple[Differing, ...]:
+def _differing(found: Sequence[FinishedRun]) -> tuple[Differing, ...]:
     """The settings, as they were used, that are not the same in all runs; and the rows, where these are not."""
-    used = [_used(one) for one in found]
+    used = [used_settings(one) for one in found]
     names = [name for name in dict.fromkeys(name for one in used for name in one) if name not in _NOT_SETTINGS]
     told = {name: tuple(str(one.get(name, _ABSENT)) for one in used) for name in names}
     return tuple(Differing(setting=name, values=values) for name, values in told.items() if len(set(values)) > 1)
-
-
-def _used(one: _Finished) -> dict[str, Any]:
-    """Each setting as it was asked for; one that was left open as it was filled."""
-    filled = {each.setting: each.value for each in one.turn.resolved}
-    asked = _flat(to_json(one.turn.recipe))
-    used = {name: filled.get(name, value) if value == "auto" else value for name, value in asked.items()}
-    return used | {"training rows": one.prepared.data_id}
-
-
-def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings by their dotted names."""
-    flat: dict[str, Any] = {}
-    for name, value in body.items():
-        flat |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
-    return flat

@@ -16,7 +16,7 @@ from pathlib import Path
 from sintonia.corridor.closing.bench import make_benches
 from sintonia.corridor.closing.judging import Circumstances, judge_all
 from sintonia.corridor.closing.shipping import ALL_ROWS
-from sintonia.corridor.turns import candidate_id, findings_of, read_sets
+from sintonia.corridor.turns import candidate_id, findings_of, read_sets, refuse_broken
 from sintonia.corridor.walk import Listener, Walk, finished_turns
 from sintonia.errors import StorageError, UsageError
 from sintonia.files import read_lines, sha256_file, storage_errors, sync_folder, write_lines
@@ -59,12 +59,13 @@ def judge_on(run: RunFolder, file: Path, listener: Listener, open_test: OpenTest
         UsageError: the run has no verdict yet, or there is no such file.
         DataError: the file cannot be read as the run's own data were, or no row of it is new.
         StorageError: a part of the run is missing or was changed.
+        RunFailed: the saved model is not the one that was trained.
     """
     began = time.monotonic()
     verdict, prepared, base = finished(run)
     with run.writing(), adding(*own_metrics(run)):
         walk = Walk(run, listener)
-        shipped = finished_turns(run)[verdict.turn - 1]
+        shipped = _shipped(walk, verdict)
         learned = _learned(run, prepared)
         walk.tell("evaluate", f"reading {file.name} as the run read its own data")
         read = read_another(file, run.recipe().data, prepared, [*learned[0], *learned[1]])
@@ -97,6 +98,15 @@ def judge_on(run: RunFolder, file: Path, listener: Listener, open_test: OpenTest
         findings=read.findings,
         seconds=time.monotonic() - began,
     )
+
+
+def _shipped(walk: Walk, verdict: Verdict) -> Turn:
+    """The turn whose model is kept, as it was when the turn ended."""
+    shipped = finished_turns(walk.run)[verdict.turn - 1]
+    refuse_broken(walk.run, (shipped,))
+    if shipped.recipe.evaluation.judge:
+        walk.tell("evaluate", "the judge of the recipe is not asked: it is asked about the run's own test only")
+    return shipped
 
 
 def finished(run: RunFolder) -> tuple[Verdict, Prepared, Base]:

@@ -5,11 +5,10 @@ It reads anchor texts, prompts of the task and validation examples. It changes n
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from sintonia.evaluate.forgetting.anchors import Anchor, load_anchors
 from sintonia.evaluate.forgetting.change import Changed, bits_of, change_of_bits, change_of_pairs
@@ -17,6 +16,7 @@ from sintonia.evaluate.forgetting.encoder import find_halves
 from sintonia.evaluate.forgetting.language import weigh_anchors
 from sintonia.evaluate.forgetting.remedy import Chosen, Ruler, recovered_fraction, search_scale
 from sintonia.evaluate.language import Weigher
+from sintonia.evaluate.written.writing import drawn_examples
 from sintonia.metrics import METRICS
 from sintonia.records import Example, Forgetting, Interval, Remedy
 
@@ -29,8 +29,6 @@ MOST_VALIDATION = {"language": 128, "encoder": 500}
 """Validation examples on which a remedy is chosen; each scale that is tried costs a pass over them."""
 MOST_READ_TOKENS = 20_000
 """Of prompts, and of validation examples: a language model reads no more of each, so that long ones take no hours."""
-
-_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,6 @@ class ForgettingInput:
     """By which the remedy of a classifier is chosen; that of a language model is by bits per byte."""
     learn: str = "answers"
     """Which tokens of a conversation count on validation."""
-    remedy: Literal["when forgotten", "always", "never"] = "when forgotten"
 
 
 def measure_forgetting(base: Opened, asked: ForgettingInput) -> Forgetting:
@@ -70,7 +67,7 @@ def measure_forgetting(base: Opened, asked: ForgettingInput) -> Forgetting:
     kind: Any = _LanguageBench if is_language else _EncoderBench
     bench = kind(base, tuned, asked)
     changed: Changed = bench.changed()
-    is_due = asked.remedy == "always" or changed.severity in ("warning", "serious")
+    is_due = changed.severity in ("warning", "serious")
     return Forgetting(
         kind=bench.kind,
         divergence=bench.divergence(),
@@ -80,7 +77,7 @@ def measure_forgetting(base: Opened, asked: ForgettingInput) -> Forgetting:
         change=changed.change,
         p_value=changed.p_value,
         severity=changed.severity,
-        remedy=_remedy(bench, dial, changed) if is_due and asked.remedy != "never" and bench.validation else None,
+        remedy=_remedy(bench, dial, changed) if is_due and bench.validation else None,
     )
 
 
@@ -107,7 +104,7 @@ class _LanguageBench:
         self.base, self.tuned, self.asked = base, tuned, asked
         self.weigher = Weigher(tuned, asked.learn)
         self.ruler_metric = METRICS["bits_per_byte"]
-        drawn = draw(asked.validation, MOST_VALIDATION["language"])
+        drawn = drawn_examples(asked.validation, MOST_VALIDATION["language"])
         rows = self.weigher.rows(drawn)
         count = num_affordable([len(row.ids) for row in rows])
         pairs = [(one, row) for one, row in zip(drawn[:count], rows, strict=False) if row.num_bytes]
@@ -121,7 +118,7 @@ class _LanguageBench:
     def divergence(self) -> float | None:
         from sintonia.evaluate.forgetting.divergence import measure_divergence
 
-        contents = [one.whole for one in draw(self.asked.prompts, MOST_PROMPTS)]
+        contents = [one.whole for one in drawn_examples(self.asked.prompts, MOST_PROMPTS)]
         found = measure_divergence(self.base, self.tuned, contents, MOST_READ_TOKENS) if contents else None
         return None if found is None else found.nats
 
@@ -143,7 +140,7 @@ class _EncoderBench:
         self.base, self.tuned = base, tuned
         self.max_tokens = base.record.max_tokens
         self.ruler_metric = METRICS[asked.primary_metric]
-        self.validation = draw(asked.validation, MOST_VALIDATION["encoder"])
+        self.validation = drawn_examples(asked.validation, MOST_VALIDATION["encoder"])
 
     def changed(self) -> Changed:
         anchors = load_anchors()
@@ -158,13 +155,13 @@ class _EncoderBench:
     def counts(self) -> Any:
         import numpy as np
 
-        from sintonia.evaluate.score import make_scorecard
+        from sintonia.evaluate.score import bare_scorecard
         from sintonia.models.forward import compute_logits, log_softmax
         from sintonia.models.tokens import tokenize
 
         tokens = tokenize(self.tuned.tokenizer, [one.input for one in self.validation], self.tuned.max_tokens)
         probabilities = np.exp(log_softmax(compute_logits(self.tuned.model, tokens.ids)))
-        card = make_scorecard("tuned", "validation", self.validation, self.tuned.labels, probabilities)
+        card = bare_scorecard("tuned", "validation", self.validation, self.tuned.labels, probabilities)
         return self.ruler_metric.counts(card.targets, self.ruler_metric.answers(card))
 
     def on_anchors(self) -> float:
@@ -196,11 +193,6 @@ def _remedy(bench: Any, dial: Dial, changed: Changed) -> Remedy:
         metric=bench.ruler_metric.name,
         num_validation=len(bench.validation),
     )
-
-
-def draw(rows: Sequence[_Row], most: int) -> list[_Row]:
-    """At most so many, always the same, in random order."""
-    return random.Random(0).sample(list(rows), min(most, len(rows)))
 
 
 def num_affordable(lengths: Sequence[int], most_tokens: int = MOST_READ_TOKENS) -> int:

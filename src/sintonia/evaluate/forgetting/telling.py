@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sintonia.records import Advice, Finding, Forgetting
+from sintonia.records import Advice, Finding, Forgetting, Remedy
 
 
-def forgetting_finding(forgetting: Forgetting) -> Finding | None:
-    """E312 where something was forgotten: a note, or a warning."""
+def forgetting_finding(forgetting: Forgetting, why_no_remedy: str = "") -> Finding | None:
+    """E312 where something was forgotten: a note, or a warning.
+
+    `why_no_remedy` is why no way back could be looked for where one was due, in words.
+    """
     if forgetting.severity == "none" or forgetting.base is None or forgetting.tuned is None:
         return None
     num_texts = sum(one.num_texts for one in forgetting.anchors)
@@ -29,7 +32,7 @@ def forgetting_finding(forgetting: Forgetting) -> Finding | None:
         severity="note" if forgetting.severity == "note" else "warning",
         count=num_texts,
         message=message + (": that is serious" if is_serious else ""),
-        hint=_hint(forgetting),
+        hint=_hint(forgetting, why_no_remedy),
     )
 
 
@@ -48,18 +51,27 @@ def remedy_advice(forgetting: Forgetting) -> Advice | None:
             cost="no training",
         )
     return Advice(
-        action=f"scale the training by {remedy.scale:.1f}",
-        reason=f"the model forgot, and {remedy.scale:.0%} of the way from the base does as well on "
-        f"{remedy.num_validation} validation examples ({remedy.metric} {remedy.validation:.3f}, all of the way "
+        action=f"scale the training by {remedy.scale:.1f}: {_command(remedy)}",
+        reason=f"the model forgot, and {remedy.scale:.0%} of the way from the base is within one standard error of the "
+        f"best on {remedy.num_validation} validation examples ({remedy.metric} {remedy.validation:.3f}, all of the way "
         f"{remedy.validation_full:.3f})",
         expected=f"{share} of what was forgotten comes back",
         cost="no training: the weights are scaled",
     )
 
 
-def _hint(forgetting: Forgetting) -> str:
+def _command(remedy: Remedy) -> str:
+    return f"`sintonia adjust RUN --scale {remedy.scale:.1f} --out FOLDER`"
+
+
+def _hint(forgetting: Forgetting, why_no_remedy: str) -> str:
     remedy = forgetting.remedy
     if remedy is not None and 0 < remedy.scale < 1 and remedy.recovered_fraction > 0:
         share = f"{min(1.0, remedy.recovered_fraction):.0%}"
-        return f"scale the training by {remedy.scale:.1f}: {share} comes back, and validation is as good"
-    return "lower the learning rate, take `--method lora` or a lower rank, or mix general examples into the training"
+        return (
+            f"scale the training by {remedy.scale:.1f} ({_command(remedy)}): {share} comes back, and validation is "
+            "within one standard error"
+        )
+    otherwise = "lower the learning rate, take `--method lora` or a lower rank, or mix general examples into training"
+    is_due = forgetting.severity in ("warning", "serious") and remedy is None
+    return f"{otherwise} ({why_no_remedy})" if is_due and why_no_remedy else otherwise

@@ -6,17 +6,17 @@ It looks at scorecards of the opened test after they were made; it opens nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sintonia.evaluate.inspect.calibration import calibrate, calibration_finding
 from sintonia.evaluate.inspect.classes import class_scores, top_confusions
 from sintonia.evaluate.inspect.errors import Library, find_errors
-from sintonia.evaluate.inspect.slices import Columns, Detect, Sides, find_slices, make_columns, slices_finding
+from sintonia.evaluate.inspect.slices import Detect, Sides, find_slices, languages_note, make_columns, slices_finding
 from sintonia.metrics import METRICS
 from sintonia.records import Details, Example, Finding, Scorecard
 from sintonia.statistics.calibration import Temperature
 
-__all__ = ["InspectInput", "Library", "inspect"]
+__all__ = ["InspectInput", "Library", "find_errors", "inspect", "languages_note"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +32,13 @@ class InspectInput:
     """What the tuned model learned from; with several parts all examples, for none of an example's own group is shown
     beside it."""
     primary_metric: str
-    temperature: Temperature
+    temperature: Temperature | None
+    """None of several models, each of which has its own."""
     untempered: Scorecard | None = None
     """`tuned` without its temperature, where it has one."""
     is_better: bool = False
     """Whether the verdict is `better`."""
     confidence: float = 0.95
-    columns: Columns = field(default_factory=dict)
-    """Further columns of the data, one value an example, to slice by."""
     detect: Detect | None = None
     """The language of each text; none leaves languages out."""
 
@@ -60,7 +59,7 @@ def inspect(given: InspectInput) -> tuple[Details, tuple[Finding, ...]]:
         metric=METRICS[given.primary_metric],
         confidence=given.confidence,
     )
-    slices = find_slices(sides, make_columns(given.examples, given.tuned, given.detect, given.columns))
+    slices = find_slices(sides, make_columns(given.examples, given.tuned, given.detect))
     calibration = calibrate(given.untempered, given.tuned, given.temperature)
     errors, counts = find_errors(given.base, given.tuned, given.examples, given.library)
     details = Details(

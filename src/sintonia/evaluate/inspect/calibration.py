@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sintonia.evaluate.answers import count_repeats
-from sintonia.evaluate.inspect.correct import is_right
+from sintonia.evaluate.answers import count_repeats, is_right
 from sintonia.records import Calibration, Finding, Interval, ReliabilityBin, Scorecard
 from sintonia.statistics import wilson
 from sintonia.statistics.calibration import (
@@ -27,10 +26,11 @@ _ONE_SIDED = 0.8
 """Share of the error that is too sure on the whole (or not sure enough), from which it is called that."""
 
 
-def calibrate(before: Scorecard | None, after: Scorecard, temperature: Temperature) -> Calibration | None:
+def calibrate(before: Scorecard | None, after: Scorecard, temperature: Temperature | None) -> Calibration | None:
     """How the confidences of a scorecard hold; none where it has no labels or no confidences.
 
     `before` is the same subject without its temperature (none: it has none), `after` the one that is shipped.
+    `temperature` is none of the answers of several models, each of which has its own.
     """
     if not has_confidences(after):
         return None
@@ -38,8 +38,8 @@ def calibrate(before: Scorecard | None, after: Scorecard, temperature: Temperatu
     found = reliability(after.confidences, right)
     error, floor = calibration_error(after.confidences, right), error_floor(after.confidences, after.ids)
     return Calibration(
-        temperature=temperature.value,
-        num_validation=temperature.num_examples,
+        temperature=temperature.value if temperature else None,
+        num_validation=temperature.num_examples if temperature else None,
         num_examples=len(set(after.ids)),
         error=error,
         floor=floor,
@@ -97,6 +97,12 @@ def _lean(excess: float, error: float) -> str:
 
 
 def _hint(found: Calibration) -> str:
+    if found.num_validation is None:
+        return (
+            "these are the answers of several models, each corrected by its own validation examples only where these "
+            f"are {LEAST_EXAMPLES} or more: with more rows one model is tuned, tested and corrected; until then do not "
+            "read the confidences as probabilities"
+        )
     if found.temperature is None:
         return (
             f"validation has {found.num_validation} examples, too few to correct it: with {LEAST_EXAMPLES} or more the "

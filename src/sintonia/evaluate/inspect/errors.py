@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.evaluate.inspect.correct import is_right
+from sintonia.evaluate.answers import is_right
 from sintonia.records import ErrorCase, ErrorCount, ErrorKind, Example, Neighbour, Scorecard
 
 KINDS: tuple[ErrorKind, ...] = ("fixed", "broken", "both wrong")

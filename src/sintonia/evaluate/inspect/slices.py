@@ -44,7 +44,7 @@ class Sides:
 
 
 def make_columns(
-    examples: Sequence[Example], tuned: Scorecard, detect: Detect | None = None, others: Columns | None = None
+    examples: Sequence[Example], tuned: Scorecard, detect: Detect | None = None
 ) -> dict[str, Sequence[str]]:
     """What examples can be told apart by: length, class where targets are labels, language, and columns of the data."""
     texts = [one.input for one in examples]
@@ -53,8 +53,8 @@ def make_columns(
         columns[CLASS] = [one.target for one in examples]
     if detect is not None:
         columns[LANGUAGE] = detect(texts)
-    known = {**_fields(examples), **(others or {})}
-    return columns | {f"column {name}" if name in columns else name: values for name, values in known.items()}
+    known = _fields(examples).items()
+    return columns | {f"column {name}" if name in columns else name: values for name, values in known}
 
 
 def _fields(examples: Sequence[Example]) -> dict[str, Sequence[str]]:
@@ -77,6 +77,17 @@ def find_slices(sides: Sides, columns: Columns) -> tuple[Slice, ...]:
     ]
     adjusted = benjamini_hochberg([compared.comparison.p_value for *_, compared in looked])
     return tuple(_slice(*one, p) for one, p in zip(looked, adjusted, strict=True))
+
+
+def languages_note(num_examples: int) -> Finding:
+    """E320: that the languages of the test were not told apart."""
+    return Finding(
+        code="E320",
+        severity="note",
+        count=num_examples,
+        message=f"languages were not looked at: {num_examples:,} test examples are more than are told apart in time",
+        hint="a column that holds the language is sliced by, however many examples there are",
+    )
 
 
 def slices_finding(slices: Sequence[Slice], *, is_better: bool) -> Finding | None:

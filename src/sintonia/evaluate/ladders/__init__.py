@@ -19,13 +19,11 @@ from sintonia.evaluate.ladders.chat import (
 from sintonia.evaluate.ladders.classify import Ground, choose_baselines, score_baselines
 from sintonia.evaluate.language import Weigher
 from sintonia.evaluate.prompts import Swapped, swap_prompts
-from sintonia.evaluate.written.writing import Said, prompts_of
+from sintonia.evaluate.written.writing import UNCUT, Said, prompts_of
 from sintonia.records import Base, Baseline, Example, Finding, Prepared, Rung, Scorecard, Split
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 from sintonia.tasks.chat import followed_metric
-
-_UNCUT = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +104,7 @@ def _cut_texts(ground: Ground, examples: Sequence[Example]) -> tuple[str, ...]:
     from sintonia.models.tokens import tokenize
 
     tokenizer, most = ground.base.tokenizer, ground.base.max_tokens
-    lengths = map(len, tokenize(tokenizer, [one.input for one in examples], _UNCUT).ids)
+    lengths = map(len, tokenize(tokenizer, [one.input for one in examples], UNCUT).ids)
     return tuple(one.id for one, length in zip(examples, lengths, strict=True) if length > most)
 
 

@@ -7,7 +7,6 @@ opened. Every rung is scored on the same tokens as the tuned model.
 from __future__ import annotations
 
 import math
-import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from sintonia.evaluate.cautions import few_shot_note
 from sintonia.evaluate.ladders.shots import Shots
 from sintonia.evaluate.language import Weigher, learned_tokens
 from sintonia.evaluate.score import language_scorecard
+from sintonia.evaluate.written.writing import drawn_examples
 from sintonia.metrics import METRICS
 from sintonia.records import Baseline, Example, Finding, Rung, Scorecard, Split
 
@@ -59,7 +59,7 @@ class _Kind:
 def choose_chat_baselines(ground: LanguageGround, validation: Sequence[Example]) -> tuple[Baseline, ...]:
     """Each rung with the setting that does best on a part of validation; a rung that cannot be tried is left out."""
     metric, chosen = METRICS[ground.primary_metric], []
-    examples = drawn_evenly(validation)
+    examples = drawn_examples(validation, MOST_LOOKED_AT)
     for name, kind in _LADDER.items():
         scored = [
             (_value(kind.card(ground, setting, examples, "validation"), metric.name), setting)
@@ -98,14 +98,9 @@ def note_missing_rungs(
     """That the base was not tried with answered examples in its prompt, and why."""
     if any(one.name == FEW_SHOT for one in baselines):
         return ()
-    why = ground.shots.obstacle(drawn_evenly(validation)) or "they were not tried when the baselines were chosen"
+    obstacle = ground.shots.obstacle(drawn_examples(validation, MOST_LOOKED_AT))
+    why = obstacle or "they were not tried when the baselines were chosen"
     return (few_shot_note(why),)
-
-
-def drawn_evenly(examples: Sequence[Example]) -> tuple[Example, ...]:
-    """At most so many examples as are looked at, always the same, in their order."""
-    positions = random.Random(0).sample(range(len(examples)), min(MOST_LOOKED_AT, len(examples)))
-    return tuple(examples[position] for position in sorted(positions))
 
 
 def _value(card: Scorecard, metric: str) -> float:

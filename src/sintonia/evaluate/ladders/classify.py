@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_union
 
+from sintonia.evaluate.ladders.words import word_features
 from sintonia.evaluate.score import bare_scorecard, make_scorecard, plain_scorecard
 from sintonia.metrics import METRICS
 from sintonia.models.forward import compute_features, log_softmax
@@ -26,6 +25,7 @@ from sintonia.models.probe import STRENGTHS, fit_probe
 from sintonia.models.tokens import tokenize
 from sintonia.records import Baseline, Example, Rung, Scorecard, Split
 from sintonia.runs import RunFolder
+from sintonia.statistics.calibration import as_logits, fit_temperature, tempered
 from sintonia.tasks.classify import LABEL_TEMPLATES, encode_targets, readable
 
 _SCALE = 20.0
@@ -65,7 +65,10 @@ class _Kind:
 
 
 def choose_baselines(ground: Ground, validation: Sequence[Example]) -> tuple[Baseline, ...]:
-    """Each rung with the setting that does best on validation."""
+    """Each rung with the setting that does best on validation, and its temperature, fitted there as the tuned model's.
+
+    Without one, a metric of probabilities would say how the scale of a rung was set, and not what it knows.
+    """
     metric, chosen = METRICS[ground.primary_metric], []
     for name, kind in _LADDER.items():
         if metric.reads in ("nats", "squared_errors") and not kind.gives_probabilities:
@@ -73,9 +76,10 @@ def choose_baselines(ground: Ground, validation: Sequence[Example]) -> tuple[Bas
         scored = []
         for setting in kind.settings:
             scores = kind.scores(ground, setting, validation)
-            card = bare_scorecard(name, "validation", validation, ground.labels, scores)
-            scored.append((metric.function(card.targets, metric.answers(card)), setting))
-        value, setting = max(scored, key=lambda pair: metric.goodness(pair[0]))
+            temperature = _temperature(ground, scores, validation) if kind.gives_probabilities else None
+            card = bare_scorecard(name, "validation", validation, ground.labels, tempered(scores, temperature))
+            scored.append((metric.function(card.targets, metric.answers(card)), setting, temperature))
+        value, setting, temperature = max(scored, key=lambda one: metric.goodness(one[0]))
         chosen.append(
             Baseline(
                 name=name,
@@ -83,9 +87,15 @@ def choose_baselines(ground: Ground, validation: Sequence[Example]) -> tuple[Bas
                 validation_score=value,
                 needs_training=kind.needs_training,
                 description=kind.description,
+                temperature=temperature,
             )
         )
     return tuple(chosen)
+
+
+def _temperature(ground: Ground, probabilities: np.ndarray, validation: Sequence[Example]) -> float | None:
+    goal = encode_targets([one.target for one in validation], ground.labels)
+    return fit_temperature(as_logits(probabilities), goal).value
 
 
 def score_baselines(
@@ -100,7 +110,8 @@ def score_baselines(
         kind = _LADDER[baseline.name]
         scores = kind.scores(ground, baseline.setting, examples)
         if kind.gives_probabilities:
-            card = make_scorecard(baseline.name, split, examples, ground.labels, scores)
+            chances = tempered(scores, baseline.temperature)
+            card = make_scorecard(baseline.name, split, examples, ground.labels, chances)
         else:
             card = plain_scorecard(baseline.name, split, examples, _answers(scores, ground.labels))
         score = next(one.value for one in card.scores if one.metric == ground.primary_metric)
@@ -155,10 +166,7 @@ def _probe(ground: Ground, setting: float, examples: Sequence[Example]) -> np.nd
 
 def _words(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
     """Logistic regression on TF-IDF of words, word pairs and pieces of words: no base model at all."""
-    union = make_union(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32),
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, min_df=2, dtype=np.float32),
-    )
+    union = word_features(2)
     try:
         train = union.fit_transform([one.input for one in ground.train])
     except ValueError:  # Nothing is left after the thresholds: no word occurs twice.

@@ -42,7 +42,8 @@ def win_rate(pairs: Sequence[Preferred]) -> WinRate:
     """How often the tuned model won among some pairs, of which there must be one.
 
     The interval at 95 % is that of the cluster bootstrap; where all pairs came out alike, or all are one group, nothing
-    can be drawn again, and it is Wilson's. The p-value is that of `sign_test` where each pair is a group of its own.
+    can be drawn again, and it is Wilson's. The p-value is the mid-p of the sign
+    test over groups.
     """
     net = [_NET.get(one.outcome, 0) for one in pairs]
     return WinRate(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sintonia.evaluate.answers import Answers, answers_of
 from sintonia.evaluate.compare import FEWEST_EXAMPLES, Rule, compare
+from sintonia.evaluate.several.standing import SOUND, Named, Standing, reasons, remarks, settled
 from sintonia.evaluate.units import unit_of
 from sintonia.metrics import Metric
 from sintonia.records import Comparison, Duel, Interval, Outcome, RecipeClaim, Scorecard
@@ -36,6 +37,13 @@ class Judged:
     """The same for runs that differ in the seed only."""
     seed: int
     card: Scorecard
+    standing: Standing = SOUND
+    """What its own verdict says against believing its answers."""
+
+    @property
+    def named(self) -> tuple[tuple[str, Standing], ...]:
+        """Its standing, as a side of its own."""
+        return ((self.name, self.standing),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +58,7 @@ class Bout:
 def unpaired(first: Scorecard, other: Scorecard) -> str:
     """Why two scorecards cannot be compared example by example, in numbers; empty when they can."""
     if (first.ids, first.targets) == (other.ids, other.targets):
-        return ""
+        return _other_text(first, other)
     held, also = (dict(zip(card.ids, card.targets, strict=True)) for card in (first, other))
     shared = held.keys() & also.keys()
     same = sum(held[one] == also[one] for one in shared)
@@ -58,6 +66,21 @@ def unpaired(first: Scorecard, other: Scorecard) -> str:
         return f"their {len(held):,} test examples are the same, but one tested them more often or in another order"
     targets = "" if same == len(shared) else f", of which {len(shared) - same:,} have another target"
     return f"of {len(held):,} and {len(also):,} test examples they share {len(shared):,}{targets}"
+
+
+def _other_text(first: Scorecard, other: Scorecard) -> str:
+    """Whether less, or more, of the same examples was scored: what is read of them depends on settings."""
+    if first.num_bytes == other.num_bytes:
+        return ""
+    if len(first.num_bytes) != len(other.num_bytes):
+        return "the length of what was scored is known of one of them only"
+    pairs = list(zip(first.num_bytes, other.num_bytes, strict=True))
+    num_other = sum(one != two for one, two in pairs)
+    totals = [sum(column) for column in zip(*pairs, strict=True)]
+    return (
+        f"of {num_other:,} of {len(pairs):,} test examples another text was scored, {totals[0]:,} bytes in all against "
+        f"{totals[1]:,}"
+    )
 
 
 def compare_models(bout: Bout, tested: Sequence[Judged]) -> tuple[Duel, ...]:
@@ -68,7 +91,7 @@ def compare_models(bout: Bout, tested: Sequence[Judged]) -> tuple[Duel, ...]:
     duels = []
     for other, one, p_value in zip(others, compared, adjusted, strict=True):
         is_lost = one.outcome in ("better", "worse") and p_value >= bout.rule.level
-        outcome: Outcome = "inconclusive" if is_lost else one.outcome
+        outcome = settled("inconclusive" if is_lost else one.outcome, first.named, other.named)
         duel = Duel(
             first=first.name,
             second=other.name,
@@ -77,7 +100,8 @@ def compare_models(bout: Bout, tested: Sequence[Judged]) -> tuple[Duel, ...]:
             outcome=outcome,
             sentence="",
         )
-        duels.append(replace(duel, sentence=_duel_sentence(bout, duel)))
+        told = _duel_sentence(bout, duel, reasons(first.named, other.named))
+        duels.append(replace(duel, sentence=told + remarks(first.named, other.named)))
     return tuple(duels)
 
 
@@ -162,6 +186,8 @@ def _claim(
     outcome: Outcome = "inconclusive"
     if is_enough and (found.is_better or found.is_worse):
         outcome = "better" if found.is_better else "worse"
+    first, second = (_named(side) for side in zip(*pairs, strict=True))
+    outcome = settled(outcome, first, second)
     if not math.isfinite(found.high - found.low):  # one group alone: anything is possible
         span = bout.metric.range[1] - bout.metric.range[0]
         most = span if math.isfinite(span) else sys.float_info.max
@@ -177,13 +203,20 @@ def _claim(
         outcome=outcome,
         sentence="",
     )
-    return replace(claim, sentence=_claim_sentence(bout, claim, is_enough=is_enough))
+    told = _claim_sentence(bout, claim, reasons(first, second), is_enough=is_enough)
+    return replace(claim, sentence=told + remarks(first, second))
 
 
-def _claim_sentence(bout: Bout, claim: RecipeClaim, *, is_enough: bool) -> str:
+def _named(side: Sequence[Judged]) -> Named:
+    return tuple((one.name, one.standing) for one in side)
+
+
+def _claim_sentence(bout: Bout, claim: RecipeClaim, invalid: str, *, is_enough: bool) -> str:
     names = f"the recipe of `{claim.second[0]}`", f"that of `{claim.first[0]}`"
     word = {"better": "is better than", "worse": "is worse than"}.get(claim.outcome)
     start = f"{names[0]} {word} {names[1]}" if word else f"it is not decided whether {names[0]} differs from {names[1]}"
+    if invalid:
+        start = f"there is no verdict on {names[0]} and {names[1]}, because {invalid}; for the record only"
     reason = "" if is_enough else f"; fewer than {FEWEST_EXAMPLES} examples decide nothing"
     return (
         f"Over {len(claim.first)} seeds each, {start}: {bout.metric.title}{_lower(bout.metric)} "
@@ -192,7 +225,7 @@ def _claim_sentence(bout: Bout, claim: RecipeClaim, *, is_enough: bool) -> str:
     )
 
 
-def _duel_sentence(bout: Bout, duel: Duel) -> str:
+def _duel_sentence(bout: Bout, duel: Duel, invalid: str) -> str:
     metric, found, unit = bout.metric, duel.comparison, unit_of(bout.metric)
     names = f"`{duel.second}`", f"`{duel.first}`"
     starts: dict[Outcome, str] = {
@@ -200,6 +233,7 @@ def _duel_sentence(bout: Bout, duel: Duel) -> str:
         "worse": f"{names[0]} is worse than {names[1]}",
         "equivalent": f"No difference that matters between {names[0]} and {names[1]}",
         "inconclusive": f"Not decided between {names[0]} and {names[1]}",
+        "invalid": f"No verdict on {names[0]} and {names[1]}, because {invalid}. For the record only",
     }
     scores = f"{unit.score(found.tuned.value)} against {unit.score(found.base.value)}{unit.whole}"
     chance = f"p = {found.p_value:.3g}"

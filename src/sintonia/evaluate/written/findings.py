@@ -20,6 +20,7 @@ MOST_CUT = 0.05
 """Shares of the test examples; from science.md 1.6."""
 _PLAINEST = "normalised_match"
 _ROUNDING = 1e-9
+NOTHING_HINT = "data with a prompt and an answer can be written to: raise `training.max_tokens` where prompts are long"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,28 @@ def told_sizes(sizes: Sizes) -> tuple[Finding, ...]:
             message="; ".join(parts),
             hint="with a metric of written texts as `evaluation.primary_metric` all that have a prompt are written to",
         ),
+    )
+
+
+def nothing_written(num_examples: int, why: str) -> Finding:
+    """E319 where answers in a declared format were asked for, and none was written: so E314 cannot be told."""
+    return Finding(
+        code="E319",
+        severity="warning",
+        count=num_examples,
+        message=f"nothing was written: {why}. So no answer was held against the declared format",
+        hint=NOTHING_HINT,
+    )
+
+
+def base_silent(base_name: str) -> Finding:
+    """E319: that what was written is not the tuned model's beside that of the base of the verdict."""
+    return Finding(
+        code="E319",
+        severity="note",
+        message=f"the base that the verdict is against (`{base_name}`) did not write: what the tuned model wrote is "
+        "compared with nothing",
+        hint="the written answers are kept beside the turn, those of the other baselines too",
     )
 
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from sintonia.errors import UsageError
 from sintonia.evaluate.ladders.chat import FEW_SHOT, ZERO_SHOT, LanguageGround
+from sintonia.evaluate.ladders.words import word_features
 from sintonia.evaluate.written.writing import (
     MOST_BESIDE,
     Prompt,
@@ -127,13 +126,7 @@ def _most_common(train: Sequence[Example], examples: Sequence[Example]) -> list[
 
 def _nearest(train: Sequence[Example], examples: Sequence[Example]) -> list[str]:
     """The answer of the training prompt with the highest cosine over words, word pairs and pieces of words."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_union
-
-    union = make_union(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32),
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, dtype=np.float32),
-    )
+    union = word_features(1)
     try:
         there = union.fit_transform([one.input for one in train])
     except ValueError:  # not one word in any training prompt

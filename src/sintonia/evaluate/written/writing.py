@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 MOST_BESIDE = 200
 """Examples that are written to where the verdict does not rest on it."""
-_UNCUT = 10**9
+UNCUT = 10**9
+"""More tokens than any example has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Prompt:
 def prompts_of(opened: OpenLanguageModel, examples: Sequence[Example], new_tokens: int) -> list[Prompt | None]:
     """The prompt of each example; None for plain text, which answers nobody."""
     asking = [k for k, one in enumerate(examples) if one.whole.get("messages")]
-    rows = opened.template.render_all([examples[k].whole for k in asking], _UNCUT)
+    rows = opened.template.render_all([examples[k].whole for k in asking], UNCUT)
     prompts: list[Prompt | None] = [None] * len(examples)
     for k, rendered in zip(asking, rows, strict=True):
         found = before_last_answer(rendered.row)
@@ -109,5 +110,14 @@ def _said(tokenizer: Any, written: Any, mark: str) -> Said:
 
 def drawn(ids: Collection[str], most: int) -> frozenset[str]:
     """At most so many ids, by their hashes: always the same, and independent of their order."""
-    ordered = sorted(set(ids), key=lambda one: hashlib.sha256(one.encode()).hexdigest())
-    return frozenset(ordered[:most])
+    return frozenset(sorted(set(ids), key=_by_hash)[:most])
+
+
+def drawn_examples(examples: Sequence[Example], most: int) -> tuple[Example, ...]:
+    """Those of at most so many drawn ids, in the order of the draw: its first are as good a draw as all."""
+    kept = drawn([one.id for one in examples], most)
+    return tuple(sorted((one for one in examples if one.id in kept), key=lambda one: _by_hash(one.id)))
+
+
+def _by_hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from sintonia.errors import UsageError
+from sintonia.errors import Unavailable, UsageError
 from sintonia.models.catalog import Entry
 from sintonia.models.sources.folder import check_files
 from sintonia.models.sources.storage import make_once, models_folder
@@ -129,10 +129,10 @@ def _hub_errors(name: str, revision: str, home: Path) -> Iterator[None]:
         raise UsageError(f"the hub has no `{name}` at revision `{revision}` that is open to all", hint=hint) from None
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UsageError(
+        raise Unavailable(
             f"cannot get `{name}` from the hub ({reason}); it is not in `{home}` either", hint=hint
         ) from None
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("httpx2", "httpx", "httpcore2", "httpcore", "hf_xet"):
             raise
-        raise UsageError(f"cannot reach the hub for `{name}` ({error}); it is not in `{home}`", hint=hint) from None
+        raise Unavailable(f"cannot reach the hub for `{name}` ({error}); it is not in `{home}`", hint=hint) from None

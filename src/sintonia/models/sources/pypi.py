@@ -9,7 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from sintonia.errors import StorageError, UsageError
+from sintonia.errors import StorageError, Unavailable, UsageError
 from sintonia.files import sha256_file
 from sintonia.models.catalog import Entry
 from sintonia.models.sources.storage import make_once, models_folder
@@ -69,7 +69,7 @@ def _download(pinned: str, folder: Path) -> Path:
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
         last = (done.stderr.strip().splitlines() or ["pip gave no wheel"])[-1]
-        raise UsageError(f"cannot download `{pinned}`: {last}", hint="check the network and pip's package index")
+        raise Unavailable(f"cannot download `{pinned}`: {last}", hint="check the network and pip's package index")
     return wheels[0]
 
 

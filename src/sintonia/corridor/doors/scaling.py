@@ -1,0 +1,80 @@
+"""The model of a finished run with its training scaled: it goes only so far from its base as is asked.
+
+Nothing is trained and no test is opened; the run folder stays as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from sintonia.corridor.doors.evaluating import finished
+from sintonia.corridor.turns import refuse_broken
+from sintonia.corridor.walk import finished_turns
+from sintonia.errors import UsageError
+from sintonia.evaluate import LADDERS
+from sintonia.models.scaling import write_scaled
+from sintonia.records import Details, Turn
+from sintonia.runs import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled:
+    """A model that was written, and what a person has to know of it."""
+
+    folder: str
+    scale: float
+    """0 would be the base, 1 is the model of the run."""
+    is_chosen_on_validation: bool
+    """Whether it is the scale that the run itself found on validation."""
+    told: tuple[str, ...]
+
+
+def scale_model(run: RunFolder, scale: float, folder: Path) -> Scaled:
+    """Writes the model that the verdict of a run is about into a new folder, with its training scaled.
+
+    Raises:
+        UsageError: the scale lies not between 0 and 1, the folder is there, or no weight of the base was trained.
+        StorageError: the disk refuses, or the base is not the one that the run was begun with.
+        RunFailed: the model of the run was changed since it was judged.
+    """
+    if not 0 < scale < 1:
+        raise UsageError(
+            f"a scale lies between 0 (the base) and 1 (the tuned model), not at {scale:g}",
+            hint="as in `--scale 0.6`",
+            where="--scale",
+        )
+    if folder.exists() or folder.is_symlink():
+        raise UsageError(f"`{folder}` is there already", hint="name a new folder", where="--out")
+    verdict, prepared, base = finished(run)
+    turn = finished_turns(run)[verdict.turn - 1]
+    refuse_broken(run, (turn,))
+    opened = LADDERS[prepared.task].open_base(base, turn.recipe, base.max_tokens)
+    write_scaled(run.file(turn.candidate.weights), folder.absolute(), scale, opened)
+    chosen = _chosen(run, turn)
+    is_chosen = chosen is not None and math.isclose(chosen, scale, abs_tol=1e-6)
+    return Scaled(
+        folder=str(folder),
+        scale=scale,
+        is_chosen_on_validation=is_chosen,
+        told=(
+            f"written: the model of turn {turn.number}, {scale:.0%} of the way from its base; the run stays as it is",
+            f"{'chosen on validation' if is_chosen else 'chosen by you, not on validation'}, and itself not tested: "
+            "the verdict of the run is about the whole way",
+            *_about_certainty(prepared.task),
+        ),
+    )
+
+
+def _chosen(run: RunFolder, turn: Turn) -> float | None:
+    """The scale that was found on validation, where one was looked for."""
+    details = run.read(f"{run.turn(turn.number)}/details.json", Details)
+    remedy = details.forgetting.remedy if details and details.forgetting else None
+    return remedy.scale if remedy else None
+
+
+def _about_certainty(task: str) -> tuple[str, ...]:
+    if task != "classify":
+        return ()
+    return ("its certainty is not corrected: the temperature of the run was fitted to the whole way, and is left out",)
