@@ -23,8 +23,9 @@ help:
 quickstart: .venv/.installed
 	$(BIN)/sintonia quickstart $(ARGS)
 
+# Two processes of one thread each: the models of the tests are too small for more threads to pay.
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: .venv/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 7200 $(ARGS)

@@ -62,6 +62,7 @@ def test_identical_answers_are_a_tie_and_nobody_is_asked() -> None:
     assert server.requests == [] and found.preference is not None
     assert found.preference.whole.rate.value == 0.5 and found.preference.whole.p_value == 1
     assert found.preference.num_identical == NUM_PAIRS and found.preference.disagreement is None
+    assert "was not asked, and it is a tie" in told_preference(found.preference)
 
 
 def test_a_judge_that_takes_the_first_gives_no_win_and_is_found_out() -> None:

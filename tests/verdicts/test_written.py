@@ -10,6 +10,7 @@ import pytest
 
 from sintonia import pipeline
 from sintonia.errors import UsageError
+from sintonia.metrics.own import EXAMPLE
 from sintonia.recipe import make_recipe, override
 from sintonia.runs import RunFolder
 from tests.tiny import make_conversations, make_rows, write_rows
@@ -137,6 +138,7 @@ def test_nothing_is_written_when_nobody_asks(folder: Path, tiny_language_model: 
         (["evaluation.primary_metric=accuracy"], "which the task `chat` does not have"),
         (["evaluation.primary_metric=token_f2"], "there is no metric `token_f2`"),
         (["evaluation.format=xml"], "there is no format `xml`"),
+        (["evaluation.judge=nobody"], r"unknown base `nobody`"),
         (["evaluation.metrics_file=nowhere.py"], r"`.*nowhere\.py` cannot be read"),
         (["evaluation.new_tokens=0"], "evaluation.new_tokens"),
         (["task=classify", "base=auto", "evaluation.decoding=none"], "has no effect for the task classify"),
@@ -149,6 +151,22 @@ def test_what_would_have_no_effect_is_refused_before_there_is_a_run(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         tune(folder, tiny_language_model, "refused", *asked)
+    assert not (folder / "refused").exists()
+
+
+def test_a_metric_that_fails_on_a_training_target_is_refused_before_any_training(
+    folder: Path, tiny_language_model: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(EXAMPLE.replace("    return", "    raise KeyError(target)\n    return", 1), encoding="utf-8")
+    with pytest.raises(UsageError, match="own code raised KeyError"):
+        tune(folder, tiny_language_model, "refused", f"evaluation.metrics_file={own}")
+    assert not (folder / "refused").exists()
+
+
+def test_a_judge_that_cannot_write_is_refused(folder: Path, tiny_language_model: Path, tiny_base: Path) -> None:
+    with pytest.raises(UsageError, match="cannot write"):
+        tune(folder, tiny_language_model, "refused", f"evaluation.judge=file:{tiny_base}")
     assert not (folder / "refused").exists()
 
 

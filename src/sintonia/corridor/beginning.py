@@ -41,10 +41,12 @@ def refuse_early(recipe: Recipe) -> None:
     if len(tasks) > 1 and recipe.base != "auto":
         tasks = [task for task in tasks if can_learn(recipe, task)] or tasks
     refused = [error for task in tasks if (error := _refusal(recipe, task))]
-    if not refused or len(refused) < len(tasks):
+    if len(refused) < len(tasks):
         return
+    whats = dict.fromkeys(one.what for one in refused)
+    named = [f"to {task}: {one.what}" for task, one in zip(tasks, refused, strict=True)]
     raise UsageError(
-        "; ".join(dict.fromkeys(one.what for one in refused)),
+        "; ".join(named if len(whats) > 1 else whats),
         expected=refused[0].expected if len(refused) == 1 else "",
         hint="; ".join(dict.fromkeys(one.hint for one in refused)),
     )
@@ -120,13 +122,22 @@ def with_whole_paths(recipe: Recipe) -> Recipe:
             evaluation,
             format=f"json:{_whole(schema)}" if kind == "json" and schema else evaluation.format,
             metrics_file=_whole(evaluation.metrics_file),
-            judge=_whole_reference(judge) if judge and "://" not in judge else judge,
+            judge=_whole_path_of(judge) if judge else None,
         ),
     )
 
 
 def _whole(path: str | None) -> str | None:
     return str(Path(path).expanduser().absolute()) if path else None
+
+
+def _whole_path_of(judge: str) -> str:
+    """A judge in a folder, with its whole path; anything else as it is, to be looked at later."""
+    from sintonia.models.catalog import catalog
+
+    path = Path(judge.removeprefix("file:")).expanduser()
+    is_path = "://" not in judge and judge not in catalog() and path.exists()
+    return f"file:{path.absolute()}" if is_path else judge
 
 
 def _whole_reference(base: str) -> str:
@@ -144,10 +155,19 @@ def _whole_reference(base: str) -> str:
 def _refuse_judge(recipe: Recipe) -> None:
     """Refuses a judge that there is not, or that texts may not be sent to."""
     asked = recipe.evaluation
-    if asked.judge is not None:
-        from sintonia.evaluate.pairwise import plan_judging
+    if asked.judge is None:
+        return
+    from sintonia.choose import can_learn
+    from sintonia.evaluate.pairwise import plan_judging
 
-        plan_judging(asked.judge, asked.judge_examples, is_redacted=recipe.privacy.redact)
+    expected = "a language model as for `base`, or `http(s)://HOST/v1#MODEL`"
+    try:
+        plan = plan_judging(asked.judge, asked.judge_examples, is_redacted=recipe.privacy.redact)
+    except UsageError as error:
+        raise UsageError(error.what, expected=expected, hint=error.hint, where="evaluation.judge") from None
+    is_local = plan is not None and plan.endpoint is None
+    if is_local and not can_learn(dataclasses.replace(recipe, base=asked.judge), "chat"):
+        raise UsageError(f"`{asked.judge}` cannot write", expected=expected, hint="`smollm2`", where="evaluation.judge")
 
 
 def _refusal(recipe: Recipe, task: str) -> UsageError | None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from sintonia.corridor.planning import AnswerLength, PlanGround, plan_of, write_answer_length, write_ground
 from sintonia.corridor.turns import read_sets
 from sintonia.evaluate.written.writing import Prompt, before_last_answer, prompts_of, tokens_to_give
+from sintonia.metrics import METRICS
+from sintonia.metrics.table import BUILT_IN
 from sintonia.models.language.batches import sequences_of, shared_length
 from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _PACE_SECONDS, _PACE_ROWS = 5.0, 4
 """How long the pace of a language model is measured, in groups of so many rows."""
 _MOST_LENGTHS = 256
+MOST_TRIED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class Examined:
 def look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Recipe) -> Examined:
     """What needs the base: label signal or what is learned of conversations, truncation, the pace of this machine."""
     train, validation = read_sets(run, prepared.parts[0])
+    _try_own_metrics(train)
     look = _look_at_conversations if prepared.task == "chat" else _look_at_texts
     findings, sizes, pace = look(run, base, prepared, filled, (train, validation))
     turn, plan = estimate_turn(filled, base, sizes, pace), plan_of(run, run.recipe(), filled)
@@ -49,6 +53,19 @@ def look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Recip
         turn = dataclasses.replace(turn, peak_memory_bytes=plan.peak_memory_bytes)
     estimate = estimate_parts(turn, len(prepared.parts))
     return Examined(findings=findings, estimate=estimate)
+
+
+def _try_own_metrics(examples: Sequence[Example]) -> None:
+    """Computes what the recipe adds on a few training targets, so that code that fails does so before any training.
+
+    Raises:
+        UsageError: the metric's own code fails.
+    """
+    targets = [one.target for one in examples[:MOST_TRIED]]
+    for name, metric in METRICS.items():
+        if name not in BUILT_IN and metric.reads in ("texts", "answers"):
+            for answers in (targets, [""] * len(targets)):
+                metric.function(targets, answers)
 
 
 Sets = tuple[Sequence[Example], Sequence[Example]]

@@ -76,7 +76,7 @@ def _is_json(text: str) -> bool:
 def _fits(check: Callable[[Any], bool], text: str) -> bool:
     try:
         return check(read_json(text))
-    except (ValueError, RecursionError):
+    except (ArithmeticError, ValueError, RecursionError):
         return False
 
 

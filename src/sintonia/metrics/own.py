@@ -6,10 +6,12 @@ The file runs as the code it is, with the rights of whoever runs it; it is put i
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import math
 import numbers
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -117,7 +119,8 @@ def _run(path: Path) -> _File:
 def _told(path: Path, call: Callable[[], Any]) -> Any:
     """What a call of the person's code gives; what it raises is told with its line, without what was in the rows."""
     try:
-        return call()
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
+            return call()
     except (Exception, SystemExit) as problem:
         place, line = problem.__traceback__, 1
         while place is not None:

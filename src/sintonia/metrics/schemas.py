@@ -42,6 +42,13 @@ def fits_schema(path: str, matches: Callable[[str, str], bool]) -> Callable[[Any
             where=path,
         )
 
+    if '"patternProperties"' in json.dumps(schema):
+        raise UsageError(
+            "the schema uses `patternProperties`, whose patterns cannot be given a limit of time",
+            hint="name the properties in `properties`, or leave it out",
+            where=path,
+        )
+
     def pattern(_: Any, wanted: str, instance: Any, __: Any) -> Iterator[Any]:
         from jsonschema import ValidationError
 

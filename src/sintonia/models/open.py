@@ -99,7 +99,7 @@ def open_candidate(folder: Path) -> OpenCandidate:
     try:
         limits = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
         labels, max_tokens = tuple(str(one) for one in body["labels"]), int(limits["max_seq_length"])
-        temperature = from_json(Temperature, body.get("temperature") or {"value": None, "num_examples": 0})
+        temperature = from_json(Temperature, body.get("temperature") or {"value": None, "num_examples": None})
     except (OSError, ValueError, KeyError, TypeError):
         raise StorageError(f"`{folder}` holds no tuned classifier", hint="`sintonia resume` finishes the run") from None
     model = load_encoder(folder)

@@ -43,7 +43,8 @@ class Temperature:
 
     value: float | None
     """None where there were too few validation examples to tell."""
-    num_examples: int
+    num_examples: int | None
+    """None of a model that was trained before temperatures were fitted."""
 
 
 def reliability(confidences: Sequence[float] | Array, is_correct: Sequence[bool] | NDArray[np.bool_]) -> Reliability:

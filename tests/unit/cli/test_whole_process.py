@@ -122,6 +122,8 @@ def test_adjust_proposes_and_trains_nothing(place: Path, call, monkeypatch: pyte
         (("--out", "new"), "`--out` needs `--scale 0.6`"),
         (("--scale", "1", "--out", "new"), "between 0 (the base) and 1"),
         (("--scale", "0", "--out", "new"), "between 0 (the base) and 1"),
+        (("--scale", "1e-9", "--out", "new"), "between 0 (the base) and 1"),
+        (("--scale", "0.6", "--out", "runs/rows-001/turns/x"), "lies in the run"),
         (("--scale", "nan", "--out", "new"), "between 0 (the base) and 1"),
         (("--scale", "0.6", "--out", "runs"), "`runs` is there already"),
     ],

@@ -87,7 +87,7 @@ def test_of_several_models_no_number_of_validation_examples_is_told() -> None:
     found = calibrate(None, scored(3.0), None)
     assert found is not None and (found.temperature, found.num_validation) == (None, None)
     said = calibration_finding(found)
-    assert said is not None and "several models" in said.hint and "0 examples" not in said.hint
+    assert said is not None and "no correction was learned" in said.hint and "0 examples" not in said.hint
 
 
 def test_what_is_off_both_ways_is_not_called_too_sure() -> None:

@@ -93,6 +93,16 @@ def test_a_schema_may_refer_to_itself_and_to_the_standard(tmp_path: Path) -> Non
     assert parse_format(schema_file(tmp_path, standard)).is_valid('{"type": "object"}')
 
 
+def test_patterns_of_names_are_refused_for_they_could_hang(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="patternProperties"):
+        parse_format(schema_file(tmp_path, {"patternProperties": {"^(a+)+$": {}}}))
+
+
+def test_numbers_too_large_to_be_computed_with_are_not_valid(tmp_path: Path) -> None:
+    is_valid = parse_format(schema_file(tmp_path, {"multipleOf": 0.1})).is_valid
+    assert is_valid("0.5") and not is_valid("1e400") and not is_valid("1" + "0" * 400)
+
+
 def test_a_schema_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match=r"absent\.json` cannot be read"):
         parse_format("json:absent.json")

@@ -24,6 +24,15 @@ def file_of(folder: Path, text: str) -> str:
     return str(path)
 
 
+def test_what_it_prints_does_not_reach_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = "def score(target, prediction):"
+    noisy = "print('begun')\n" + EXAMPLE.replace(asked, f"{asked}\n    print('asked')", 1)
+    (metric,) = asked_for(None, file_of(tmp_path, noisy))
+    metric.function(["a"], ["a"])
+    out, err = capsys.readouterr()
+    assert out == "" and "begun" in err and "asked" in err
+
+
 def test_the_example_works_and_adds_up(tmp_path: Path) -> None:
     (metric,) = asked_for(None, file_of(tmp_path, EXAMPLE))
     targets, texts = ["uno due", "tre", "x y", ""], ["uno tre", "tre", "y x", ""]

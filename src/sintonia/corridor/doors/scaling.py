@@ -18,6 +18,8 @@ from sintonia.models.scaling import write_scaled
 from sintonia.records import Details, Turn
 from sintonia.runs import RunFolder
 
+SMALLEST_SCALE = 0.01
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaled:
@@ -39,12 +41,14 @@ def scale_model(run: RunFolder, scale: float, folder: Path) -> Scaled:
         StorageError: the disk refuses, or the base is not the one that the run was begun with.
         RunFailed: the model of the run was changed since it was judged.
     """
-    if not 0 < scale < 1:
+    if not SMALLEST_SCALE <= scale < 1:
         raise UsageError(
             f"a scale lies between 0 (the base) and 1 (the tuned model), not at {scale:g}",
             hint="as in `--scale 0.6`",
             where="--scale",
         )
+    if folder.absolute().resolve().is_relative_to(run.path.resolve()):
+        raise UsageError(f"`{folder}` lies in the run", hint="name a folder outside of it", where="--out")
     if folder.exists() or folder.is_symlink():
         raise UsageError(f"`{folder}` is there already", hint="name a new folder", where="--out")
     verdict, prepared, base = finished(run)
@@ -63,6 +67,7 @@ def scale_model(run: RunFolder, scale: float, folder: Path) -> Scaled:
             f"{'chosen on validation' if is_chosen else 'chosen by you, not on validation'}, and itself not tested: "
             "the verdict of the run is about the whole way",
             *_about_certainty(prepared.task),
+            "it loads in Python as the model of the run does: the lines are in its report, under the model",
         ),
     )
 

@@ -99,9 +99,8 @@ def _lean(excess: float, error: float) -> str:
 def _hint(found: Calibration) -> str:
     if found.num_validation is None:
         return (
-            "these are the answers of several models, each corrected by its own validation examples only where these "
-            f"are {LEAST_EXAMPLES} or more: with more rows one model is tuned, tested and corrected; until then do not "
-            "read the confidences as probabilities"
+            "no correction was learned for it (ten parts have too few validation examples, and runs of old versions "
+            "learned none): do not read the confidences as probabilities"
         )
     if found.temperature is None:
         return (

@@ -17,6 +17,9 @@ _OTHER_JUDGE = "take another judge, or read some pairs yourself: the written ans
 def told_preference(preference: Preference) -> str:
     """The secondary line below a verdict: the win rate, and always the lengths beside it."""
     whole, alike = preference.whole, preference.like_length
+    if preference.num_identical == whole.num_pairs:
+        same = f"base and tuned model wrote the same in all {whole.num_pairs:,} pairs"
+        return f"the judge `{preference.judge}` was not asked, and it is a tie: {same}"
     said = f"the judge `{preference.judge}` prefers the tuned model in {_rate(whole)} pairs of answers"
     said += f" (wins {whole.wins:,}, losses {whole.losses:,}, the others count half)"
     lengths = f"its answers are {preference.length_ratio:.2f} times as long as those of the base"
