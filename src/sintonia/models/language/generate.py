@@ -16,8 +16,8 @@ import torch
 from sintonia.models.language.plain import evaluating
 from sintonia.models.tokens import thrifty_groups
 
-PROMPT_TOKENS_AT_ONCE = 4096
-MOST_AT_ONCE = 32
+PROMPT_TOKENS_AT_ONCE = 8192
+MOST_AT_ONCE = 64
 """Prompts that are answered together."""
 _OVERHEAD_TOKENS = 32
 
