@@ -52,6 +52,11 @@ def write_ground(run: RunFolder, ground: PlanGround) -> None:
     run.write(_GROUND, ground)
 
 
+def read_ground(run: RunFolder) -> PlanGround | None:
+    """What the plans of this run are made from; None for what needs no plan."""
+    return run.read(_GROUND, PlanGround)
+
+
 def plan_of(run: RunFolder, recipe: Recipe, filled: Recipe, *, is_first: bool = True) -> Plan | None:
     """How the training fits into the memory that is free now; None for what needs no plan.
 
@@ -61,7 +66,7 @@ def plan_of(run: RunFolder, recipe: Recipe, filled: Recipe, *, is_first: bool = 
     Raises:
         UsageError: the first turn does not fit.
     """
-    ground, asked = run.read(_GROUND, PlanGround), recipe.training
+    ground, asked = read_ground(run), recipe.training
     if ground is None:
         return None
     work = workload_of(filled, ground.shape, ground.lengths, can_fuse=ground.can_fuse)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from sintonia.adjust.speed import WORTHWHILE, time_factor
-from sintonia.corridor.planning import PlanGround
+from sintonia.corridor.planning import read_ground
 from sintonia.evaluate.answers import answers_of
 from sintonia.evaluate.compare import FEWEST_EXAMPLES, Rule, compare
 from sintonia.methods import METHODS
@@ -125,7 +125,7 @@ def _is_worth_keeping(job: Job, work: LayerWork) -> bool:
     if asked == "off" or (asked != "on" and float(training.epochs) <= 1):
         return False
     if job.recipe.task == "chat":
-        ground = job.run.read("cache/plan-ground.json", PlanGround)
+        ground = read_ground(job.run)
         if ground is None or not ground.can_fuse or not training.fused:
             return False
     upper = (work.num_layers - work.num_layers // 2) / work.num_layers
