@@ -74,8 +74,13 @@ def test_all_are_asked_the_same_and_the_same_weights_write_the_same(
 
     monkeypatch.setattr(generate, "write_greedily", kept)
     ground = LanguageGround(weigher=Weigher(opened), train=make_chat_examples(40, 1), primary_metric="bits_per_byte")
-    shots = Baseline(name="few-shot", setting=0.0, validation_score=0.0, needs_training=False, description="")
-    texts = write_all(ground, [shots], candidate, EXAMPLES, 8)
+    rungs = [
+        Baseline(name=name, setting=0.0, validation_score=0.0, needs_training=False, description="")
+        for name in ("zero-shot", "few-shot", "token frequencies")
+    ]
+    assert list(write_all(ground, rungs[1:], candidate, EXAMPLES, 8)) == ["tuned", "few-shot"]
+    asked.clear()
+    texts = write_all(ground, rungs, candidate, EXAMPLES, 8)
     assert list(texts) == ["tuned", "zero-shot", "few-shot"]
     assert texts["tuned"] == texts["zero-shot"] and len(texts["few-shot"]) == len(EXAMPLES)
     tuned, base, few_shot = asked

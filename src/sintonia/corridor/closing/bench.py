@@ -69,9 +69,10 @@ class Bench:
         """Ids of the examples that can be written to."""
         return self.ladder.prompted(self.ground, examples, self.new_tokens) if self.new_tokens else ()
 
-    def write(self, examples: Sequence[Example]) -> Texts:
-        """What the candidate and the base of this part write to examples."""
-        return self.ladder.write(self.ground, self.baselines, self.weights, examples, self.new_tokens)
+    def write(self, examples: Sequence[Example], rung: str = "") -> Texts:
+        """What the candidate and the base of this part write to examples; the base as one rung, or as all of them."""
+        asked = [one for one in self.baselines if rung in ("", one.name)]
+        return self.ladder.write(self.ground, asked, self.weights, examples, self.new_tokens)
 
     def score(self, examples: tuple[Example, ...]) -> tuple[Scorecard, Rungs]:
         """The candidate and the rungs of this part on its own opened examples."""

@@ -103,7 +103,8 @@ def _score(benches: tuple[Bench, ...], prepared: Prepared, opened: Opened, known
         rungs=pool_rungs([ladder for _, ladder in scored], examples, scored_by),
         groups=tuple(one.group for one in examples),
     )
-    written = write_answers(benches, opened, primary, evaluation.decoding)
+    compared = pick(weighed.rungs, primary, needs_training=False).name
+    written = None if evaluation.decoding == "none" else write_answers(benches, opened, primary, compared)
     judged = _judged(weighed, written) if is_read else weighed
     return Seen(
         benches=benches,

@@ -47,8 +47,8 @@ class Writer(Protocol):
     def prompted(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """Ids of the examples that can be written to."""
 
-    def write(self, examples: Sequence[Example]) -> Texts:
-        """What each subject writes."""
+    def write(self, examples: Sequence[Example], rung: str = "") -> Texts:
+        """What the tuned model and the base write, the base as one rung or as all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +100,12 @@ def remarks_on(
     return (nothing_written(num_examples, why_nothing(evaluation.decoding)),) if evaluation.format else ()
 
 
-def write_answers(writers: Sequence[Writer], opened: Opened, primary_metric: str, decoding: str) -> Written | None:
-    """What base and tuned model of each part write; None where nothing is to be written, or nothing can be.
+def write_answers(writers: Sequence[Writer], opened: Opened, primary_metric: str, beside_rung: str) -> Written | None:
+    """What base and tuned model of each part write; None where nothing can be written.
 
-    An example that is tested in several parts is written to in all of them or in none.
+    An example that is tested in several parts is written to in all of them or in none. Where the verdict does not rest
+    on texts, only `beside_rung`, that which it is against, writes beside the tuned model.
     """
-    if decoding == "none":
-        return None
     everyone, barred = {one.id for examples in opened for one in examples}, set[str]()
     for writer, examples in zip(writers, opened, strict=True):
         barred |= {one.id for one in examples} - set(writer.prompted(examples))
@@ -121,7 +120,8 @@ def write_answers(writers: Sequence[Writer], opened: Opened, primary_metric: str
         asked = tuple(one for one in examples if one.id in chosen)
         if asked:
             held += asked
-            texts.append(dict(writer.write(asked)) | (dict(fitted_texts(writer.train, asked)) if is_judged else {}))
+            fitted = fitted_texts(writer.train, asked) if is_judged else {}
+            texts.append(dict(writer.write(asked, "" if is_judged else beside_rung)) | dict(fitted))
     pooled = pool_texts(texts)
     return Written(
         side=written_side(pooled, held, primary_metric),

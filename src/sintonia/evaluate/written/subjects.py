@@ -15,7 +15,7 @@ from sintonia.errors import UsageError
 from sintonia.evaluate.ladders.chat import FEW_SHOT, ZERO_SHOT, LanguageGround
 from sintonia.evaluate.ladders.words import word_features
 from sintonia.evaluate.written.writing import (
-    MOST_BESIDE,
+    MOST_VALIDATED,
     Prompt,
     Said,
     before_last_answer,
@@ -50,19 +50,21 @@ def write_all(
     examples: Sequence[Example],
     new_tokens: int,
 ) -> Texts:
-    """What the candidate in a folder and the base write to examples, all of which have a prompt."""
+    """What the candidate in a folder and the base write to examples, all of which have a prompt.
+
+    The base writes as those of its rungs that are given and write anything.
+    """
     from sintonia.models.language.saved import open_language_candidate
 
     prompts = [one for one in prompts_of(ground.weigher.opened, examples, new_tokens) if one and one.is_whole]
     if len(prompts) != len(examples):
         raise ValueError("an example without a prompt cannot be written to")
     ids, opened = [one.ids for one in prompts], ground.weigher.opened
-    said = {
-        TUNED: write_candidate(open_language_candidate(weights), ids, new_tokens),
-        ZERO_SHOT: write(opened, ids, new_tokens),
-    }
+    said = {TUNED: write_candidate(open_language_candidate(weights), ids, new_tokens)}
     for one in baselines:
-        if one.name == FEW_SHOT:
+        if one.name == ZERO_SHOT:
+            said[ZERO_SHOT] = write(opened, ids, new_tokens)
+        elif one.name == FEW_SHOT:
             longer = _with_shots(ground, one.setting, examples, prompts, new_tokens)
             said[FEW_SHOT] = write(opened, longer, new_tokens)
     return said
@@ -80,7 +82,7 @@ def score_writing(folder: Path, examples: Sequence[Example], split: Split, new_t
     opened = open_language_candidate(folder)
     found = zip(examples, prompts_of(opened, examples, new_tokens), strict=True)
     whole = [(one, prompt) for one, prompt in found if prompt and prompt.is_whole]
-    chosen = drawn([one.id for one, _ in whole], MOST_BESIDE)
+    chosen = drawn([one.id for one, _ in whole], MOST_VALIDATED)
     asked = [(one, prompt.ids) for one, prompt in whole if one.id in chosen]
     if not asked:
         raise UsageError(

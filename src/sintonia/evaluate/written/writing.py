@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from sintonia.models.language.rows import TokenRow
     from sintonia.models.language.saved import OpenLanguageModel
 
-MOST_BESIDE = 200
-"""Examples that are written to where the verdict does not rest on it."""
+MOST_BESIDE = 100
+"""Test examples that are written to where the verdict does not rest on it."""
+MOST_VALIDATED = 200
+"""Validation examples that are written to."""
 UNCUT = 10**9
 """More tokens than any example has."""
 

@@ -6,20 +6,24 @@ conversation and decodes no text.
 
 from __future__ import annotations
 
-import contextlib
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from sintonia.models.language.plain import evaluating
-from sintonia.models.tokens import thrifty_groups
 
-PROMPT_TOKENS_AT_ONCE = 8192
 MOST_AT_ONCE = 64
-"""Prompts that are answered together."""
-_OVERHEAD_TOKENS = 32
+TOKENS_AT_ONCE = 16384
+"""Prompts that are answered together; and their tokens, with room for the answers."""
+LEAST_SHARED_TOKENS = 8
+_WORTH_DROPPING = 0.9
+"""Finished rows are dropped once no more than this share is going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,52 +50,110 @@ def write_greedily(
     if new_tokens < 1 or any(not prompt for prompt in prompts):
         raise ValueError("a prompt needs a token, and an answer room for one")
     answers: dict[int, Written] = {}
-    with evaluating(causal), _plain_habits(causal, stop_ids, new_tokens):
-        for group in _groups([len(prompt) for prompt in prompts]):
-            written = _write([prompts[place] for place in group], causal)
+    with evaluating(causal):
+        for group in _groups([len(prompt) for prompt in prompts], new_tokens):
+            written = _write([prompts[place] for place in group], causal, stop_ids, new_tokens)
             answers |= {place: _ended(ids, stop_ids) for place, ids in zip(group, written, strict=True)}
     return [answers[place] for place in range(len(prompts))]
 
 
-def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:
-    for group in thrifty_groups(lengths, PROMPT_TOKENS_AT_ONCE, _OVERHEAD_TOKENS):
-        for start in range(0, len(group), MOST_AT_ONCE):
-            yield group[start : start + MOST_AT_ONCE]
+def _groups(lengths: Sequence[int], new_tokens: int) -> Iterator[list[int]]:
+    """Prompts of similar length together, as many as may be: a step reads all weights, however many rows it answers."""
+    group: list[int] = []
+    for place in sorted(range(len(lengths)), key=lambda place: (lengths[place], place)):
+        is_full = (len(group) + 1) * (lengths[place] + new_tokens) > TOKENS_AT_ONCE or len(group) == MOST_AT_ONCE
+        if group and is_full:
+            yield group
+            group = []
+        group.append(place)
+    if group:
+        yield group
 
 
-def _write(prompts: Sequence[Sequence[int]], causal: Any) -> list[list[int]]:
-    longest = max(len(prompt) for prompt in prompts)
-    ids = torch.zeros(len(prompts), longest, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):
-        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-        mask[row, longest - len(prompt) :] = 1
-    device = next(causal.parameters()).device
-    found = causal.generate(inputs=ids.to(device), attention_mask=mask.to(device))
-    return [row[longest:].tolist() for row in found]
+def _write(prompts: Sequence[Sequence[int]], causal: Any, stop_ids: Sequence[int], new_tokens: int) -> list[list[int]]:
+    """The tokens written after each prompt, the one that ends an answer included."""
+    read = _Read(causal, prompts)
+    answers: list[list[int]] = [[] for _ in prompts]
+    active = list(range(len(prompts)))
+    """The prompt of each row that is still being computed."""
+    for step in range(new_tokens):
+        tokens = read.likeliest.tolist()
+        for place, token in zip(active, tokens, strict=True):
+            if not answers[place] or answers[place][-1] not in stop_ids:
+                answers[place].append(token)
+        going = [row for row, place in enumerate(active) if answers[place][-1] not in stop_ids]
+        if not going or step == new_tokens - 1:
+            break
+        if len(going) <= _WORTH_DROPPING * len(active) and read.may_drop:
+            read.keep(going)
+            active = [active[row] for row in going]
+        read.one_more()
+    return answers
+
+
+class _Read:
+    """Prompts that a model has read and what it keeps of them; a beginning that all of them have is read once."""
+
+    def __init__(self, causal: Any, prompts: Sequence[Sequence[int]]) -> None:
+        self.causal = causal
+        self.cache = DynamicCache(config=causal.config)
+        self.device = next(causal.parameters()).device
+        self._keeps_logits = "logits_to_keep" in inspect.signature(causal.forward).parameters
+        layers = {type(layer) for layer in self.cache.layers}
+        self.may_drop = layers <= {DynamicLayer, DynamicSlidingWindowLayer}
+        shared = _num_shared(prompts) if layers <= {DynamicLayer} and len(prompts) > 1 else 0
+        if shared >= LEAST_SHARED_TOKENS:
+            self.mask = torch.ones(1, shared, dtype=torch.long, device=self.device)
+            self._forward(torch.tensor([list(prompts[0][:shared])], device=self.device))
+            self.cache.batch_repeat_interleave(len(prompts))
+            self.mask = self.mask.repeat(len(prompts), 1)
+        else:
+            shared = 0
+            self.mask = torch.ones(len(prompts), 0, dtype=torch.long, device=self.device)
+        self._read_on([prompt[shared:] for prompt in prompts])
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Forgets all other rows."""
+        kept = torch.tensor(rows, device=self.device)
+        self.cache.batch_select_indices(kept)
+        self.mask, self.likeliest = self.mask[kept], self.likeliest[kept]
+
+    def one_more(self) -> None:
+        """Reads the likeliest token of each row."""
+        self.mask = F.pad(self.mask, (0, 1), value=1)
+        self._forward(self.likeliest[:, None])
+
+    def _read_on(self, rests: Sequence[Sequence[int]]) -> None:
+        longest = max(len(rest) for rest in rests)
+        ids = torch.zeros(len(rests), longest, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, rest in enumerate(rests):
+            ids[row, longest - len(rest) :] = torch.tensor(rest)
+            mask[row, longest - len(rest) :] = 1
+        self.mask = torch.cat([self.mask, mask.to(self.device)], dim=1)
+        self._forward(ids.to(self.device))
+
+    def _forward(self, ids: Tensor) -> None:
+        places = (self.mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        kept: dict[str, Any] = {"logits_to_keep": 1} if self._keeps_logits else {}
+        found = self.causal(
+            input_ids=ids,
+            attention_mask=self.mask,
+            position_ids=places,
+            past_key_values=self.cache,
+            use_cache=True,
+            **kept,
+        )
+        self.likeliest = found.logits[:, -1].argmax(1)
+
+
+def _num_shared(prompts: Sequence[Sequence[int]]) -> int:
+    """Tokens with which all prompts begin; each keeps one of its own."""
+    first, last = min(prompts), max(prompts)
+    most = min(len(prompt) for prompt in prompts) - 1
+    return next((k for k in range(most) if first[k] != last[k]), most)
 
 
 def _ended(ids: Sequence[int], stop_ids: Sequence[int]) -> Written:
     end = next((place for place, token in enumerate(ids) if token in stop_ids), None)
     return Written(tuple(ids), False) if end is None else Written(tuple(ids[:end]), True)
-
-
-@contextlib.contextmanager
-def _plain_habits(causal: Any, stop_ids: Sequence[int], new_tokens: int) -> Iterator[None]:
-    """The settings that a model brings for writing are put away: transformers fills in from them what is not given."""
-    from transformers import GenerationConfig
-
-    kept = causal.generation_config
-    ends = list(stop_ids)
-    causal.generation_config = GenerationConfig(
-        do_sample=False,
-        num_beams=1,
-        max_new_tokens=new_tokens,
-        eos_token_id=ends or None,
-        pad_token_id=ends[0] if ends else 0,
-        use_cache=True,
-    )
-    try:
-        yield
-    finally:
-        causal.generation_config = kept

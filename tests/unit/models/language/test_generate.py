@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from sintonia.models.language.generate import Written, write_greedily
+from sintonia.models.language.generate import LEAST_SHARED_TOKENS, Written, write_greedily
 from sintonia.models.loading import load_causal
 from tests.tiny import make_tiny_language_model
 
@@ -65,3 +65,33 @@ def test_an_answer_ends_at_the_limit(causal: Any) -> None:
     with pytest.raises(ValueError, match="needs a token"):
         write_greedily(causal, [()], (), 3)
     assert write_greedily(causal, [], (), 3) == []
+
+
+def test_a_beginning_that_all_prompts_have_is_read_once(causal: Any) -> None:
+    beginning = tuple(range(4, 4 + LEAST_SHARED_TOKENS))
+    prompts = [(*beginning, *prompt) for prompt in PROMPTS]
+    lengths = []
+    reads = causal.register_forward_pre_hook(
+        lambda _, __, given: lengths.append(given["input_ids"].shape), with_kwargs=True
+    )
+    try:
+        found = write_greedily(causal, prompts, (), 6)
+    finally:
+        reads.remove()
+    assert found == [one_by_one(causal, prompt, (), 6) for prompt in prompts]
+    assert lengths[:2] == [(1, len(beginning)), (len(prompts), max(map(len, PROMPTS)))]
+
+
+def test_rows_that_are_finished_are_computed_no_longer(causal: Any) -> None:
+    stops = stops_of(causal)
+    rows = []
+    reads = causal.register_forward_pre_hook(
+        lambda _, __, given: rows.append(len(given["input_ids"])), with_kwargs=True
+    )
+    try:
+        found = write_greedily(causal, PROMPTS, stops, 12)
+    finally:
+        reads.remove()
+    num_going = [sum(len(one.ids) + one.is_ended > step for one in found) for step in range(1, len(rows))]
+    assert rows[1:] == num_going, "a row goes on as long as its answer does"
+    assert rows[-1] < len(PROMPTS)
