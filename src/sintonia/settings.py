@@ -141,7 +141,7 @@ class EvaluationSettings:
     confidence: float = 0.95
     """Confidence of the printed intervals."""
     decoding: Literal["greedy", "none"] = "greedy"
-    """Of conversations: whether base and tuned model write answers to test prompts, which are compared too (200 of
+    """Of conversations: whether base and tuned model write answers to test prompts, which are compared too (100 of
     them, or all where the primary metric reads texts): always the likeliest token, or not at all, which saves time."""
     new_tokens: int | Literal["auto"] = "auto"
     """Most tokens of an answer that is written; `auto` is the longest training answer and a tenth more, at most 256."""

@@ -5,6 +5,8 @@ the run folder: no tensor, no model, no callable, no open file. A record is neve
 record that says what it replaced. `files.py` gives each one its JSON form.
 """
 
+from sintonia.records.choosing import Fertility, Fit, Machine, Processor, Ranked, Ranking, Worth
+from sintonia.records.costs import Energy, Money, Resources
 from sintonia.records.details import AnchorScore, Forgetting, Remedy
 from sintonia.records.examples import (
     Checked,
@@ -52,7 +54,6 @@ from sintonia.records.training import (
     Evaluation,
     Event,
     LayerWork,
-    Resources,
     Score,
     Scorecard,
     Turn,
@@ -78,6 +79,7 @@ __all__ = [
     "Details",
     "Differing",
     "Duel",
+    "Energy",
     "ErrorCase",
     "ErrorCount",
     "ErrorKind",
@@ -86,10 +88,14 @@ __all__ = [
     "Event",
     "Example",
     "ExampleSet",
+    "Fertility",
     "Finding",
+    "Fit",
     "Forgetting",
     "Interval",
     "LayerWork",
+    "Machine",
+    "Money",
     "Neighbour",
     "Outcome",
     "Part",
@@ -97,6 +103,9 @@ __all__ = [
     "Preference",
     "Preferred",
     "Prepared",
+    "Processor",
+    "Ranked",
+    "Ranking",
     "Recipe",
     "RecipeClaim",
     "ReliabilityBin",
@@ -117,5 +126,6 @@ __all__ = [
     "Turn",
     "Verdict",
     "WinRate",
+    "Worth",
     "WorthTuning",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sintonia.records.costs import Resources
 from sintonia.records.examples import Finding, Resolved, Split
 from sintonia.settings import Recipe
 
@@ -76,18 +77,6 @@ class Baseline:
     temperature: float | None = None
     """What its logits are divided by, fitted on validation as that of the tuned model is; none where it gives no
     probabilities, where validation was too small to tell, and in runs from before rungs had one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """What a stage costs; the estimate and the bill have one shape, so they can be compared."""
-
-    basis: Literal["estimated", "measured"]
-    seconds: float
-    peak_memory_bytes: int
-    disk_bytes: int = 0
-    stages: dict[str, float] = field(default_factory=dict)
-    """Seconds of each stage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
