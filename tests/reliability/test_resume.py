@@ -14,6 +14,7 @@ from sintonia.corridor.turns import read_sets
 from sintonia.errors import StorageError
 from sintonia.files import sha256_file
 from sintonia.records import Event, ExampleSet, Part, SealedTest
+from sintonia.settings import PricesSettings
 from sintonia.train import Job, snapshot, train
 from sintonia.train import loop as loop_module
 from sintonia.train.checkpoint import load_checkpoint, save_checkpoint
@@ -218,9 +219,9 @@ def test_another_base_is_refused(stopped: Job, tmp_path: Path) -> None:
     assert f"weights of the base (sha256) was {stopped.base.revision}, now {other.base.revision}" in told
 
 
-def test_the_budget_and_the_paths_may_change(stopped: Job) -> None:
+def test_the_budget_the_prices_and_the_paths_may_change(stopped: Job) -> None:
     data = dataclasses.replace(stopped.recipe.data, path="elsewhere")
-    recipe = dataclasses.replace(stopped.recipe, budget_seconds=9.0, data=data)
+    recipe = dataclasses.replace(stopped.recipe, budget_seconds=9.0, data=data, prices=PricesSettings(kwh=0.3))
     assert list(train(dataclasses.replace(stopped, recipe=recipe)))[-1].kind == "finished"
 
 

@@ -68,12 +68,12 @@ class Warm:
 
 
 @contextmanager
-def warm() -> Iterator[Warm]:
-    """The warm process, as long as the block lasts."""
+def warm(*modules: str) -> Iterator[Warm]:
+    """The warm process, as long as the block lasts; `modules` are imported in it too."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.reliability.warm"],
+        [sys.executable, "-m", "tests.reliability.warm", *modules],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.PIPE,
@@ -94,7 +94,7 @@ def command_line(words: list[str]) -> int:
 
 
 def _serve() -> None:
-    for name in _NEEDED:
+    for name in (*_NEEDED, *sys.argv[1:]):
         importlib.import_module(name)
     import torch
 

@@ -111,7 +111,9 @@ def read_adapters(folder: Path) -> dict[str, Factors]:
     try:
         tensors = load_file(folder / ADAPTER[1])
     except (OSError, SafetensorError) as error:
-        raise StorageError(f"cannot read the adapter in `{folder}`: {str(error).splitlines()[0]}") from None
+        raise StorageError(
+            f"cannot read the adapter in `{folder}`: {str(error).splitlines()[0]}", hint="copy it again"
+        ) from None
     check_finite(tensors.items(), f"the adapter in `{folder}`")
     factors: dict[str, Factors] = {}
     for key in sorted(name for name in tensors if name.endswith(".lora_A.weight")):
@@ -119,7 +121,11 @@ def read_adapters(folder: Path) -> dict[str, Factors]:
         factors[stem.removeprefix(_PREFIX)] = _one(settings, stem, tensors, folder)
     if not factors or tensors:
         odd = next(iter(tensors), "no matrices")
-        raise UsageError(f"the adapter in `{folder}` holds what is not understood here: {odd}", expected="LoRA")
+        raise UsageError(
+            f"the adapter in `{folder}` holds what is not understood here: {odd}",
+            expected="LoRA",
+            hint="merge it into its base with peft, and take the result as the base",
+        )
     return factors
 
 
@@ -216,7 +222,11 @@ def _targets(module: nn.Module, names: set[str]) -> list[str]:
 
 def _check_understood(settings: dict[str, Any], folder: Path) -> None:
     if settings.get("peft_type") != "LORA":
-        raise UsageError(f"the adapter in `{folder}` is of the kind {settings.get('peft_type')}", expected="LORA")
+        raise UsageError(
+            f"the adapter in `{folder}` is of the kind {settings.get('peft_type')}",
+            expected="LORA",
+            hint="merge it into its base with peft, and take the result as the base",
+        )
     odd = [key for key, value in settings.items() if key not in _UNDERSTOOD and value not in _HARMLESS]
     if settings.get("init_lora_weights") not in _STARTS:
         odd.append("init_lora_weights")

@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 from transformers.utils import logging as transformers_logging
 
 from sintonia.errors import StorageError, UsageError
+from sintonia.models.sources.expressions import check_expressions
 from sintonia.models.sources.trust import check_folder
 
 _OPTIONS: dict[str, Any] = {
@@ -49,7 +50,11 @@ def _one_clear_error(what: str, folder: Path) -> Iterator[None]:
         yield
     except Exception as error:  # `tokenizers` raises nothing narrower
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise StorageError(f"cannot load the {what} in `{folder}`: {line}") from None
+        if "ignore_mismatched_sizes" in line:
+            line = "its weights have other sizes than its config.json says"
+        raise StorageError(
+            f"cannot load the {what} in `{folder}`: {line}", hint="copy or download the model again"
+        ) from None
 
 
 _OF_A_LAYER = re.compile(r"\.\d+\..*(weight|bias)$")
@@ -60,12 +65,16 @@ def load_transformer(folder: Path) -> Any:
 
     Raises:
         UsageError: the folder asks for foreign code.
-        StorageError: it does not hold such a model.
+        StorageError: it does not hold such a model, or not all of its weights but for a pooler, which is not used.
     """
     check_folder(folder)
     with _one_clear_error("model", folder), quiet():
         attention = _attention_of(folder, AutoModel)
-        model = _ready(AutoModel.from_pretrained(folder, attn_implementation=attention, **_OPTIONS), attention)
+        model, loaded = AutoModel.from_pretrained(
+            folder, output_loading_info=True, attn_implementation=attention, **_OPTIONS
+        )
+        model = _ready(model, attention)
+    _refuse_lacking({str(key) for key in loaded["missing_keys"] if "pooler" not in str(key).split(".")}, folder)
     check_finite(model.named_parameters(), f"the model in `{folder}`")
     return model
 
@@ -91,12 +100,7 @@ def load_causal(folder: Path) -> Any:
             f"`{homeless[0]}` first",
             hint="its config.json belongs to another model",
         )
-    missing = sorted(loaded["missing_keys"]) + sorted(str(key) for key in loaded["mismatched_keys"])
-    if missing:
-        raise StorageError(
-            f"the model in `{folder}` lacks {len(missing)} of its weights, `{missing[0]}` first",
-            hint="it would answer at random: copy or download it again",
-        )
+    _refuse_lacking({str(key) for key in (*loaded["missing_keys"], *loaded["mismatched_keys"])}, folder)
     check_finite(causal.named_parameters(), f"the model in `{folder}`")
     if attention == _PLAIN_ATTENTION:
         with _one_clear_error("model", folder):
@@ -108,6 +112,14 @@ def load_causal(folder: Path) -> Any:
                 expected="a causal language model, which reads from left to right",
             )
     return causal
+
+
+def _refuse_lacking(missing: set[str], folder: Path) -> None:
+    if missing:
+        raise StorageError(
+            f"the model in `{folder}` lacks {len(missing)} of its weights, `{min(missing)}` first",
+            hint="it would answer at random: copy or download it again",
+        )
 
 
 def check_finite(tensors: Iterable[tuple[str, Tensor]], where: str) -> None:
@@ -158,8 +170,31 @@ def _looks_ahead(causal: Any) -> bool:
     return not bool((alone - beside).abs().max() <= _TOLERANCE * alone.abs().max())
 
 
+def check_tokenizer(tokenizer: Any, model: Any, folder: Path) -> None:
+    """Looks whether a model knows the tokens of a tokenizer; words that were only added to it may go beyond.
+
+    Raises:
+        StorageError: it does not; the texts would be numbers of nothing.
+    """
+    num_known = model.get_input_embeddings().weight.shape[0]
+    added = set(tokenizer.added_tokens_decoder)
+    beyond = [number for number in tokenizer.get_vocab().values() if number >= num_known and number not in added]
+    if beyond:
+        raise StorageError(
+            f"`{folder / 'tokenizer.json'}` has {len(beyond):,} tokens that the model does not know: it knows "
+            f"{num_known:,}",
+            hint="it belongs to another model: copy or download both again",
+        )
+
+
 def load_tokenizer(folder: Path) -> Any:
-    """The fast tokenizer in a folder."""
+    """The fast tokenizer in a folder.
+
+    Raises:
+        UsageError: the folder asks for foreign code, or for an expression that never ends.
+        StorageError: it does not hold a tokenizer.
+    """
     check_folder(folder)
+    check_expressions(folder / "tokenizer.json")
     with _one_clear_error("tokenizer", folder), quiet():
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True, trust_remote_code=False)

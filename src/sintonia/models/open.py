@@ -11,6 +11,7 @@ from sintonia.errors import StorageError
 from sintonia.files import from_json, storage_errors, to_json, write_json
 from sintonia.models.adapter_files import load_adapters
 from sintonia.models.catalog import find_entry
+from sintonia.models.loading import check_tokenizer
 from sintonia.models.pooled import PooledEncoder, load_encoder, load_tokenizer, without_adapters
 from sintonia.models.sources import BaseFiles, locate
 from sintonia.records import Base
@@ -43,11 +44,15 @@ def find_base(base: Base) -> BaseFiles:
     """The folders of a base that a run was begun with.
 
     Raises:
-        StorageError: its weights are not those that the run was begun with.
+        StorageError: its weights, or its tokenizer, are not those that the run was begun with.
     """
     files = locate(find_entry(base.reference))
     if files.revision != base.revision:
         raise StorageError(f"the base `{base.reference}` was changed since this run began", hint="begin a new run")
+    if base.tokenizer_revision and files.tokenizer_revision != base.tokenizer_revision:
+        raise StorageError(
+            f"the tokenizer of the base `{base.reference}` was changed since this run began", hint="begin a new run"
+        )
     return files
 
 
@@ -55,14 +60,16 @@ def open_base(base: Base, max_tokens: int) -> OpenBase:
     """Loads an encoder from the cache of downloads (or its folder); an adapter is added to its weights.
 
     Raises:
-        StorageError: its weights are not those that the run was begun with.
+        StorageError: its weights, or its tokenizer, are not those that the run was begun with.
     """
     files = find_base(base)
     model = load_encoder(files.model)
     if files.adapter is not None:
         load_adapters(model.transformer, files.adapter)
         model = without_adapters(model)
-    return OpenBase(record=base, model=model, tokenizer=load_tokenizer(files.tokenizer), max_tokens=max_tokens)
+    tokenizer = load_tokenizer(files.tokenizer)
+    check_tokenizer(tokenizer, model.transformer, files.tokenizer)
+    return OpenBase(record=base, model=model, tokenizer=tokenizer, max_tokens=max_tokens)
 
 
 def candidate_task(folder: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -11,12 +10,16 @@ from typing import Any, Literal
 from sintonia.errors import StorageError, UsageError
 from sintonia.models.sources import BaseFiles
 from sintonia.models.sources.folder import weight_files
+from sintonia.models.sources.header import tensor_shapes
 from sintonia.models.sources.trust import check_folder, read_json_object
 
-_MOST_HEADER_BYTES = 100 * 2**20
 _MAX_TOKENS = ("max_position_embeddings", "max_sequence_length", "max_seq_len")
 _INTERMEDIATE = ("intermediate_size", "ffn_dim", "hidden_dim", "n_inner")
 """Names that transformers does not make one for all kinds of models."""
+_MOST_LAYERS = 2_000
+"""Of any model that was ever given out, several times over."""
+_ALWAYS_ALLOWED = 2**20
+"""Some settings keep the sizes of their kind although a small model does not use them."""
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok")
 
 
@@ -53,16 +56,31 @@ def read_shape(files: BaseFiles) -> BaseShape:
             f"`{files.model / 'config.json'}` does not tell {what}",
             hint=f"take a base of another type than {settings.get('model_type')}",
         )
+    shapes = [shape for path in weight_files(files.model) for shape in tensor_shapes(path).values()]
+    num_parameters = sum(map(prod, shapes))
+    _refuse_absurd(known, num_parameters, files.model / "config.json")
     return BaseShape(
         kind=kind,
         model_type=str(settings.get("model_type")),
-        num_parameters=sum(prod(shape) for path in weight_files(files.model) for shape in _tensor_shapes(path)),
+        num_parameters=num_parameters,
         num_layers=num_layers or 1,
         hidden_size=hidden or 1,
         max_tokens=_number(known, *_MAX_TOKENS) or 512,
         vocabulary_size=_number(known, "vocab_size"),
         intermediate_size=_number(known, *_INTERMEDIATE),
     )
+
+
+def _refuse_absurd(known: Any, num_parameters: int, path: Path) -> None:
+    """Settings of a model far larger than its weights would fill the memory before anyone saw that they do not fit."""
+    sizes = {name: _number(known, name) for name in ("hidden_size", "vocab_size", *_INTERMEDIATE, *_EXPERTS)}
+    too_large = [name for name, size in sizes.items() if size > max(num_parameters, _ALWAYS_ALLOWED)]
+    too_large += ["num_hidden_layers"] if _number(known, "num_hidden_layers") > _MOST_LAYERS else []
+    if too_large:
+        raise UsageError(
+            f"`{path}` describes another model: its `{too_large[0]}` is larger than its weights allow",
+            hint="copy or download the model again",
+        )
 
 
 def adapter_notes(files: BaseFiles) -> tuple[str, ...]:
@@ -104,7 +122,9 @@ def _text_settings(folder: Path) -> Any:
             known = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # each kind of model checks its settings in its own way
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise StorageError(f"cannot read `{folder / 'config.json'}`: {line}") from None
+        raise StorageError(
+            f"cannot read `{folder / 'config.json'}`: {line}", hint="copy or download the model again"
+        ) from None
     return getattr(known, "text_config", None) or known
 
 
@@ -132,17 +152,3 @@ def _number(known: Any, *names: str) -> int:
     """The first of these that is a positive number; 0 where none is."""
     values = (getattr(known, name, None) for name in names)
     return next((value for value in values if isinstance(value, int) and value > 0), 0)
-
-
-def _tensor_shapes(path: Path) -> list[tuple[int, ...]]:
-    """The shapes in the header of a safetensors file."""
-    try:
-        with path.open("rb") as stream:
-            size = int.from_bytes(stream.read(8), "little")
-            if not 2 <= size <= _MOST_HEADER_BYTES:
-                raise ValueError("no header")
-            header = json.loads(stream.read(size))
-        header.pop("__metadata__", None)
-        return [tuple(int(length) for length in body["shape"]) for body in header.values()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise StorageError(f"cannot read the weights in `{path}`", hint="copy or download the model again") from None

@@ -44,9 +44,9 @@ def adapter(folder: Path, target: Path, variant: Any = "lora") -> Path:
 def test_a_number_that_is_none_is_refused(folder: Path, tmp_path: Path, name: str, value: Any) -> None:
     target = adapter(folder, tmp_path / "adapter")
     change(target / "adapter_config.json", **{name: value})
-    with pytest.raises(UsageError, match=f"`{name}` in `.*adapter_config.json` is") as caught:
+    with pytest.raises(UsageError, match=f"`{name}`") as caught:
         read_adapters(target)
-    assert caught.value.hint and caught.value.expected
+    assert "adapter_config.json" in caught.value.what and caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -2,86 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from sintonia.errors import UsageError
+from sintonia.files import sha256_file
 from sintonia.models.adapter_files import AdapterOrigin, save_adapters
 from sintonia.models.adapters import AdapterPlan, attach_adapters
 from sintonia.models.catalog import Entry, find_entry
 from sintonia.models.loading import load_causal
 from sintonia.models.sources import fetch, hub, locate, pin
+from tests.hub import COMMIT, LATER, Hub, running_hub
 from tests.tiny import make_tiny_language_model
-
-COMMIT, LATER = "a" * 40, "b" * 40
-
-
-class Hub(ThreadingHTTPServer):
-    """One repository `acme/tiny` with these files at both commits, and a closed one `acme/closed`."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.folder, self.main, self.asked, self.breaks = folder, COMMIT, [], 0
-
-    def files(self) -> list[str]:
-        return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
-
-
-class Answers(BaseHTTPRequestHandler):
-    server: Hub
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        self.server.asked.append((self.command, path, self.headers.get("Authorization")))
-        if "acme/closed" in path:
-            return self.reply(403, b"{}", {"X-Error-Code": "GatedRepo"})
-        if path.startswith("/api/models/acme/tiny/revision/"):
-            revision = path.rpartition("/")[2]
-            known = {"main": self.server.main, COMMIT: COMMIT, LATER: LATER}
-            if revision not in known:
-                return self.reply(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
-            siblings = [{"rfilename": name} for name in self.server.files()]
-            body = {"_id": "1", "id": "acme/tiny", "modelId": "acme/tiny", "sha": known[revision], "siblings": siblings}
-            return self.reply(200, json.dumps(body).encode())
-        if path.startswith("/api/models/acme/tiny/tree/"):
-            entries = [{"type": "file", "path": name, **self.facts(name)} for name in self.server.files()]
-            return self.reply(200, json.dumps(entries).encode())
-        if path.startswith((f"/acme/tiny/resolve/{COMMIT}/", f"/acme/tiny/resolve/{LATER}/")):
-            return self.send_file(*path.removeprefix("/acme/tiny/resolve/").split("/", 1))
-        return self.reply(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-
-    def facts(self, name: str) -> dict[str, object]:
-        content = (self.server.folder / name).read_bytes()
-        return {"oid": hashlib.sha1(content).hexdigest(), "size": len(content)}
-
-    def send_file(self, commit: str, name: str) -> None:
-        if self.server.breaks and name.endswith(".safetensors") and self.command == "GET":
-            self.server.breaks -= 1
-            return self.reply(500, b"")
-        facts = self.facts(name)
-        headers = {"ETag": f'"{facts["oid"]}"', "X-Repo-Commit": commit}
-        return self.reply(200, (self.server.folder / name).read_bytes(), headers)
-
-    def reply(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for key, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is printed."""
 
 
 @pytest.fixture
@@ -91,23 +27,27 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     (folder / "modeling_evil.py").write_text("raise SystemExit")
     (folder / "onnx").mkdir()
     (folder / "onnx" / "config.json").write_text("{}")
-    running = Hub(folder)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{running.server_port}")
-    yield running
-    running.shutdown()
-    running.server_close()
+    with running_hub(folder) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.address)
+        yield running
 
 
-def test_a_branch_is_pinned_to_its_commit_and_fetched_once(server: Hub):
+def test_a_base_without_a_revision_is_pinned_at_its_first_use(server: Hub, private_home: Path):
     entry = find_entry("hf:acme/tiny")
     files = locate(entry)
     assert files.model.name == COMMIT
     assert pin(entry, files) == f"hf:acme/tiny@{COMMIT}"
+    pinned = json.loads((private_home / "models.lock").read_text())
+    assert pinned["schema"] == 1 and list(pinned["models"]) == ["hf:acme/tiny"]
+    weights = pinned["models"]["hf:acme/tiny"]["files"]["model.safetensors"]
+    path = files.model / "model.safetensors"
+    assert weights == {"sha256": sha256_file(path), "size": path.stat().st_size}
     server.main = LATER
     server.asked.clear()
-    again = locate(find_entry(pin(entry, files)))
-    assert again == files and server.asked == []  # a pinned base needs no network
+    assert locate(find_entry(pin(entry, files))) == files
+    assert locate(entry) == files and server.asked == []  # what is pinned needs no network
+    assert locate(find_entry("hf:acme/tiny@main")).model.name == LATER  # a branch is asked for as it is now
+    (private_home / "models.lock").unlink()
     assert locate(entry).model.name == LATER
 
 
@@ -137,10 +77,10 @@ def test_only_model_files_are_taken_and_no_token_is_sent(server: Hub, monkeypatc
     assert {token for _, _, token in server.asked} == {None}
 
 
-def test_the_library_is_offline_again_afterwards(server: Hub):
+def test_the_library_is_offline_again_afterwards(server: Hub, monkeypatch):
     from huggingface_hub import constants
 
-    assert constants.HF_HUB_OFFLINE is True
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # whatever was imported first in this process
     fetch(find_entry("hf:acme/tiny"))
     assert constants.HF_HUB_OFFLINE is True
 
@@ -160,8 +100,9 @@ def test_a_download_that_broke_leaves_no_base_and_is_taken_up_again(server: Hub,
 def test_without_a_hub_the_error_names_the_cache_and_what_is_there(server: Hub, private_home: Path, monkeypatch):
     fetch(find_entry("hf:acme/tiny"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert fetch(find_entry("hf:acme/tiny")).name == COMMIT
     with pytest.raises(UsageError) as caught:
-        fetch(find_entry("hf:acme/tiny"))
+        fetch(find_entry("hf:acme/tiny@main"))
     assert str(private_home / "models" / "hf-acme--tiny") in str(caught.value)
     assert f"hf:acme/tiny@{COMMIT}" in caught.value.hint
     with pytest.raises(UsageError) as caught:

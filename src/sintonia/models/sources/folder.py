@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sintonia.errors import UsageError
 from sintonia.models.catalog import Entry
+from sintonia.models.sources.header import tensor_shapes
 from sintonia.models.sources.trust import INDEX, check_folder, shards
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
@@ -17,6 +18,7 @@ def fetch(entry: Entry) -> Path:
 
     Raises:
         UsageError: no such folder, files are missing, or they ask for foreign code.
+        StorageError: a file is damaged.
     """
     path = Path(entry.reference.partition(":")[2]).expanduser().absolute()
     if path.suffix.lower() == ".gguf":
@@ -33,10 +35,11 @@ def is_adapter(folder: Path) -> bool:
 
 
 def check_files(folder: Path) -> None:
-    """Whether all files of a base, or of an adapter, are there and harmless.
+    """Whether all files of a base, or of an adapter, are there, whole and harmless.
 
     Raises:
         UsageError: not so.
+        StorageError: a file of weights is damaged.
     """
     if is_adapter(folder):
         required = list(ADAPTER)
@@ -48,8 +51,11 @@ def check_files(folder: Path) -> None:
         raise UsageError(
             f"`{folder}` is not a base model: no {', '.join(missing)}",
             expected="a folder saved by transformers or peft, with safetensors weights and a fast tokenizer",
+            hint="other kinds of weights can run code: save the model again with `save_pretrained`, which avoids them",
         )
     check_folder(folder)
+    for path in weight_files(folder):
+        tensor_shapes(path)
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.errors import StorageError, UsageError
-from sintonia.files import sha256_file
+from sintonia.models.sources.manifest import check_manifest, hash_of
 from sintonia.models.sources.storage import make_once, models_folder
 
 _PLAIN = {"gpt-2", "gpt2"}
@@ -27,12 +27,14 @@ def fetch(path: Path) -> Path:
 
     Raises:
         UsageError: no such file, or it cannot be converted faithfully.
-        StorageError: the file is damaged.
+        StorageError: the file is damaged, or what it was converted to was changed since.
     """
     if not path.is_file():
-        raise UsageError(f"no file `{path}`", expected="a GGUF file")
-    target = models_folder() / f"gguf-{sha256_file(path)[:32]}"
-    return make_once(target, lambda work: convert(path, work / "converted"))
+        raise UsageError(f"no file `{path}`", expected="a GGUF file", hint="check the path")
+    target = models_folder() / f"gguf-{hash_of(path)[:32]}"
+    folder = make_once(target, lambda work: convert(path, work / "converted"))
+    check_manifest(folder)
+    return folder
 
 
 def convert(path: Path, folder: Path) -> Path:

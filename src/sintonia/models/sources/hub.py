@@ -7,16 +7,22 @@ account's token. A commit that was downloaded once is never asked for again.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from sintonia.errors import Unavailable, UsageError
+import filelock
+
+from sintonia.errors import StorageError, Unavailable, UsageError
+from sintonia.files import storage_errors
 from sintonia.models.catalog import Entry
 from sintonia.models.sources.folder import check_files
-from sintonia.models.sources.storage import make_once, models_folder
+from sintonia.models.sources.manifest import check_manifest, files_of
+from sintonia.models.sources.pins import check_pinned, read_pins, remember
+from sintonia.models.sources.storage import clear_unfinished, is_offline, make_once, models_folder
 
 REFERENCE = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -43,26 +49,52 @@ _TAKEN = [
 def fetch(entry: Entry) -> Path:
     """The folder of that commit, downloaded at most once; its name is the commit.
 
+    Without a revision it is the commit that was taken at the first use (`pins.py`), whatever the hub says today.
+
     Raises:
         UsageError: the reference is not one, the hub cannot be reached, or it does not have such a model.
+        StorageError: its files are not those that came here, or not those that were pinned.
     """
     found = REFERENCE.fullmatch(entry.reference.partition(":")[2])
     if found is None:
         raise UsageError(
-            f"`{entry.reference}` is no model of the hub", expected="`hf:ORG/NAME` or `hf:ORG/NAME@REVISION`"
+            f"`{entry.reference}` is no model of the hub",
+            expected="`hf:ORG/NAME` or `hf:ORG/NAME@REVISION`",
+            hint="copy the name as the hub shows it",
         )
-    name, revision = found["name"], found["revision"] or "main"
+    name, revision = found["name"], found["revision"] or ""
     home = models_folder() / ("hf-" + name.replace("/", "--"))
-    if _COMMIT.fullmatch(revision) and (home / revision).is_dir():
-        return home / revision
-    with _hub_errors(name, revision, home), _online():
-        commit = revision if _COMMIT.fullmatch(revision) else _commit_of(name, revision)
-        return make_once(home / commit, lambda work: _download(name, commit, work), keeps_unfinished=True)
+    commit = revision if _COMMIT.fullmatch(revision) else _pinned_commit(name) if not revision else ""
+    if not commit or not (home / commit).is_dir():
+        commit = _fetched(name, revision, home)
+    check_pinned(name, commit, check_manifest(home / commit), home / commit)
+    return home / commit
 
 
 def pinned(entry: Entry, folder: Path) -> str:
     """The reference with the commit that was fetched into `folder`."""
     return f"hf:{entry.reference.partition(':')[2].partition('@')[0]}@{folder.name}"
+
+
+def _pinned_commit(name: str) -> str:
+    """What a model without a revision was pinned to; empty before its first use."""
+    pin = read_pins().get(f"hf:{name}")
+    return pin.commit if pin else ""
+
+
+def _fetched(name: str, revision: str, home: Path) -> str:
+    """Downloads what is not here yet, pins it, and gives its commit; a second process waits for the first."""
+    with storage_errors(home):
+        home.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(str(home) + ".lock"), _hub_errors(name, revision or "main", home):
+        commit = revision if _COMMIT.fullmatch(revision) else "" if revision else _pinned_commit(name)
+        if not commit or not (home / commit).is_dir():
+            with _online():
+                commit = commit or _commit_of(name, revision or "main")
+                make_once(home / commit, lambda work: _download(name, commit, work), keeps_unfinished=True)
+            clear_unfinished(home)
+        remember(f"hf:{name}@{commit}" if revision else f"hf:{name}", commit, check_manifest(home / commit))
+    return commit
 
 
 def _commit_of(name: str, revision: str) -> str:
@@ -89,12 +121,40 @@ def _download(name: str, commit: str, work: Path) -> Path:
         endpoint=os.environ.get("HF_ENDPOINT"),
     )
     try:
+        _check_downloaded(name, commit, folder)
         check_files(folder)
-    except UsageError:
+        check_pinned(name, commit, files_of(folder), folder)
+    except (UsageError, StorageError):
         shutil.rmtree(work)
         raise
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     return folder
+
+
+def _check_downloaded(name: str, commit: str, folder: Path) -> None:
+    """Compares each file with what the hub says of it: a sha256, or the name that git gives to its content.
+
+    Raises:
+        StorageError: one is another.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=False)
+    told = {one.path: one for one in hub.list_repo_tree(name, revision=commit) if isinstance(one, RepoFile)}
+    for file, facts in files_of(folder).items():
+        remote = told.get(file)
+        content_hash = facts.sha256 if remote is not None and remote.lfs is not None else _git_hash(folder / file)
+        if remote is None or content_hash != (remote.lfs.sha256 if remote.lfs is not None else remote.blob_id):
+            raise StorageError(
+                f"`{file}` of `{name}` did not arrive as the hub has it (its hash is another)",
+                hint="download again; if it stays wrong, do not use this model",
+            )
+
+
+def _git_hash(path: Path) -> str:
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 @contextlib.contextmanager
@@ -102,7 +162,7 @@ def _online() -> Iterator[None]:
     """Lets the hub's library out for the time of one download, unless the person asked to stay offline."""
     from huggingface_hub import constants
 
-    if os.environ.get("SINTONIA_OFFLINE", "0").lower() not in ("", "0", "false", "no", "off"):
+    if is_offline():
         raise ConnectionError("SINTONIA_OFFLINE is set")
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = False

