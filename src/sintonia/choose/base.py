@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from sintonia.errors import Unavailable, UsageError
 from sintonia.methods import DEFAULTS, METHODS
 from sintonia.models.catalog import Entry, default_base, find_entry
+from sintonia.models.catalog.here import folder_here
 from sintonia.models.shape import BaseShape, adapter_notes, read_shape
-from sintonia.models.sources import BaseFiles, locate, pin, pypi
+from sintonia.models.sources import BaseFiles, locate, pin
 from sintonia.models.sources.folder import is_adapter
 from sintonia.records import Base
 from sintonia.resources.estimate import encoder_peak_bytes, shape_of, workload_of
@@ -19,7 +19,9 @@ from sintonia.resources.plan import LEAST_MICRO_TOKENS, language_peak_bytes
 from sintonia.settings import Recipe
 from sintonia.tasks import classify
 
-_NEEDS = {"classify": ("encoder", "an encoder"), "chat": ("language", "a causal language model")}
+NEEDS = {"classify": ("encoder", "an encoder"), "chat": ("language", "a causal language model")}
+"""The kind of base that each task takes, and its name in words."""
+NAMED = "named in the recipe"
 
 
 def choose(recipe: Recipe, task: str) -> Base:
@@ -39,7 +41,9 @@ def choose(recipe: Recipe, task: str) -> Base:
     memory = f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {_method(recipe, task)}"
     notes = adapter_notes(files) if shape.kind == "language" else ()
     why = (*_why(recipe, entry, task), *notes, f"{memory}; {free_bytes() / 2**30:.1f} GiB are free")
-    return dataclasses.replace(base, why=why, estimated_memory_bytes=estimated)
+    return dataclasses.replace(
+        base, why=why, estimated_memory_bytes=estimated, tokenizer_revision=files.tokenizer_revision
+    )
 
 
 def foresee(recipe: Recipe, task: str) -> Base | None:
@@ -52,7 +56,7 @@ def foresee(recipe: Recipe, task: str) -> Base | None:
         StorageError: its settings cannot be read.
     """
     entry = find_entry(_name(recipe, task))
-    if not _is_here(entry):
+    if not is_here(entry):
         return None
     shape = read_shape(locate(entry))
     _check_kind(_name(recipe, task), shape, task)
@@ -64,7 +68,7 @@ def foresee(recipe: Recipe, task: str) -> Base | None:
 def can_learn(recipe: Recipe, task: str) -> bool:
     """False where the base that a recipe names is known to be of the wrong kind for a task."""
     entry = find_entry(_name(recipe, task))
-    return not _is_here(entry) or read_shape(locate(entry)).kind == _NEEDS[task][0]
+    return not is_here(entry) or read_shape(locate(entry)).kind == NEEDS[task][0]
 
 
 def _name(recipe: Recipe, task: str) -> str:
@@ -75,12 +79,10 @@ def _method(recipe: Recipe, task: str) -> str:
     return DEFAULTS[task] if recipe.method == "auto" else recipe.method
 
 
-def _is_here(entry: Entry) -> bool:
-    """Whether a base lies on this machine as a model of its own, ready to be read."""
-    scheme, _, place = entry.reference.partition(":")
-    if scheme == "file":
-        return Path(place).is_dir() and not is_adapter(Path(place))
-    return scheme == "pypi" and bool(entry.sha256) and pypi.folder_of(entry).is_dir()
+def is_here(entry: Entry) -> bool:
+    """Whether a base lies on this machine as a model of its own, ready to be read; nothing is fetched or opened."""
+    folder = folder_here(entry)
+    return folder is not None and folder.is_dir() and not is_adapter(folder)
 
 
 def _described(entry: Entry, shape: BaseShape, reference: str, revision: str) -> Base:
@@ -130,7 +132,7 @@ def _shape(files: BaseFiles) -> BaseShape:
 
 
 def _check_kind(name: str, shape: BaseShape, task: str) -> None:
-    kind, in_words = _NEEDS[task]
+    kind, in_words = NEEDS[task]
     if shape.kind != kind:
         raise UsageError(
             f"the task {task} needs {in_words}, and `{name}` is none (its type is {shape.model_type})",
@@ -158,5 +160,5 @@ def _what_needs_less(task: str, method: str) -> str:
 
 def _why(recipe: Recipe, entry: Entry, task: str) -> tuple[str, ...]:
     known_as = {"classify": "classifying text", "chat": "conversations"}
-    why = f"the default for {known_as[task]}" if recipe.base == "auto" else "named in the recipe"
+    why = f"the default for {known_as[task]}" if recipe.base == "auto" else NAMED
     return (entry.description, why) if entry.description else (why,)
