@@ -8,18 +8,23 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+from sintonia.cli.bill import show_bill
 from sintonia.cli.interrupting import pausing
 from sintonia.cli.journal import keep_log
 from sintonia.cli.options import RUNS
-from sintonia.cli.screen import say, show_json, show_verdict, watching
+from sintonia.cli.screen import say, show_json, show_verdict, showing
 from sintonia.errors import DataError, RequirementNotMet, UsageError
 from sintonia.pipeline import improve
 from sintonia.records import Change
 from sintonia.runs import RunFolder
 
 
-def carry_out(run: RunFolder, *, as_json: bool, require: str | None = None, change: Change | None = None) -> int:
+def carry_out(
+    run: RunFolder, *, as_json: bool, require: str | None = None, change: Change | None = None, says_yes: bool = False
+) -> int:
     """Runs the whole process, or what is left of it, and shows its verdict.
+
+    Where the estimate is beyond the budget it asks at a terminal, unless `says_yes`; elsewhere that is refused.
 
     Raises:
         RequirementNotMet: the verdict is not the one required.
@@ -28,14 +33,15 @@ def carry_out(run: RunFolder, *, as_json: bool, require: str | None = None, chan
     keep_log(run)
     say(f"run       {os.path.relpath(run.path)}")
     try:
-        with watching() as show, pausing(run, show) as listener:
-            verdict = improve(run, listener, change)
+        with showing() as shown, pausing(run, shown.hear) as listener:
+            verdict = improve(run, listener, change, (lambda _: True) if says_yes else shown.ask)
     except (DataError, UsageError):
         if not run.path.exists() and run.path.parent == RUNS.absolute():
             with suppress(OSError):
                 RUNS.rmdir()  # it was made for this run, unless others are in it
         raise
     show_verdict(run, verdict)
+    show_bill(run)
     if as_json:
         show_json(verdict)
     if require and verdict.outcome != require:

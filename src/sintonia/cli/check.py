@@ -10,6 +10,7 @@ import typer
 
 from sintonia.cli.options import (
     JsonOption,
+    OfflineOption,
     TestOption,
     ValidationOption,
     build_recipe,
@@ -47,6 +48,7 @@ def check(
     explain: Annotated[
         str | None, typer.Option(metavar="CODE", help="Say what a finding means, why it matters and what to do.")
     ] = None,
+    offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Audit a data file row by row: what is wrong with it, why it matters, what to do."""

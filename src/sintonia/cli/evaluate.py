@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sintonia.cli.journal import keep_log
-from sintonia.cli.options import JsonOption, build_recipe, columns_of, data_and_overrides, setting_help
+from sintonia.cli.options import JsonOption, OfflineOption, build_recipe, columns_of, data_and_overrides, setting_help
 from sintonia.cli.screen import say, show_codes_of_notes, show_findings, show_json, watching
 from sintonia.errors import RequirementNotMet, UsageError
 from sintonia.pipeline import duration, evaluate_base, evaluate_on
@@ -30,6 +30,7 @@ def evaluate(
         str | None, typer.Option(metavar="ROLE=COLUMN,...", help="With --base, for example input=text,target=label.")
     ] = None,
     require: Annotated[Literal["better"] | None, typer.Option(help="Exit with 4 unless this is the verdict.")] = None,
+    offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Show a verdict again, judge a run on another file, or weigh a base alone."""
@@ -120,6 +121,9 @@ def _show_table(rows: list[tuple[str, str, str]], metric: str) -> None:
 
 
 def _weigh(recipe: Recipe, *, as_json: bool) -> int:
+    from sintonia.choose import refuse_away
+
+    refuse_away(recipe.base, recipe.task)
     with watching() as listener:
         alone = evaluate_base(recipe, listener)
     say()

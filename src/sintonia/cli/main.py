@@ -18,7 +18,9 @@ from sintonia.errors import SintoniaError, StopFindings, StorageError, UsageErro
 COMMANDS = {
     "quickstart": "See the whole process on smart-home commands, in a few minutes.",
     "tune": "Fine-tune a model on your labelled examples, with proof that it is better.",
+    "models": "List base models with size, languages and licence; show one; fetch them to go offline.",
     "check": "Audit a data file row by row: what is wrong with it, why it matters, what to do.",
+    "choose": "Rank base models on your own training rows: which one to start from, and whether it matters.",
     "redact": "Replace e-mails, phones, cards and other personal numbers in a copy of a file.",
     "resume": "Go on with a run that was interrupted.",
     "adjust": "Propose the next change to a run, and with --apply carry it out.",
@@ -27,6 +29,7 @@ COMMANDS = {
     "report": "Write report.html and card.md of a run again, and show its verdict.",
     "runs": "List the runs below a folder.",
     "predict": "Answer new texts with the model of a run.",
+    "doctor": "Look this machine over: what is wrong for training, what cures it, how fast it is.",
 }
 """Name and summary of each command; `sintonia.cli.<name>` holds a function of the same name."""
 

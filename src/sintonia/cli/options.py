@@ -5,6 +5,7 @@ The help of an option that is a setting of the recipe comes from the documentati
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -33,8 +34,27 @@ def setting_help(setting: str) -> str:
     return text.replace("\n", " ")
 
 
+def _stay_offline(is_offline: bool) -> bool:
+    """Sets, for this process and those it starts, what everything that could connect looks at first."""
+    if is_offline:
+        os.environ["SINTONIA_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
+    return is_offline
+
+
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Go on without a question where the estimate is beyond the budget.")
+]
+OfflineOption = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        help="Connect to nothing: a base that is not on this machine is refused at once.",
+        callback=_stay_offline,
+        is_eager=True,
+    ),
+]
 TestOption = Annotated[str | None, typer.Option("--test", metavar="FILE", help=setting_help("data.test"))]
 ValidationOption = Annotated[
     str | None, typer.Option("--validation", metavar="FILE", help=setting_help("data.validation"))

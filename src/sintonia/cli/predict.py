@@ -1,7 +1,11 @@
-"""`sintonia predict`: answers new texts with the model of a run, one line a text on standard output."""
+"""`sintonia predict`: answers new texts with the model of a run, or of a folder that was made from one.
+
+One line a text on standard output.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -9,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sintonia.cli.options import JsonOption, RunArgument
+from sintonia.cli.options import JsonOption
 from sintonia.cli.screen import show_json
 from sintonia.errors import DataError, UsageError
 from sintonia.records import Prepared
@@ -21,16 +25,15 @@ FILE_SUFFIXES = PLAIN_SUFFIXES | frozenset((".csv", ".tsv", ".json", ".jsonl", "
 
 
 def predict(
-    path: RunArgument,
+    path: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="The run folder, or the folder of a model.")],
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="The texts to answer.")] = None,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A file with one text a line.")] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A file with one text a line, or a table.")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Answer new texts with the model of a run."""
-    run = RunFolder.open(path)
-    _refuse_chat(run)
-    inputs = _inputs(*_told_apart(texts or [], file))
-    answers = _answers(run, inputs)
+    model, prepared = _model(path)
+    inputs = _inputs(*_told_apart(texts or [], file), prepared)
+    answers = _answers(model, inputs)
     if as_json:
         show_json(answers)
         return 0
@@ -39,14 +42,37 @@ def predict(
     return 0
 
 
-def _refuse_chat(run: RunFolder) -> None:
+def _model(path: Path) -> tuple[Path, Prepared | None]:
+    """The folder of the model, and how the data of its run were read; a folder alone does not know that."""
+    is_alone = (path / _MARK).is_file() and not (path / "recipe.yaml").is_file()
+    if is_alone:
+        _refuse_chat(path, path, _task_of(path))
+        return path, None
+    run = RunFolder.open(path)
     prepared = run.read("prepared.json", Prepared)
-    if prepared is not None and prepared.task == "chat":
+    _refuse_chat(path, run.file("model"), prepared.task if prepared else "")
+    return run.file("model"), prepared
+
+
+_MARK = "sintonia.json"
+"""The file by which a folder is known as a model of ours."""
+
+
+def _task_of(folder: Path) -> str:
+    try:
+        body = json.loads((folder / _MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""  # the loading says what is wrong with it
+    return str(body.get("task")) if isinstance(body, dict) else ""
+
+
+def _refuse_chat(asked: Path, model: Path, task: str) -> None:
+    if task == "chat":
         raise UsageError(
-            f"`{run.path}` learned to chat, and `predict` gives labels only",
+            f"`{asked}` learned to chat, and `predict` gives labels only",
             expected="a run of the task classify",
-            hint=f"the folder `{run.file('model')}` loads in transformers, or in peft where it is an adapter: "
-            "the report has the lines",
+            hint=f"the folder `{model}` loads in transformers, or in peft where it is an adapter: "
+            "the report of the run has the lines",
         )
 
 
@@ -75,11 +101,11 @@ def _one_line(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
-def _answers(run: RunFolder, inputs: list[str]) -> list[dict[str, Any]]:
+def _answers(model: Path, inputs: list[str]) -> list[dict[str, Any]]:
     """The most probable label of each text, with its probability."""
     from sintonia.evaluate import predict_texts
 
-    labels, probabilities = predict_texts(run.file("model"), inputs)
+    labels, probabilities = predict_texts(model, inputs)
     best = probabilities.argmax(axis=1)
     return [
         {"input": text, "prediction": labels[k], "confidence": float(row[k])}
@@ -87,7 +113,7 @@ def _answers(run: RunFolder, inputs: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _inputs(texts: list[str], file: Path | None) -> list[str]:
+def _inputs(texts: list[str], file: Path | None, prepared: Prepared | None) -> list[str]:
     """The texts typed, or else those of the file, or else those of standard input."""
     if texts and file:
         raise UsageError("texts and --file were both given", hint="give one of them")
@@ -95,9 +121,30 @@ def _inputs(texts: list[str], file: Path | None) -> list[str]:
         return texts
     if file is None and sys.stdin.isatty():
         raise UsageError("no text was given", hint='for example sintonia predict RUN "turn the light on"')
+    if file and not file.exists():
+        raise UsageError(f"there is no file `{file}`", hint="check the path", where="--file")
+    if file and (file.is_dir() or file.suffix.lower() in FILE_SUFFIXES - PLAIN_SUFFIXES):
+        return _of_table(file, prepared)
+    return _lines(file)
+
+
+def _of_table(file: Path, prepared: Prepared | None) -> list[str]:
+    """The input column, as it is called in the data of the run."""
+    if prepared is None:
+        raise DataError(
+            f"a {file.suffix} file has columns, and a model alone does not know which holds the texts",
+            where=str(file),
+            expected="plain text, one text a line",
+            hint="name the run instead, whose data have the same columns",
+        )
+    from sintonia.prepare import read_inputs
+
+    return read_inputs(file, prepared)
+
+
+def _lines(file: Path | None) -> list[str]:
+    """One text a line, of a file or of standard input."""
     name = str(file) if file else "standard input"
-    if file and file.suffix.lower() in FILE_SUFFIXES - PLAIN_SUFFIXES:
-        raise DataError(f"a {file.suffix} file has columns", where=name, expected="plain text, one text a line")
     try:
         content = file.read_bytes().decode("utf-8-sig") if file else sys.stdin.read().removeprefix("\ufeff")
     except UnicodeDecodeError as error:

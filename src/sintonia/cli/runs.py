@@ -33,6 +33,10 @@ def runs(
     return 0
 
 
+_WORTH = {"better": "yes", "worse": "no", "equivalent": "no", "inconclusive": "open"}
+"""Of the tuned model against the best rung that is fitted in moments."""
+
+
 def _row(path: Path) -> dict[str, Any]:
     """One run in a few plain values; a damaged one is listed as such, not skipped."""
     row: dict[str, Any] = {
@@ -42,6 +46,7 @@ def _row(path: Path) -> dict[str, Any]:
         "metric": None,
         "base": None,
         "tuned": None,
+        "worth_tuning": None,
     }
     try:
         run = RunFolder.open(path)
@@ -53,7 +58,7 @@ def _row(path: Path) -> dict[str, Any]:
         return row
     primary = verdict.primary
     scores = {"metric": primary.metric, "base": primary.base.value, "tuned": primary.tuned.value}
-    return {**row, "outcome": verdict.outcome, **scores}
+    return {**row, "outcome": verdict.outcome, **scores, "worth_tuning": verdict.worth_tuning.outcome}
 
 
 def _state(run: RunFolder) -> str:
@@ -71,11 +76,15 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     from sintonia.report import direction
 
     table = Table(box=None, pad_edge=False)
-    for title in ("run", "state", "outcome", "metric", "base", "tuned"):
+    for title in ("run", "state", "outcome", "metric", "base", "tuned", "worth it"):
         table.add_column(title, justify="right" if title in ("base", "tuned") else "left", overflow="fold")
     for row in rows:
         scores = ["" if row[name] is None else f"{row[name]:.3f}" for name in ("base", "tuned")]
         metric = row["metric"] or ""
         better = f"{metric} (lower is better)" if metric and direction(metric) == "lower is better" else metric
-        table.add_row(row["run"], row["state"], row["outcome"], better, *scores)
+        worth = _WORTH.get(row["worth_tuning"] or "", row["worth_tuning"] or "")
+        table.add_row(row["run"], row["state"], row["outcome"], better, *scores, worth)
+    if any(row["worth_tuning"] for row in rows):
+        table.caption = "worth it: whether the tuned model also beats the best quick baseline"
+        table.caption_justify = "left"
     return table

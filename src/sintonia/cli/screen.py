@@ -11,6 +11,7 @@ import math
 import os
 import shlex
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -57,9 +58,16 @@ def say(text: str = "", *, style: str = "") -> None:
 @contextmanager
 def watching() -> Iterator[Listener]:
     """A listener for the pipeline: a live bar on a terminal, plain lines elsewhere."""
+    with showing() as shown:
+        yield shown.hear
+
+
+@contextmanager
+def showing() -> Iterator[LiveBar | PlainLines]:
+    """What shows a run, and can ask about it: a live bar on a terminal, plain lines elsewhere."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal or os.environ.get("TERM") == "dumb":
-        yield PlainLines().hear
+        yield PlainLines()
         return
     bar = TwoLines(
         SpinnerColumn(),
@@ -71,7 +79,7 @@ def watching() -> Iterator[Listener]:
         transient=True,
     )
     with bar:
-        yield LiveBar(bar).hear
+        yield LiveBar(bar)
 
 
 class TwoLines(Bar):
@@ -105,7 +113,15 @@ class LiveBar:
         if progress.event is None:
             self._bar.console.print(Text(f"{progress.stage:<10}{progress.message}"))
         elif self._task is not None:
-            self._move(self._task, progress.event)
+            self._move(self._task, progress.event, progress.whole_seconds_left)
+
+    def ask(self, question: str) -> bool:
+        """Asks a person, with the bar put away meanwhile."""
+        self._bar.stop()
+        try:
+            return ask_at_terminal(question)
+        finally:
+            self._bar.start()
 
     def _begin(self, stage: str) -> None:
         if self._task is not None:
@@ -113,14 +129,14 @@ class LiveBar:
         self._stage, self._validation, self._bar.below = stage, (), ()
         self._task = self._bar.add_task(stage, total=None, state="")
 
-    def _move(self, task: TaskID, event: Event) -> None:
+    def _move(self, task: TaskID, event: Event, left: float | None) -> None:
         if event.kind in ("started", "resumed"):
             self._bar.update(task, total=event.values.get("total_steps"), completed=event.step, state="")
             self._validation, self._bar.below = (), ()
         elif event.kind == "validated":
             self._validation = _validation_words(event)
         elif event.kind == "step":
-            state = _GAP.join((_step_words(event), *_time_words(event)))
+            state = _GAP.join((_step_words(event), *_time_words(event, left)))
             loss, *load = _training_words(event)
             self._bar.below = (loss, *self._validation, *load)
             self._bar.update(task, total=event.values.get("total_steps"), completed=event.step, state=state)
@@ -142,7 +158,11 @@ class PlainLines:
             self._print(progress.stage, describe(event))
         elif event.kind == "step" and now - self._last >= self._quiet_seconds(now):
             self._last = now
-            self._print(progress.stage, describe(event))
+            self._print(progress.stage, describe(event, progress.whole_seconds_left))
+
+    def ask(self, question: str) -> bool:
+        """Asks a person, where one sits there."""
+        return ask_at_terminal(question)
 
     def _quiet_seconds(self, now: float) -> float:
         least, most = _QUIET_SECONDS
@@ -152,21 +172,37 @@ class PlainLines:
         print(f"{stage:<10}{text}", file=sys.stderr, flush=True)
 
 
-def describe(event: Event) -> str:
-    """A step or a validation in a few words."""
+def ask_at_terminal(question: str) -> bool:
+    """Whether a person says yes; no where none can be asked. Ctrl-C is no answer and goes up as ever."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    print(f"{question}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    try:
+        return input().strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def describe(event: Event, left: float | None = None) -> str:
+    """A step or a validation in a few words; `left` are the seconds to the end of the run, where they are known."""
     if event.kind == "validated":
         return _GAP.join((f"step {event.step}", *_validation_words(event)))
-    return _GAP.join((_step_words(event), *_training_words(event), *_time_words(event)))
+    return _GAP.join((_step_words(event), *_training_words(event), *_time_words(event, left)))
 
 
 def _step_words(event: Event) -> str:
     return f"step {event.step}/{event.values.get('total_steps', '?')}"
 
 
-def _time_words(event: Event) -> tuple[str, ...]:
+def _time_words(event: Event, whole: float | None) -> tuple[str, ...]:
     """Nothing while it is too early to tell."""
     left = event.values.get("seconds_left")
-    return (f"{duration(left)} left",) if isinstance(left, int | float) else ()
+    if not isinstance(left, int | float):
+        return ()
+    return (f"{duration(left)} left" if whole is None else f"{duration(left)} left (whole run {duration(whole)})",)
 
 
 def _training_words(event: Event) -> tuple[str, ...]:

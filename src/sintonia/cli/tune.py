@@ -10,9 +10,11 @@ import typer
 from sintonia.cli.carrying_out import carry_out
 from sintonia.cli.options import (
     JsonOption,
+    OfflineOption,
     OutOption,
     TestOption,
     ValidationOption,
+    YesOption,
     build_recipe,
     columns_of,
     data_and_overrides,
@@ -42,6 +44,8 @@ def tune(
     ] = None,
     accept: Annotated[list[str] | None, typer.Option(metavar="CODE", help=setting_help("accept"))] = None,
     require: Annotated[Literal["better"] | None, typer.Option(help="Exit with 4 unless this is the verdict.")] = None,
+    yes: YesOption = False,
+    offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Fine-tune a model on your labelled examples, with proof that it is better."""
@@ -63,4 +67,4 @@ def tune(
         dotted,
     )
     run = start(asked, run_path(out, Path(asked.data.path).stem))
-    return carry_out(run, as_json=as_json, require=require)
+    return carry_out(run, as_json=as_json, require=require, says_yes=yes)

@@ -4,8 +4,9 @@ It computes no score and decides nothing: every number comes from a record that 
 matplotlib are imported when something is written, never before.
 """
 
+from sintonia.report.bill import bill_lines
 from sintonia.report.card import write_card
 from sintonia.report.page import write_report
 from sintonia.report.wording import direction
 
-__all__ = ["direction", "write_card", "write_report"]
+__all__ = ["bill_lines", "direction", "write_card", "write_report"]

@@ -42,7 +42,7 @@ def render_card(contents: Contents) -> str:
 def card_values(contents: Contents) -> dict[str, object]:
     """What the card shows: the values of the page without pictures and quotations."""
     values = page_values(contents)
-    shown = ("run", "name", "verdict", "words", "confidence", "bars", "blind", "bill", "findings")
+    shown = ("run", "name", "verdict", "words", "confidence", "bars", "blind", "bill", "bill_notes", "findings")
     shown_of_task = ("is_chat", "is_written")
     return {**{key: values[key] for key in (*shown, *shown_of_task)}, "pairs": summaries.worst_pairs(contents, most=5)}
 

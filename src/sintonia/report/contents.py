@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import yaml
 
 from sintonia.errors import SintoniaError
-from sintonia.files import from_json, read_json, read_lines
+from sintonia.files import from_json, read_lines
 from sintonia.records import (
     Base,
     Details,
@@ -26,16 +26,18 @@ from sintonia.records import (
     Preference,
     Prepared,
     Resolved,
-    Resources,
     Scorecard,
     SetAside,
     Turn,
     Verdict,
+    Worth,
 )
+from sintonia.report.bill import Bill, read_bill
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
 T = TypeVar("T")
+WORTH_FILE = "worth.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +86,7 @@ class Contents:
     verdict: Verdict | None
     findings: tuple[Finding, ...]
     set_aside: tuple[SetAside, ...]
-    estimated: Resources | None
-    measured: Resources | None
+    bill: Bill
     resolved: tuple[Resolved, ...]
     model_form: str
     """`sentence-transformers`, `transformers`, `peft`, or empty when no model is saved yet."""
@@ -95,6 +96,8 @@ class Contents:
     """What lies behind the verdict."""
     preference: Preference | None = None
     """What a judge model made of the written answers, where one was asked."""
+    worth: Worth | None = None
+    """Whether tuning was worth its while, as it was seen before the training."""
 
 
 class _Reader:
@@ -127,8 +130,6 @@ def read_contents(run: RunFolder) -> Contents:
     turn = _judged_turn(turns, verdict)
     recipe = reader.guarded(run.recipe, None)
     folder = _turn_folder(run, turn)
-    bills: tuple[Resources | None, Resources | None] = (None, None)
-    estimated, measured = reader.guarded(lambda: _resources(run), bills)
     findings = _findings(reader, prepared, turn, verdict)
     if recipe is None or recipe.privacy.redact:
         findings = _without_values(findings)
@@ -146,10 +147,10 @@ def read_contents(run: RunFolder) -> Contents:
         verdict=verdict,
         details=reader.record(f"{folder}/details.json", Details) if folder else None,
         preference=reader.record(f"{folder}/preference.json", Preference) if folder else None,
+        worth=reader.record(WORTH_FILE, Worth),
         findings=findings,
         set_aside=reader.lines("data/set_aside.jsonl", SetAside),
-        estimated=estimated,
-        measured=measured,
+        bill=reader.guarded(lambda: read_bill(run), Bill()),
         resolved=turn.resolved if turn else reader.guarded(lambda: _resolved(run), ()),
         model_form=_model_form(run.file("model")),
         problems=tuple(reader.problems),
@@ -245,16 +246,6 @@ def _without_values(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         replace(one, message=f"{one.message.partition(': ')[0]} (which ones is hidden)") if one.code == "E313" else one
         for one in findings
     )
-
-
-def _resources(run: RunFolder) -> tuple[Resources | None, Resources | None]:
-    body = read_json(run.file("resources.json")) or {}
-    estimated, measured = (_one_bill(body.get(basis), basis) for basis in ("estimated", "measured"))
-    return estimated, measured
-
-
-def _one_bill(body: dict[str, Any] | None, basis: str) -> Resources | None:
-    return from_json(Resources, {"basis": basis, **body}) if body else None
 
 
 def _resolved(run: RunFolder) -> tuple[Resolved, ...]:

@@ -18,6 +18,7 @@ from sintonia.metrics import METRICS, adding
 from sintonia.metrics.kept import told_metrics
 from sintonia.records import Evaluation, Place, Verdict
 from sintonia.report import summaries, wording
+from sintonia.report.bill import amount_words, bill_notes, bill_rows
 from sintonia.report.contents import Contents, read_contents
 from sintonia.report.figures import SECOND, TUNED, Curve, Gap, curves_figure, difference_figure, ladder_figure
 from sintonia.report.inspection import inspection_values, num_quoted
@@ -46,6 +47,7 @@ FILTERS = (
     wording.setting_value,
     wording.shortened,
     wording.times,
+    amount_words,
 )
 
 
@@ -122,10 +124,19 @@ def page_values(contents: Contents) -> dict[str, Any]:
         "longest_text": LONGEST_TEXT,
         "findings": summaries.by_severity(contents.findings),
         "aside": summaries.aside_groups(contents.set_aside),
-        "bill": summaries.bill(contents.estimated, contents.measured),
+        **_bill(contents),
         "blind": summaries.blind_spots(_metrics(contents)),
         "command_path": shlex.quote(str(contents.path)),
         "python_path": repr(str(contents.path)),
+    }
+
+
+def _bill(contents: Contents) -> dict[str, Any]:
+    """Its rows and its notes, with how many turns tried a change: those that came after the first of their part."""
+    num_adjusted = sum(turn.parent is not None and turn.part != "all rows" for turn in contents.turns)
+    return {
+        "bill": bill_rows(contents.bill),
+        "bill_notes": bill_notes(contents.bill, contents.worth, num_adjusted),
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sintonia.metrics import METRICS
-from sintonia.records import Finding, Interval, Place, Resources, Scorecard, SetAside
+from sintonia.records import Finding, Interval, Place, Scorecard, SetAside
 from sintonia.report.contents import Answer, Contents, Weighed
 
 
@@ -56,22 +56,6 @@ class LadderBar:
     kind: str
     """`tuned`, `base`, `untrained` or `fitted`."""
     description: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BillRow:
-    """One line of the bill: promised against paid."""
-
-    name: str
-    estimated: float | None
-    measured: float | None
-    unit: str
-    """`seconds` or `bytes`."""
-
-    @property
-    def ratio(self) -> float | None:
-        """Measured over estimated."""
-        return self.measured / self.estimated if self.estimated and self.measured is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,32 +151,6 @@ def _rung_interval(contents: Contents, name: str, metric: str) -> Interval | Non
         if score.metric == metric:
             return Interval(value=score.value, low=score.low, high=score.high)
     return None
-
-
-def bill(estimated: Resources | None, measured: Resources | None) -> tuple[BillRow, ...]:
-    """Seconds of each stage, the whole time, memory and disk: promised and paid."""
-    bills = [one for one in (estimated, measured) if one]
-    stages = list(dict.fromkeys(stage for one in bills for stage in one.stages))
-    rows = [
-        BillRow(
-            name=stage,
-            unit="seconds",
-            estimated=estimated.stages.get(stage) if estimated else None,
-            measured=measured.stages.get(stage) if measured else None,
-        )
-        for stage in stages
-    ]
-    for name, field, unit in (
-        ("whole run", "seconds", "seconds"),
-        ("peak memory", "peak_memory_bytes", "bytes"),
-        ("disk", "disk_bytes", "bytes"),
-    ):
-        row = BillRow(
-            name=name, unit=unit, estimated=getattr(estimated, field, None), measured=getattr(measured, field, None)
-        )
-        if row.estimated or row.measured:
-            rows.append(row)
-    return tuple(rows)
 
 
 def by_severity(findings: Iterable[Finding]) -> tuple[tuple[str, tuple[Finding, ...]], ...]:

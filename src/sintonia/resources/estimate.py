@@ -28,7 +28,7 @@ _ADAPTER_FACTOR = 2
 """How much more adapters beside every linear layer of an encoder keep."""
 _GROUP_FACTOR = 16
 """Rows of like length are computed together, and others apart: about so many times the root of a batch's tokens."""
-_ALL_ROWS_TURNS = 1.6
+ALL_ROWS_TURNS = 1.6
 """A training on all rows against one on a part, which trains on two thirds of them and is validated besides."""
 LONG_SECONDS = 30 * 60.0
 """From here on a person who gave no budget is told how to wait less."""
@@ -47,10 +47,22 @@ class SetSizes:
 
 def encoder_peak_bytes(recipe: Recipe, base: Base, micro_tokens: int) -> int:
     """Weights, gradients, AdamW's two moments, the best weights, activations of a micro-batch, runtime; in bytes."""
+    return sum(encoder_peak_parts(recipe, base, micro_tokens).values())
+
+
+def encoder_peak_parts(recipe: Recipe, base: Base, micro_tokens: int) -> dict[str, int]:
+    """The same by what it is needed for."""
     trained = num_trained(recipe, shape_of(base))
     cells = micro_tokens * (base.num_layers - num_frozen(recipe, base.num_layers)) * base.hidden_size
     cells *= _ADAPTER_FACTOR if METHODS[recipe.method].has_adapters else 1
-    return RUNTIME_BYTES + 4 * base.num_parameters + 16 * trained + (4 * _ACTIVATION_WIDTHS * cells if trained else 0)
+    return {
+        "weights": 4 * base.num_parameters,
+        "gradients": 4 * trained,
+        "optimizer": 8 * trained,
+        "kept weights": 4 * trained,
+        "activations": 4 * _ACTIVATION_WIDTHS * cells if trained else 0,
+        "runtime": RUNTIME_BYTES,
+    }
 
 
 def _peak(recipe: Recipe, base: Base, sizes: SetSizes) -> int:
@@ -160,7 +172,7 @@ def estimate_parts(turn: Resources, num_parts: int) -> Resources:
     if num_parts == 1:
         return turn
     trainings = num_parts + 1
-    seconds = turn.seconds * (num_parts + _ALL_ROWS_TURNS)
+    seconds = turn.seconds * (num_parts + ALL_ROWS_TURNS)
     return Resources(
         basis="estimated",
         seconds=seconds,
@@ -172,11 +184,15 @@ def estimate_parts(turn: Resources, num_parts: int) -> Resources:
 
 def in_words(estimate: Resources, num_parts: int) -> str:
     """The estimate as a person is told it."""
-    what = "a turn"
-    if num_parts > 1:
-        what = f"in all, for {num_parts} trainings on parts of the rows and one on all,"
     memory = f"{estimate.peak_memory_bytes / 2**30:.1f} GiB of memory"
-    return f"training takes about {duration(estimate.seconds)} {what} and {memory}"
+    what = f", for {num_parts} trainings on parts of the rows and one on all" if num_parts > 1 else ""
+    if estimate.low_seconds is None or estimate.high_seconds is None:
+        return f"training takes about {duration(estimate.seconds)}{what}, and {memory}"
+    between = f"{duration(estimate.low_seconds)} to {duration(estimate.high_seconds)}"
+    stages = {"training": estimate.stages.get("train"), "judging": estimate.stages.get("evaluate")}
+    parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in stages.items() if seconds is not None)
+    whole = f"the whole run takes about {duration(estimate.seconds)} ({between}: {parts}){what}"
+    return f"{whole}, and {memory}"
 
 
 def advice_on_time(recipe: Recipe, estimate: Resources, num_parts: int) -> str:

@@ -43,14 +43,25 @@ def memory_groups(root: Path = ROOT) -> tuple[MemoryGroup, ...]:
 
     `root` is where `/proc` and the mount points are looked for.
     """
+    figures = {1: "memory.usage_in_bytes", 2: "memory.current"}
+    found = group_folders("memory", figures, root)
+    return tuple(MemoryGroup(folder=folder, version=version) for folder, version in found)
+
+
+def group_folders(controller: str, figures: dict[int, str], root: Path = ROOT) -> tuple[tuple[Path, int], ...]:
+    """Control groups around this process that a controller rules, innermost first: folders, each with its version.
+
+    Those without their file of figures, which has one name in each version, are left out.
+    """
     mounts = _lines(root / "proc/self/mountinfo")
     for line in _lines(root / "proc/self/cgroup"):
         number, controllers, path = (*line.split(":", 2), "", "")[:3]
         version = 2 if number == "0" and not controllers else 1
-        place = _mounted(mounts, version, path) if version == 2 or "memory" in controllers.split(",") else None
-        groups = _upwards(root, place, version) if place else ()
-        if groups:
-            return groups
+        is_it = version == 2 or controller in controllers.split(",")
+        place = _mounted(mounts, version, path, controller) if is_it else None
+        folders = _upwards(root, place, figures[version]) if place else ()
+        if folders:
+            return tuple((folder, version) for folder in folders)
     return ()
 
 
@@ -62,6 +73,13 @@ def free_bytes(root: Path = ROOT) -> int:
         if limit is not None:
             found.append(max(0, limit - group.held_bytes()))
     return min(found)
+
+
+def whole_bytes(root: Path = ROOT) -> int:
+    """The memory that this machine, or the tightest control group around this process, has in all, in bytes."""
+    total = _field(root / "proc/meminfo", "MemTotal:")
+    found = [total * 1024 if total is not None else _of_psutil("total")]
+    return min(found + [limit for group in memory_groups(root) if (limit := group.limit_bytes()) is not None])
 
 
 def held_bytes() -> int:
@@ -78,34 +96,37 @@ def _available_bytes(root: Path) -> int:
     found = _field(root / "proc/meminfo", "MemAvailable:")
     if found is not None:
         return found * 1024
+    return _of_psutil("available")
+
+
+def _of_psutil(name: str) -> int:
     import psutil
 
-    return int(psutil.virtual_memory().available)
+    return int(getattr(psutil.virtual_memory(), name))
 
 
-def _mounted(mounts: list[str], version: int, path: str) -> tuple[str, str] | None:
+def _mounted(mounts: list[str], version: int, path: str, controller: str) -> tuple[str, str] | None:
     """Mount point of the hierarchy and the group's path below it; a container sees its own group as the root."""
     for line in mounts:
         before, _, after = line.partition(" - ")
         fields, kind = before.split(), after.split()
         is_it = len(fields) > 4 and len(kind) > 2 and kind[0] == ("cgroup2" if version == 2 else "cgroup")
-        if is_it and (version == 2 or "memory" in kind[2].split(",")):
+        if is_it and (version == 2 or controller in kind[2].split(",")):
             outer = fields[3].rstrip("/")
             is_below = path == outer or path.startswith(f"{outer}/")
             return fields[4], path[len(outer) :] if is_below else "/"
     return None
 
 
-def _upwards(root: Path, place: tuple[str, str], version: int) -> tuple[MemoryGroup, ...]:
-    """The groups from the process's own up to the mount point; those without figures of memory are left out."""
+def _upwards(root: Path, place: tuple[str, str], figure: str) -> tuple[Path, ...]:
+    """The groups from the process's own up to the mount point; those without the file of figures are left out."""
     mount = root / place[0].lstrip("/")
-    folder, groups = mount / place[1].strip("/"), []
-    figure = "memory.current" if version == 2 else "memory.usage_in_bytes"
+    folder, folders = mount / place[1].strip("/"), []
     while folder == mount or mount in folder.parents:
         if (folder / figure).is_file():
-            groups.append(MemoryGroup(folder=folder, version=version))
+            folders.append(folder)
         folder = folder.parent
-    return tuple(groups)
+    return tuple(folders)
 
 
 def _lines(path: Path) -> list[str]:

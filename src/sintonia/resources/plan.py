@@ -126,9 +126,21 @@ def _largest_in_batch(lengths: Sequence[int], micro_tokens: int) -> int:
 
 def language_peak_bytes(shape: LanguageShape, work: Workload, *, runtime_bytes: int = RUNTIME_BYTES) -> int:
     """The most memory that a training takes, in bytes. `runtime_bytes` is what the process holds without any model."""
-    weights = 4 * shape.num_parameters
-    trained = 4 * work.num_trained * (1 + 2 + _COPIES[work.is_averaged])
-    return runtime_bytes + weights + _mapped_bytes(shape, work) + trained + _activation_bytes(shape, work)
+    return sum(language_peak_parts(shape, work, runtime_bytes=runtime_bytes).values())
+
+
+def language_peak_parts(shape: LanguageShape, work: Workload, *, runtime_bytes: int = RUNTIME_BYTES) -> dict[str, int]:
+    """The same by what it is needed for; `cache` are pages of the base's file that the system keeps for the process."""
+    return {
+        "weights": 4 * shape.num_parameters,
+        "gradients": 4 * work.num_trained,
+        "optimizer": 8 * work.num_trained,
+        "kept weights": 4 * work.num_trained * _COPIES[work.is_averaged],
+        "activations": _activation_bytes(shape, work),
+        "predictions": _prediction_bytes(shape, work),
+        "cache": _mapped_bytes(shape, work),
+        "runtime": runtime_bytes,
+    }
 
 
 def _mapped_bytes(shape: LanguageShape, work: Workload) -> int:
@@ -147,8 +159,12 @@ def _activation_bytes(shape: LanguageShape, work: Workload) -> int:
         kept = min(kept, between + _LAYERS_AGAIN[work.is_fused] * layer)
     passing = 3 * shape.intermediate_size + 2 * shape.hidden_size
     predicted = 2 * shape.hidden_size * work.learned_fraction
-    head = min(_HEAD_BYTES, 4 * int(work.tokens * work.learned_fraction) * shape.vocabulary_size * 2)
-    return int(_HEAP_FACTOR[work.is_fused] * 4 * work.tokens * (kept + passing + predicted)) + head
+    return int(_HEAP_FACTOR[work.is_fused] * 4 * work.tokens * (kept + passing + predicted))
+
+
+def _prediction_bytes(shape: LanguageShape, work: Workload) -> int:
+    """Logits and their gradients."""
+    return min(_HEAD_BYTES, 4 * int(work.tokens * work.learned_fraction) * shape.vocabulary_size * 2)
 
 
 def _values_of_layer(shape: LanguageShape, work: Workload) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +82,31 @@ def test_the_own_test_of_the_run_is_not_a_new_file(call: Call, home: Path) -> No
     assert found["verdict"]["primary"]["examples"] == stored["primary"]["examples"]
     assert found["verdict"]["primary"]["tuned"] == stored["primary"]["tuned"]
     assert found["verdict"]["test_openings"] > 2, "both runs have opened it"
+    told = {one["code"]: one for one in found["findings"]}
+    num_tested = stored["primary"]["examples"]
+    assert told["D113"]["count"] == found["rows_in"] - num_tested, "what was trained on is named"
+    assert told["E321"]["count"] == num_tested and f"all {num_tested} examples" in told["E321"]["message"]
+    assert "E321" in {one["code"] for one in found["verdict"]["causes"]}
+
+
+def test_some_rows_of_the_own_test_among_new_ones_are_counted(call: Call, home: Path, tmp_path: Path) -> None:
+    told = [json.loads(line) for line in (home / "runs/a/data/sealed_test.jsonl").read_text().splitlines()[1:6]]
+    own = [{"text": one["input"], "label": one["target"]} for one in told]
+    file = write_rows(tmp_path / "mixed.jsonl", make_rows(60, seed=31) + own)
+    outcome = call("evaluate", str(home / "runs/a"), "--on", str(file), "--json")
+    found = {one["code"]: one for one in json.loads(outcome.out)["findings"]}
+    assert found["E321"]["count"] == 5 and "5 of 65 examples" in outcome.err
+
+
+def test_contradicting_labels_are_named_with_their_lines(call: Call, home: Path, tmp_path: Path) -> None:
+    rows = make_rows(60, seed=32)
+    other = {"text": rows[2]["text"].upper(), "label": "food" if rows[2]["label"] != "food" else "music"}
+    file = write_rows(tmp_path / "torn.jsonl", [*rows, other, rows[5]])
+    outcome = call("evaluate", str(home / "runs/a"), "--on", str(file), "--json")
+    found = {one["code"]: one for one in json.loads(outcome.out)["findings"]}
+    assert found["D103"]["count"] == 2 and [one["line"] for one in found["D103"]["places"]] == [3, 61]
+    assert found["D103"]["severity"] == "warning" and "D103" in outcome.err
+    assert rows[2]["text"] not in outcome.err
 
 
 def test_a_warning_is_told_whatever_the_verdict(call: Call, copied: Callable[[], Path]) -> None:
@@ -155,6 +182,26 @@ def test_what_cannot_be_judged_is_refused(call: Call, home: Path, copied: Callab
     for words in ((), ("--on", str(home / "rows.jsonl"))):
         outcome = call("evaluate", str(unfinished), *words)
         assert outcome.exit_code == 2 and "sintonia resume" in outcome.err and "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("evaluate RUN --on none.jsonl", "there is no file `none.jsonl`"),
+        ("evaluate ROWS --base file:nowhere", "there is no base `nowhere`"),
+        ("evaluate ROWS --base minilm --task classify evaluation.format=sql", "no effect for the task classify"),
+        ("check ROWS --task classify evaluation.format=sql", "no effect for the task classify"),
+        ("evaluate none.jsonl --base minilm", "there is no file `none.jsonl`"),
+        ("adjust RUN --scale 2 --out new", "not at 2"),
+        ("adjust RUN --scale 0.5 --out ROWS", "is there already"),
+    ],
+)
+def test_a_wrong_path_is_refused_before_torch_is_imported(home: Path, words: str, told: str) -> None:
+    named = words.replace("RUN", str(home / "runs/a")).replace("ROWS", str(home / "rows.jsonl")).split()
+    code = f"import sys; from sintonia.cli.main import main; print(main({named!r}), 'torch' in sys.modules)"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.stdout == "2 False\n", process.stderr
+    assert told in process.stderr
 
 
 def test_a_base_alone_is_weighed_on_validation(call: Call, home: Path, tiny_base: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
+from tests.tiny import write_rows
 from tests.unit.report.chat_fixture import write_chat_run
 
 
@@ -46,3 +49,51 @@ def test_sentences_are_texts(text: str) -> None:
     from sintonia.cli.predict import _names_file
 
     assert not _names_file(text)
+
+
+@pytest.fixture
+def trained(finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished run of texts in the column `text`."""
+    monkeypatch.setenv("SINTONIA_HOME", str(finished / "home"))
+    return finished / "runs/a"
+
+
+def test_a_table_gives_its_input_column_row_by_row(call, trained: Path) -> None:
+    texts = ["rain and wind today", "guitar and drum for us", "bread, cheese"]
+    write_rows(Path("new.jsonl"), [{"id": k, "text": text} for k, text in enumerate(texts)])
+    Path("new.csv").write_text("id,text\n" + "".join(f'{k},"{text}"\n' for k, text in enumerate(texts)))
+    typed = json.loads(call("predict", str(trained), *texts, "--json").out)
+    for words in (("--file", "new.jsonl"), ("new.csv",)):
+        assert json.loads(call("predict", str(trained), *words, "--json").out) == typed
+    assert [one["input"] for one in typed] == texts
+
+
+def test_a_table_without_the_input_column_or_a_text_is_refused(call, trained: Path) -> None:
+    write_rows(Path("other.jsonl"), [{"body": "rain"}])
+    write_rows(Path("gap.jsonl"), [{"text": "rain"}, {"text": " "}])
+    other, gap = (call("predict", str(trained), "--file", name) for name in ("other.jsonl", "gap.jsonl"))
+    assert other.exit_code == 3 and "no column `text`" in other.err and "it has `body`" in other.err
+    assert gap.exit_code == 3 and "gap.jsonl:2" in gap.err and "without an input" in gap.err
+    assert call("predict", str(trained), "--file", "none.txt").exit_code == 2
+
+
+def test_a_scaled_model_answers_by_itself(call, trained: Path) -> None:
+    made = call("adjust", str(trained), "--scale", "0.9", "--out", "scaled")
+    if "no weight of the base was trained" in made.err:  # a head alone: its own model is a folder too
+        shutil.copytree(trained / "model", "scaled")
+    else:
+        assert "sintonia predict scaled" in made.err
+    answered = call("predict", "scaled", "rain and wind today", "--json")
+    assert answered.exit_code == 0, answered.err
+    (one,) = json.loads(answered.out)
+    assert one["prediction"] in {"weather", "music", "food", "travel"} and 0 < one["confidence"] <= 1
+    write_rows(Path("new.jsonl"), [{"text": "rain"}])
+    table = call("predict", "scaled", "--file", "new.jsonl")
+    assert table.exit_code == 3 and "name the run instead" in table.err
+
+
+def test_a_folder_of_a_chat_model_is_refused_by_its_task(call) -> None:
+    Path("talker").mkdir()
+    Path("talker/sintonia.json").write_text('{"task": "chat"}')
+    outcome = call("predict", "talker", "hello")
+    assert outcome.exit_code == 2 and "`talker` learned to chat" in outcome.err

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
 
@@ -44,6 +46,27 @@ def test_scores_where_less_is_better_say_so(call) -> None:
 
     write_chat_run(Path("runs/chat-001"))
     outcome = call("runs")
-    assert "bits_per_byte" in outcome.out and "lower is" in outcome.out
+    assert "bits_per_byte" in outcome.out and "(lower" in outcome.out
     (row,) = json.loads(call("runs", "--json").out)
     assert row["metric"] == "bits_per_byte" and row["tuned"] < row["base"]
+
+
+def test_whether_the_best_quick_baseline_was_beaten_is_listed_in_a_hundred_columns(
+    call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.unit.report.chat_fixture import write_chat_run
+
+    monkeypatch.setenv("COLUMNS", "100")
+    for name, outcome in (("beaten", "better"), ("open", "inconclusive"), ("alike", "equivalent"), ("under", "worse")):
+        path = Path(f"runs/{name}-with-a-long-name-001")
+        write_chat_run(path)
+        body = json.loads((path / "verdict.json").read_text())
+        body["worth_tuning"]["outcome"] = outcome
+        (path / "verdict.json").write_text(json.dumps(body))
+    lines = call("runs").out.splitlines()
+    assert lines[0].split()[-2:] == ["worth", "it"] and max(map(len, lines)) <= 100
+    told = {line.split("-")[0].strip(): line.split()[-1] for line in lines if line.startswith("runs/")}
+    assert told == {"runs/alike": "no", "runs/beaten": "yes", "runs/open": "open", "runs/under": "no"}
+    assert "best quick baseline" in lines[-1]
+    rows = json.loads(call("runs", "--json").out)
+    assert {row["worth_tuning"] for row in rows} == {"better", "inconclusive", "equivalent", "worse"}

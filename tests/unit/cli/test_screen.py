@@ -42,7 +42,7 @@ SAID = "step 3/9  loss 0.500  41.2 examples/s  1.2 GiB  75 s left"
 
 
 def _progress(message: str = "", event: Event | None = None, stage: str = "train") -> SimpleNamespace:
-    return SimpleNamespace(stage=stage, message=message, event=event)
+    return SimpleNamespace(stage=stage, message=message, event=event, whole_seconds_left=None)
 
 
 def test_a_step_says_where_it_is_how_fast_in_what_memory_and_what_is_left() -> None:

@@ -105,13 +105,22 @@ def test_a_refusal_after_the_data_were_read_leaves_no_run(tmp_path: Path, tiny_l
 
 
 def test_a_base_that_cannot_be_got_leaves_what_was_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SINTONIA_OFFLINE", "1")
+    monkeypatch.setenv("SINTONIA_OFFLINE", "0")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
     data = _write(tmp_path / "rows.jsonl", make_conversations(320))
     run = start(_recipe(data, "hf:nobody/nothing", task="chat"), tmp_path / "run")
-    with pytest.raises(UsageError, match="cannot get `nobody/nothing`") as refused:
+    with pytest.raises(UsageError, match="cannot reach the hub for `nobody/nothing`") as refused:
         improve(run)
     assert run.file("prepared.json").is_file()
     assert refused.value.hint.endswith(f"`sintonia resume {run.path}` goes on once that has changed")
+
+
+def test_offline_a_base_that_is_not_here_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SINTONIA_OFFLINE", "1")
+    data = _write(tmp_path / "rows.jsonl", make_conversations(320))
+    with pytest.raises(Unavailable, match="not on this machine"):
+        start(_recipe(data, "hf:nobody/nothing", task="chat"), tmp_path / "run")
+    assert not (tmp_path / "run").exists() and not (tmp_path / "rows.jsonl.sintonia").exists()
 
 
 def test_too_little_memory_now_leaves_what_was_prepared(

@@ -12,7 +12,7 @@ import pytest
 
 from sintonia.corridor.closing.behind import _why_no_remedy
 from sintonia.corridor.closing.bench import make_benches
-from sintonia.corridor.closing.judging import judge_all, pick
+from sintonia.corridor.closing.judging import _missing, judge_all, pick
 from sintonia.corridor.closing.writing import Written
 from sintonia.corridor.hindsight import flattery_in_words
 from sintonia.errors import RunFailed
@@ -113,6 +113,17 @@ def test_parts_of_which_one_had_no_room_for_answered_examples_are_judged(
     assert [one.name for one in verdict.rungs] == ["zero-shot", "token frequencies"]
     (told,) = [one for one in verdict.causes if one.code == "E308"]
     assert "`few-shot`" in told.message and "2 parts" in told.message
+
+
+@pytest.mark.parametrize("has_fitted", [True, False])
+def test_that_nothing_fitted_could_answer_is_told(has_fitted: bool) -> None:
+    kept = SimpleNamespace(baselines=(SimpleNamespace(name="zero-shot"),), notes=())
+    rung = Rung(name="zero-shot", score=0.5, needs_training=False, description="")
+    rungs = [(rung, EMPTY), *([(dataclasses.replace(rung, needs_training=True), EMPTY)] if has_fitted else [])]
+    seen: Any = SimpleNamespace(benches=(kept,), judged=SimpleNamespace(rungs=rungs))
+    found = _missing(seen)
+    assert [one.code for one in found] == ([] if has_fitted else ["E308"])
+    assert all("against its base alone" in one.message for one in found)
 
 
 def test_why_there_is_no_way_back_is_told_of_parts_only() -> None:

@@ -165,6 +165,9 @@ def test_a_calibrated_model_is_said_to_be_one(tmp_path: Path) -> None:
     for parts, why in ((1, "and it had none"), (10, "a model that was trained on all rows has none left")):
         none_left = Details(calibration=replace(fine, num_validation=0))
         assert why in text_of(page(tmp_path / str(parts), none_left, parts=parts))
+    several = text_of(page(tmp_path / "several", Details(calibration=replace(fine, num_validation=None)), parts=10))
+    assert "the answers of several models, each corrected only where it had 100 validation examples" in several
+    assert "None" not in several and "takes 100 validation examples" not in several
 
 
 @pytest.mark.parametrize(

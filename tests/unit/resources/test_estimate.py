@@ -104,9 +104,18 @@ def taking(seconds: float) -> Resources:
 
 def test_the_time_of_all_parts_is_told_in_hours_where_it_is_hours() -> None:
     told = in_words(taking(5400.0), 10)
-    assert told.startswith("training takes about 1 h 30 min in all, for 10 trainings on parts of the rows and one on")
+    assert told.startswith("training takes about 1 h 30 min, for 10 trainings on parts of the rows and one on all, and")
     assert "head" not in told
-    assert in_words(taking(42.0), 1) == "training takes about 42 s a turn and 1.0 GiB of memory"
+    assert in_words(taking(42.0), 1) == "training takes about 42 s, and 1.0 GiB of memory"
+
+
+def test_the_time_of_a_whole_run_is_told_with_its_interval_and_its_parts() -> None:
+    whole = dataclasses.replace(
+        taking(660.0), low_seconds=480.0, high_seconds=840.0, stages={"train": 300.0, "evaluate": 240.0, "prepare": 9.0}
+    )
+    assert in_words(whole, 1) == (
+        "the whole run takes about 11 min (8 min to 14 min: training 5 min, judging 4 min), and 1.0 GiB of memory"
+    )
 
 
 def test_a_long_training_says_how_to_make_it_shorter_by_what_its_task_can_do() -> None:

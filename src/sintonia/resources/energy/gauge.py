@@ -1,0 +1,125 @@
+"""One gauge for the energy of a run, whatever it is read from; and energies added, and scaled for a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from sintonia.records import Energy
+from sintonia.resources.energy.codecarbon import CodeCarbon, start_codecarbon
+from sintonia.resources.energy.nvml import GpuCounter, load_library
+from sintonia.resources.energy.rapl import RaplCounter, Zones, find_zones
+
+_JOULES = 3.6e6
+"""Of a kWh."""
+_COUNTER_ERROR = 0.05
+"""How far a counter may be off, of processors and of GPUs."""
+_TRACKER_RANGE = (0.5, 2.0)
+"""Without RAPL CodeCarbon takes half of what a table says a processor takes; its own example is off by 1.6."""
+_AS_SO_FAR = "if it goes on as so far: "
+WATTS_OF_CORE = (2.0, 6.0, 15.0)
+"""What a core at work takes: half a core of a server that is shared (a hardware thread), a usual core, one of a desktop
+computer at full speed. Of published limits of processors (15 to 360 W) over their cores."""
+
+
+class EnergyGauge:
+    """Counts from when it was made. `look` is called now and then, and once at the end."""
+
+    def __init__(self, zones: Zones, tracker: CodeCarbon | None, library: Any | None) -> None:
+        self._counter = RaplCounter(zones) if zones.zones else None
+        self._zones, self._tracker, self._gpus = zones, tracker, GpuCounter(library)
+        self._core_seconds = self._share = 0.0
+        self._looks = 0
+
+    def look(self, processes: Collection[int], core_seconds: float, now: float, *, share: float = 1.0) -> None:
+        """Reads everything. `core_seconds` is what the run's processes have computed; `share` is how much of all that
+        the processor computed since the beginning was theirs; `now` is of a monotonic clock."""
+        self._core_seconds, self._share = core_seconds, share
+        self._looks += 1
+        if self._counter:
+            self._counter.look()
+        self._gpus.look(processes, now)
+
+    def stop(self) -> None:
+        """Ends what was started to read it."""
+        if self._tracker:
+            self._tracker.look()
+            self._tracker.stop()
+
+    @property
+    def gpu_seconds(self) -> float:
+        """Seconds of each GPU while the run held it, added up."""
+        return self._gpus.seconds
+
+    @property
+    def why_none(self) -> str:
+        """Why there is no figure, where there is none."""
+        return "" if self.energy() else "the system does not say how long the processor worked for this run"
+
+    def energy(self) -> Energy | None:
+        """So far; None where nothing can be known."""
+        processor = self._of_counter() or self._of_tracker() or self._of_cores()
+        return add_energies(processor, self._of_gpus())
+
+    def _of_counter(self) -> Energy | None:
+        if self._counter is None or self._counter.joules <= 0:  # in a virtual machine it may stand still
+            return None
+        kwh = self._counter.joules / _JOULES
+        low = kwh * min(1.0, max(0.0, self._share)) * (1 - _COUNTER_ERROR)
+        return Energy(kwh=kwh, low=low, high=kwh * (1 + _COUNTER_ERROR), method=f"measured: {self._zones.counted}")
+
+    def _of_tracker(self) -> Energy | None:
+        if self._tracker is None or self._tracker.joules <= 0:
+            return None
+        kwh, (low, high) = self._tracker.joules / _JOULES, _TRACKER_RANGE
+        words = f"estimated: CodeCarbon's offline tracker, processor and memory by their usual power ({self._why()})"
+        return Energy(kwh=kwh, low=kwh * low, high=kwh * high, method=words)
+
+    def _of_cores(self) -> Energy | None:
+        if not self._looks or self._core_seconds <= 0:
+            return None
+        low, usual, high = (watts * self._core_seconds / _JOULES for watts in WATTS_OF_CORE)
+        watts = f"{WATTS_OF_CORE[0]:g} to {WATTS_OF_CORE[2]:g} W a core"
+        words = f"estimated: time of the processor's cores at {watts} ({self._why()}): processor alone, not the machine"
+        return Energy(kwh=usual, low=low, high=high, method=words)
+
+    def _of_gpus(self) -> Energy | None:
+        if self._gpus.joules <= 0:
+            return None
+        kwh = self._gpus.joules / _JOULES
+        low, high = kwh * (1 - _COUNTER_ERROR), kwh * (1 + _COUNTER_ERROR)
+        return Energy(kwh=kwh, low=low, high=high, method="measured: the counters of the GPUs it computed on (NVML)")
+
+    def _why(self) -> str:
+        return self._zones.why_none or "the counter of the processor stands still"
+
+
+def open_gauge(root: Path = Path("/"), *, may_track: bool = True) -> EnergyGauge:
+    """The best gauge of this machine; `root` is where the counters of the kernel are looked for."""
+    zones = find_zones(root)
+    tracker = start_codecarbon() if may_track and not zones.zones else None
+    return EnergyGauge(zones, tracker, None if tracker else load_library())  # CodeCarbon counts GPUs itself
+
+
+def add_energies(*energies: Energy | None) -> Energy | None:
+    """All together, with each method named once; None of nothing."""
+    known = [one for one in energies if one is not None]
+    if not known:
+        return None
+    methods = dict.fromkeys(method for one in known for method in one.method.split(" + "))
+    return Energy(
+        kwh=sum(one.kwh for one in known),
+        low=sum(one.low for one in known),
+        high=sum(one.high for one in known),
+        method=" + ".join(methods),
+    )
+
+
+def scaled_energy(energy: Energy | None, factors: tuple[float, float, float]) -> Energy | None:
+    """So many times as much: at least, probably and at most; of a promise, by what was counted so far."""
+    if energy is None:
+        return None
+    low, middle, high = factors
+    words = energy.method if energy.method.startswith(_AS_SO_FAR) else f"{_AS_SO_FAR}{energy.method}"
+    return Energy(kwh=energy.kwh * middle, low=energy.low * low, high=energy.high * high, method=words)
