@@ -22,14 +22,15 @@ from sintonia.corridor.beginning import (
     told_metrics_of_run,
     with_whole_paths,
 )
-from sintonia.corridor.doors import evaluate_base, write_scaled_model
+from sintonia.corridor.doors import evaluate_base, look_over_machine, refuse_file, write_scaled_model
 from sintonia.corridor.trackers import check_trackers
-from sintonia.corridor.walk import Listener, Progress, Walk, finished_turns, loss_of
+from sintonia.corridor.walk import Ask, Listener, Progress, Walk, finished_turns, loss_of, walking
 from sintonia.errors import StopFindings
 from sintonia.recipe import check_values
-from sintonia.records import Advice, Base, Change, Checked, Example, Finding, Prepared, Turn, Verdict
+from sintonia.records import Base, Change, Checked, Example, Finding, Prepared, Ranking, Turn, Verdict
 from sintonia.records.looks import ComparedRuns, Evaluated
 from sintonia.resources.pace import duration
+from sintonia.resources.price import read_prices
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
@@ -37,12 +38,14 @@ __all__ = [
     "Listener",
     "Progress",
     "check",
+    "choose",
     "compare",
     "duration",
     "evaluate_base",
     "evaluate_on",
     "finished_turns",
     "improve",
+    "look_over_machine",
     "loss_of",
     "propose",
     "request_pause",
@@ -58,27 +61,33 @@ def start(recipe: Recipe, folder: Path | str) -> RunFolder:
         UsageError: wrong settings, no such data file, a base that is not for them, or the folder is in use.
     """
     check_trackers(recipe.tracking)
+    read_prices(recipe.prices)
     whole = check_values(with_whole_paths(recipe))
     with metrics_of_recipe(whole):
         refuse_early(whole)
     return RunFolder.create(folder, whole)
 
 
-def improve(run: RunFolder, listener: Listener = lambda _: None, change: Change | None = None) -> Verdict:
+def improve(
+    run: RunFolder,
+    listener: Listener = lambda _: None,
+    change: Change | None = None,
+    ask: Ask = lambda _: True,
+) -> Verdict:
     """Prepares, chooses, trains and adjusts on validation, opens the sealed test once, and judges.
 
-    `change` asks for one more turn of a finished run. Everything done before is taken from the run folder.
+    `change` asks for one more turn of a finished run. Everything done before is taken from the run folder. `ask` is
+    called with a sentence where the estimate is beyond the budget, before anything is trained: whether to go on.
 
     Raises:
         SintoniaError: one of its kinds, each with place and hint. The folder stays whole and can be resumed.
     """
     check_values(run.recipe())  # it may have been edited by hand since
-    with run.writing(), metrics_of_run(run):
-        walk = Walk(run, listener)
+    with run.writing(), metrics_of_run(run), walking(run, listener) as walk:
         with leaving_nothing(run):
             prepared = _prepare(walk)
             base = _choose(walk, prepared)
-            findings = _examine(walk, base, prepared)
+            findings = _examine(walk, base, prepared, ask)
         turns = _train_and_adjust(walk, base, prepared, change)
         verdict = _evaluate(walk, base, prepared, turns, findings)
         _report(walk)
@@ -97,6 +106,20 @@ def check(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool
         return look(recipe, listener, has_base=has_base)
 
 
+def choose(
+    recipe: Recipe, listener: Listener = lambda _: None, *, bases: Sequence[str] = (), licence: str = ""
+) -> Ranking:
+    """Ranks base models on the training rows of a recipe's data, within its budget, and leaves nothing behind.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint.
+    """
+    from sintonia.corridor.choosing import rank_bases
+
+    with metrics_of_recipe(recipe):
+        return rank_bases(recipe, listener, bases, licence)
+
+
 def propose(run: RunFolder) -> tuple[Change, ...]:
     """The changes worth trying next, best first; nothing is trained."""
     from sintonia.corridor.rounds import changes_worth_trying
@@ -108,6 +131,7 @@ def propose(run: RunFolder) -> tuple[Change, ...]:
 
 def evaluate_on(run: RunFolder, file: Path, listener: Listener = lambda _: None) -> Evaluated:
     """Judges the model of a finished run on another file; that opening of the file is counted."""
+    refuse_file(run, file)
     from sintonia.corridor.doors.evaluating import judge_on
     from sintonia.sealed import open_test
 
@@ -153,25 +177,25 @@ def _prepare(walk: Walk) -> Prepared:
 
 
 def _choose(walk: Walk, prepared: Prepared) -> Base:
-    """Pin the base, with reasons."""
+    """Pin the base, with reasons; where there are several and none is named, they are ranked on training rows."""
     base = walk.run.read("base.json", Base)
     if base is None:
-        from sintonia.choose import choose
+        from sintonia.corridor.choosing import choose_base
 
-        recipe = walk.run.recipe()
-        with walk.stage("choose", "pinning the base"):
-            base = choose(recipe, prepared.task)
+        with walk.stage("choose", "choosing the base"):
+            base = choose_base(walk, prepared)
         walk.run.write("base.json", base)
     walk.tell("choose", f"base {base.reference}: " + "; ".join(base.why))
     return base
 
 
-def _examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Finding, ...]:
-    """Audit what needs the base, estimate the bill, and stop where going on is pointless."""
+def _examine(walk: Walk, base: Base, prepared: Prepared, ask: Ask) -> tuple[Finding, ...]:
+    """Audit what needs the base, promise the bill, and stop where going on is pointless."""
+    from sintonia.corridor.billing.promise import promise
     from sintonia.corridor.examining import Examined, look_with_base
     from sintonia.corridor.planning import filled_and_planned
+    from sintonia.corridor.worth import tell_worth
     from sintonia.resolve import refuse_idle_patience, resolve
-    from sintonia.resources.estimate import advice_on_time, in_words
 
     run, recipe = walk.run, walk.run.recipe()
     filled, resolved = resolve(recipe, base, prepared)
@@ -196,11 +220,8 @@ def _examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Finding, ...]:
             where=recipe.data.path,
             hint="; ".join(one.hint for one in stops),
         )
-    run.write("cache/estimate.json", examined.estimate)
-    walk.tell("estimate", in_words(examined.estimate, len(prepared.parts)))
-    advice = advice_on_time(filled, examined.estimate, len(prepared.parts))
-    if advice:
-        walk.tell("estimate", advice)
+    tell_worth(walk)
+    promise(walk, filled, examined, len(prepared.parts), ask)
     return findings
 
 
@@ -222,6 +243,7 @@ def _evaluate(
     from sintonia.corridor.closing.judging import Circumstances, judge_all
     from sintonia.corridor.closing.publishing import publish
     from sintonia.corridor.closing.shipping import decide_on_all, shipped_turn, train_on_all
+    from sintonia.corridor.rounds import advice_of
     from sintonia.corridor.trackers import tell_verdict
     from sintonia.corridor.turns import best_turns, findings_of, refuse_broken, stays_in_words
 
@@ -229,7 +251,7 @@ def _evaluate(
     shipped, found = shipped_turn(run, best), (*findings, *findings_of(best))
     verdicts = [run.read(f"verdicts/{path.name}", Verdict) for path in sorted(run.path.glob("verdicts/*.json"))]
     verdict = next((one for one in verdicts if one and shipped and one.turn == shipped.number), None)
-    advice = _advice(turns, prepared)
+    advice = advice_of(turns, prepared.parts)
     if verdict is None or shipped is None:
         refuse_broken(run, best)
         with walk.stage("evaluate", "fitting the honest baselines"):
@@ -266,20 +288,6 @@ def _open(walk: Walk, prepared: Prepared, best: tuple[Turn, ...]) -> tuple[tuple
     return opened, openings
 
 
-def _advice(turns: tuple[Turn, ...], prepared: Prepared) -> tuple[Advice, ...]:
-    from sintonia.corridor.rounds import changes_worth_trying
-
-    return tuple(
-        Advice(
-            action=f"{one.setting}: {one.before} -> {one.after}",
-            reason=one.reason,
-            expected=one.expected,
-            cost=one.cost,
-        )
-        for one in changes_worth_trying(turns, prepared.parts)
-    )
-
-
 def _report(walk: Walk) -> None:
     """The run as a page and as a card."""
     from sintonia.report import write_card, write_report
@@ -288,3 +296,4 @@ def _report(walk: Walk) -> None:
         walk.write_bill()
         write_report(walk.run)
         write_card(walk.run)
+    walk.write_bill()

@@ -6,6 +6,8 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -52,24 +54,61 @@ def make_recipe(body: dict[str, Any], *, where: str = "") -> Recipe:
     try:
         return _adapter().validate_python(body)
     except ValidationError as error:
-        raise UsageError("; ".join(_problem(one) for one in error.errors(include_url=False)), where=where) from None
+        raise UsageError("; ".join(_problems(error.errors(include_url=False))), where=where) from None
 
 
 def _defaults() -> Recipe:
     return make_recipe({"data": {"path": "x"}})
 
 
-def _problem(error: Any) -> str:
-    """One validation error in the words of a person."""
+def _problems(errors: Sequence[Any]) -> list[str]:
+    """Validation errors in the words of a person, each setting once."""
+    of_settings: dict[str, list[Any]] = {}
+    for one in errors:
+        of_settings.setdefault(_dotted(one), []).append(one)
+    return [_problem(dotted, found) for dotted, found in of_settings.items()]
+
+
+def _dotted(error: Any) -> str:
+    """The setting that an error is about."""
     parts = [str(part) for part in error["loc"]]
     known = setting_names()
-    dotted = next((".".join(parts[:k]) for k in (2, 1) if ".".join(parts[:k]) in known), ".".join(parts))
+    return next((".".join(parts[:k]) for k in (2, 1) if ".".join(parts[:k]) in known), ".".join(parts))
+
+
+def _problem(dotted: str, errors: Sequence[Any]) -> str:
+    """What is wrong with one setting, and what it may be."""
+    error, known = errors[0], setting_names()
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"unknown setting `{dotted}` (did you mean {nearest(dotted, known)}?)"
     if error["type"] in ("missing", "missing_argument"):
         return f"`{dotted}` is missing"
-    known_elsewhere = _NOT_OFFERED.get(str(error["input"]), "")
-    return f"`{dotted}`: {error['msg']} (got {str(error['input'])[:60]!r}){known_elsewhere}"
+    shown, hint = str(error["input"])[:60], _NOT_OFFERED.get(str(error["input"]), "")
+    choices = [one for each in errors if each["type"] == "literal_error" for one in _CHOICE.findall(_expected(each))]
+    kinds = [_KINDS[kind] for kind in dict.fromkeys(each["type"].split("_")[0] for each in errors) if kind in _KINDS]
+    if not choices and not kinds:
+        return f"`{dotted}`: {error['msg']} (got {shown!r}){hint}"
+    if len(choices) > 1 and not hint and isinstance(error["input"], str):
+        hint = f" (did you mean {nearest(shown, choices, 1)}?)"
+    *most, last = [*kinds, *(f"`{one}`" for one in choices)]
+    return f"`{dotted}` is {shown!r}, and may be {', '.join(most)}{' or ' if most else ''}{last}{hint}"
+
+
+def _expected(error: Any) -> str:
+    return str(error["ctx"]["expected"])
+
+
+_CHOICE = re.compile(r"'([^']*)'")
+_KINDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "string": "a text",
+    "dataclass": "a block of settings",
+    "dict": "a mapping",
+    "tuple": "a list",
+}
+"""What a setting may be, by how the names of its errors begin."""
 
 
 _NOT_OFFERED = {"qlora": ": it needs a GPU, and training runs on the processor here; take `lora`"}
@@ -156,9 +195,9 @@ def put(body: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def recipe_id(recipe: Recipe) -> str:
-    """16 hex digits of the content of the recipe, without the budget, the trackers and the paths."""
+    """16 hex digits of the content of the recipe, without the budget, the prices, the trackers and the paths."""
     body = to_json(recipe)
-    for name in ("budget_seconds", "tracking"):
+    for name in ("budget_seconds", "prices", "tracking"):
         body.pop(name)
     for path in ("path", "test", "validation", "production"):
         body["data"].pop(path)
@@ -206,6 +245,10 @@ def check_values(recipe: Recipe) -> Recipe:
             problems.append(f"`{name}` is {value}, not within {low} to {high}")
     if recipe.budget_seconds is not None and not 0 < recipe.budget_seconds < math.inf:
         problems.append(f"`budget_seconds` is {recipe.budget_seconds}, not a time above 0")
+    for name in ("kwh", "gpu_hour"):
+        price = getattr(recipe.prices, name)
+        if price is not None and not 0 <= price < math.inf:
+            problems.append(f"`prices.{name}` is {price}, not a price from 0 on")
     unknown = [code for code in recipe.accept if code not in STOPPING]
     if unknown:
         problems.append(f"`accept`: {', '.join(unknown)} never stops a run; {', '.join(STOPPING)} may")

@@ -77,7 +77,7 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
     origins = {name: origin for name, (_, origin) in found.items()}
     origins |= {
         "task": f"found in the data, form {prepared.form}",
-        "base": f"the default for the task {prepared.task}",
+        "base": base.origin or f"the default for the task {prepared.task}",
         "method": f"the default for the task {prepared.task}",
         "data.columns": f"found in the data, form {prepared.form}",
         "evaluation.primary_metric": _why_metric(metric),
@@ -242,7 +242,7 @@ def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Reso
     blocks = {"lora": METHODS[filled.method].has_adapters, "chat": filled.task == "chat"}
     own = [name for name, is_used in blocks.items() if is_used]
     listed: list[Resolved] = []
-    for section in ("", "data", "training", *own, "evaluation", "adjusting", "privacy"):
+    for section in ("", "data", "training", *own, "evaluation", "adjusting", "privacy", "prices"):
         asked, got, plain = (getattr(one, section) if section else one for one in (recipe, filled, default))
         for field in dataclasses.fields(got):
             value = getattr(got, field.name)

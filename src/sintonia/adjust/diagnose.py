@@ -12,7 +12,15 @@ import numpy as np
 
 from sintonia.adjust import axes as measure
 from sintonia.adjust.axes import Prior
-from sintonia.adjust.causes import LEAST_FIT, WELL_FITTED, Case, has_hardly_moved, is_overwriting, underfit_cause
+from sintonia.adjust.causes import (
+    LEAST_FIT,
+    WELL_FITTED,
+    Case,
+    has_hardly_moved,
+    in_words,
+    is_overwriting,
+    underfit_cause,
+)
 from sintonia.adjust.codes import make_finding
 from sintonia.metrics import METRICS
 from sintonia.records import Evaluation, Finding
@@ -216,4 +224,5 @@ def _unfinished(case: Case) -> Iterator[tuple[str, str]]:
             f"{curves.steps[-1]}",
         )
     if curves.epochs[-1] < 0.99 and curves.best == curves.last:
-        yield "T213", f"training ended after {curves.epochs[-1]:.2f} epochs ({curves.steps[-1]} steps)"
+        steps, epochs = in_words(int(curves.steps[-1]), "step"), in_words(float(curves.epochs[-1]), "epoch")
+        yield "T213", f"training ended after {epochs} ({steps})"

@@ -23,20 +23,25 @@ from sintonia.settings import LoraSettings, Recipe, TrainingSettings
 _ORIGINALS = "cache/originals.json"
 
 
-def refuse_early(recipe: Recipe) -> None:
+def refuse_early(recipe: Recipe, *, asks_judge: bool = True) -> None:
     """Refuses what cannot work whatever the data are: method and base for the task, and what is asked of the base.
 
     Where the task is left to the data, a recipe is refused that fits none. A base that would have to be fetched first
-    is looked at when it is chosen.
+    is looked at when it is chosen. A judge that answers over the network is asked once whether it is there, unless
+    nobody will ask it.
 
     Raises:
         UsageError: why, for each task that it may be.
         StorageError: the base cannot be read.
     """
-    from sintonia.choose import can_learn
+    from sintonia.choose import can_learn, refuse_away
     from sintonia.methods import DEFAULTS
 
-    _refuse_judge(recipe)
+    refuse_away(recipe.base, recipe.task)
+    if asks_judge and recipe.evaluation.judge is not None:
+        from sintonia.corridor.closing.opinion import refuse_judge
+
+        refuse_judge(recipe)
     tasks = [task for task in DEFAULTS if recipe.task in ("auto", task)]
     if len(tasks) > 1 and recipe.base != "auto":
         tasks = [task for task in tasks if can_learn(recipe, task)] or tasks
@@ -57,13 +62,16 @@ def metrics_of_recipe(recipe: Recipe) -> Iterator[None]:
     """Within it there are the metrics that a recipe adds.
 
     Raises:
-        UsageError: no such metric, or a file of it that cannot be used.
+        UsageError: no such metric, a file of it that cannot be used, or settings that the named task has no use for.
     """
     from sintonia.metrics import adding, asked_for
-    from sintonia.metrics.asked import refuse_unknown
+    from sintonia.metrics.asked import refuse_idle, refuse_unknown
+    from sintonia.tasks import TASKS
 
     with adding(*asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file)):
         refuse_unknown(recipe.evaluation)
+        if recipe.task in TASKS:
+            refuse_idle(recipe.evaluation, recipe.task, TASKS[recipe.task]().METRICS)
         yield
 
 
@@ -150,24 +158,6 @@ def _whole_reference(base: str) -> str:
     if not Path(place).expanduser().exists():
         raise UsageError(f"there is no base `{place}`", hint="check the path")
     return f"file:{_whole(place)}"
-
-
-def _refuse_judge(recipe: Recipe) -> None:
-    """Refuses a judge that there is not, or that texts may not be sent to."""
-    asked = recipe.evaluation
-    if asked.judge is None:
-        return
-    from sintonia.choose import can_learn
-    from sintonia.evaluate.pairwise import plan_judging
-
-    expected = "a language model as for `base`, or `http(s)://HOST/v1#MODEL`"
-    try:
-        plan = plan_judging(asked.judge, asked.judge_examples, is_redacted=recipe.privacy.redact)
-    except UsageError as error:
-        raise UsageError(error.what, expected=expected, hint=error.hint, where="evaluation.judge") from None
-    is_local = plan is not None and plan.endpoint is None
-    if is_local and not can_learn(dataclasses.replace(recipe, base=asked.judge), "chat"):
-        raise UsageError(f"`{asked.judge}` cannot write", expected=expected, hint="`smollm2`", where="evaluation.judge")
 
 
 def _refusal(recipe: Recipe, task: str) -> UsageError | None:

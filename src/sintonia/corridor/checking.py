@@ -35,9 +35,13 @@ def look(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool 
     Raises:
         SintoniaError: one of its kinds, each with place and hint.
     """
+    from sintonia.choose import refuse_away
+
     began = time.monotonic()
     if recipe.base != "auto":
         find_entry(recipe.base)
+    if has_base:
+        refuse_away(recipe.base, recipe.task)
     with tempfile.TemporaryDirectory(prefix="sintonia-check-") as folder:
         run = RunFolder.create(Path(folder) / "run", check_values(recipe))
         walk = Walk(run, listener)

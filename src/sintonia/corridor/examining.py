@@ -1,6 +1,6 @@
-"""Before the first step: what the base has to say about the training rows, and what the training will cost.
+"""Before the first step: what the base has to say about the training rows, and how fast it is on this machine.
 
-It looks at training and validation rows only, and trains nothing.
+It looks at training and validation rows only, and trains nothing that is kept.
 """
 
 from __future__ import annotations
@@ -11,8 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sintonia.corridor.planning import AnswerLength, PlanGround, plan_of, write_answer_length, write_ground
+from sintonia.corridor.billing.reading import count_conversations, paces_of_rows, paces_of_texts
+from sintonia.corridor.billing.trial import try_steps, words_seconds
+from sintonia.corridor.billing.work import Counted, tokens_kept, work_of
+from sintonia.corridor.planning import (
+    AnswerLength,
+    PlanGround,
+    filled_and_planned,
+    plan_of,
+    read_ground,
+    write_answer_length,
+    write_ground,
+)
 from sintonia.corridor.turns import read_sets
+from sintonia.corridor.worth import weigh_worth
 from sintonia.evaluate.written.writing import Prompt, before_last_answer, prompts_of, tokens_to_give
 from sintonia.metrics import METRICS
 from sintonia.metrics.table import BUILT_IN
@@ -20,39 +32,92 @@ from sintonia.models.language.batches import sequences_of, shared_length
 from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from sintonia.records import Base, Example, Finding, Prepared, Resources
-from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn, shape_of
-from sintonia.resources.plan import Lengths
+from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn, shape_of, workload_of
+from sintonia.resources.plan import Lengths, language_peak_parts
+from sintonia.resources.whole import Paces, Work, encoder_run_bytes, language_run_bytes
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
 if TYPE_CHECKING:
     from sintonia.models.language.saved import OpenLanguageModel
 
-_PACE_SECONDS, _PACE_ROWS = 5.0, 4
-"""How long the pace of a language model is measured, in groups of so many rows."""
 _MOST_LENGTHS = 256
 MOST_TRIED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """What was found, and the estimate of the whole run."""
+    """What was found, and what the promise is made from."""
 
     findings: tuple[Finding, ...]
     estimate: Resources
+    """Of the trainings alone, by the pace of reading: memory and disk are those of the whole run."""
+    paces: Paces | None = None
+    work: Work | None = None
+    """None in a run that was begun before they were measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """What a look at the rows gives: findings, lengths, and the paces of what is not trained."""
+
+    findings: tuple[Finding, ...]
+    counted: Counted
+    paces: Paces
 
 
 def look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Recipe) -> Examined:
-    """What needs the base: label signal or what is learned of conversations, truncation, the pace of this machine."""
-    train, validation = read_sets(run, prepared.parts[0])
-    _try_own_metrics(train)
+    """What needs the base: label signal or what is learned of conversations, truncation, the paces of this machine."""
+    sets = read_sets(run, prepared.parts[0])
+    _try_own_metrics(sets[0])
     look = _look_at_conversations if prepared.task == "chat" else _look_at_texts
-    findings, sizes, pace = look(run, base, prepared, filled, (train, validation))
-    turn, plan = estimate_turn(filled, base, sizes, pace), plan_of(run, run.recipe(), filled)
+    looked = look(run, base, prepared, filled, sets)
+    counted, paces = looked.counted, looked.paces
+    sizes = SetSizes(
+        num_train=counted.num_train, num_validation=counted.num_validation, longest_tokens=counted.longest_tokens
+    )
+    turn = estimate_turn(filled, base, sizes, paces.forward_seconds * counted.mean)
+    plan = plan_of(run, run.recipe(), filled)
     if plan is not None:
         turn = dataclasses.replace(turn, peak_memory_bytes=plan.peak_memory_bytes)
-    estimate = estimate_parts(turn, len(prepared.parts))
-    return Examined(findings=findings, estimate=estimate)
+    turn = dataclasses.replace(turn, peak_memory_bytes=_run_bytes(run, filled, prepared, counted, turn))
+    return Examined(
+        findings=looked.findings,
+        estimate=estimate_parts(turn, len(prepared.parts)),
+        paces=_with_steps(paces, try_steps(run, base, prepared, _planned(run, base, prepared), sets)),
+        work=work_of(filled, prepared, counted, base.num_layers),
+    )
+
+
+def _run_bytes(run: RunFolder, filled: Recipe, prepared: Prepared, counted: Counted, turn: Resources) -> int:
+    """The most memory of the whole run, not of its training alone."""
+    ground = read_ground(run)
+    if ground is None:
+        return encoder_run_bytes(turn.peak_memory_bytes)
+    shape = ground.shape
+    parts = language_peak_parts(shape, workload_of(filled, shape, ground.lengths, can_fuse=ground.can_fuse))
+    kept = 8 * shape.num_layers * shape.pair_width * tokens_kept(counted, prepared.parts[0].test.count)
+    return language_run_bytes(turn.peak_memory_bytes, parts["weights"] + parts["cache"], kept)
+
+
+def _planned(run: RunFolder, base: Base, prepared: Prepared) -> Recipe:
+    return filled_and_planned(run, run.recipe(), base, prepared)[0]
+
+
+def _with_steps(looked: Paces, tried: Paces | None) -> Paces:
+    """With what was measured in real steps, where some could be tried."""
+    if tried is None:
+        return looked
+    return dataclasses.replace(
+        looked,
+        forward_seconds=tried.forward_seconds or looked.forward_seconds,
+        step_seconds=tried.step_seconds,
+        update_seconds=tried.update_seconds,
+        begin_seconds=tried.begin_seconds,
+        open_seconds=min(looked.open_seconds, tried.begin_seconds),  # the first to open loads libraries too
+        disk_seconds=tried.disk_seconds,
+        checkpoint_bytes=tried.checkpoint_bytes,
+    )
 
 
 def _try_own_metrics(examples: Sequence[Example]) -> None:
@@ -69,39 +134,53 @@ def _try_own_metrics(examples: Sequence[Example]) -> None:
 
 
 Sets = tuple[Sequence[Example], Sequence[Example]]
-Looked = tuple[tuple[Finding, ...], SetSizes, float]
-"""Findings, sizes, and the seconds of one forward pass of one example."""
 
 
-def _look_at_texts(run: RunFolder, base: Base, prepared: Prepared, filled: Recipe, sets: Sets) -> Looked:
+def _look_at_texts(run: RunFolder, base: Base, prepared: Prepared, filled: Recipe, sets: Sets) -> _Looked:
     from sintonia.models.open import open_base
+    from sintonia.models.tokens import tokenize
     from sintonia.prepare.examine import examine
 
     train, validation = sets
-    opened = open_base(base, int(filled.training.max_tokens))
     began = time.monotonic()
+    opened = open_base(base, int(filled.training.max_tokens))
+    open_seconds = time.monotonic() - began
     findings, longest = examine(run, opened, train, validation, prepared)
-    pace = (time.monotonic() - began) / len(train)
-    return findings, SetSizes(num_train=len(train), num_validation=len(validation), longest_tokens=longest), pace
+
+    rows = tokenize(opened.tokenizer, [one.input for one in train], opened.max_tokens).ids
+    paces, anchor_tokens = paces_of_texts(opened, rows)
+    counted = Counted(
+        num_train=len(train),
+        num_validation=len(validation),
+        train_tokens=sum(map(len, rows)),
+        longest_tokens=longest,
+        anchor_tokens=anchor_tokens,
+    )
+    paces = dataclasses.replace(paces, open_seconds=open_seconds, words_seconds=words_seconds(train))
+    weigh_worth(run, opened, (prepared, filled), train)
+    return _Looked(findings=findings, counted=counted, paces=paces)
 
 
-def _look_at_conversations(run: RunFolder, base: Base, _: Prepared, filled: Recipe, sets: Sets) -> Looked:
+def _look_at_conversations(run: RunFolder, base: Base, prepared: Prepared, filled: Recipe, sets: Sets) -> _Looked:
     from sintonia.models.language.saved import open_language_base
     from sintonia.prepare.examine_conversations import examine_conversations
 
+    began = time.monotonic()
     opened = open_language_base(base, int(filled.training.max_tokens), filled.chat.template)
+    open_seconds = time.monotonic() - began
     findings, train, validation = examine_conversations(run, opened, *sets)
-    write_answer_length(run, AnswerLength(new_tokens=tokens_to_give(_prompts(opened, filled, sets[0], train))))
+    prompts = _prompts(opened, filled, sets[0], train)
+    write_answer_length(run, AnswerLength(new_tokens=tokens_to_give(prompts)))
     engine = Engine(opened.causal, micro_tokens=int(filled.training.micro_tokens), is_fused=filled.training.fused)
     learned = [row for row in train if row.num_learned]
-    sizes = SetSizes(
-        num_train=len(learned),
-        num_validation=len(validation),
-        longest_tokens=max(len(row.ids) for row in (*learned, *validation)),
-    )
     shape, lengths = shape_of(base, opened.causal.config), _lengths(learned, int(filled.training.max_tokens))
     write_ground(run, PlanGround(shape=shape, lengths=lengths, can_fuse=engine.is_fused))
-    return findings, sizes, _pace(engine, learned)
+    asked = () if filled.evaluation.decoding == "none" else prompts
+    paces = dataclasses.replace(paces_of_rows(opened, engine, learned, asked), open_seconds=open_seconds)
+    weigh_worth(run, opened, (prepared, filled), sets[0])
+    return _Looked(
+        findings=findings, counted=count_conversations(opened, filled, (learned, validation), prompts), paces=paces
+    )
 
 
 def _prompts(
@@ -122,16 +201,3 @@ def _lengths(rows: Sequence[TokenRow], max_tokens: int) -> Lengths:
         learned_fraction=sum(row.num_learned for row in rows) / sum(lengths),
         shared_tokens=shared_length(sequences_of(rows)),
     )
-
-
-def _pace(engine: Engine, rows: Sequence[TokenRow]) -> float:
-    """Seconds of a forward pass of one row, scaled by tokens from a few of them to all."""
-    began, num_tokens = time.monotonic(), 0
-    for start in range(0, len(rows), _PACE_ROWS):
-        few = rows[start : start + _PACE_ROWS]
-        engine.losses(few)
-        num_tokens += sum(len(row.ids) for row in few)
-        if time.monotonic() - began > _PACE_SECONDS:
-            break
-    per_token = (time.monotonic() - began) / num_tokens
-    return per_token * sum(len(row.ids) for row in rows) / len(rows)

@@ -41,5 +41,5 @@ def _flattery(run: RunFolder, turns: tuple[Turn, ...], part: Part) -> tuple[int,
     ruler = Ruler(metric=metric, groups=[groups[one] for one in of_best.ids])
     counts = {number: metric.counts(card.targets, metric.answers(card)) for number, card in cards.items() if card}
     others = [number for number in counts if number != best.number]
-    errors = [ruler.standard_error(counts[number], counts[best.number]) for number in others]
+    errors = [ruler.paired_error(counts[number], counts[best.number]) for number in others]
     return len(whole), selection_optimism(sum(errors) / len(errors), len(whole))

@@ -18,7 +18,7 @@ from sintonia.corridor.turns import turns_of, unfinished_change
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.files import write_atomic
 from sintonia.recipe import recipe_id
-from sintonia.records import Change, Part, Turn
+from sintonia.records import Advice, Change, Part, Turn
 
 _ASKED = "cache/asked-change.json"
 _ENDED = "cache/adjusting-ended"
@@ -63,6 +63,19 @@ def changes_worth_trying(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tu
         for one in changes:
             first.setdefault((one.setting, one.after), one)
     return tuple(sorted(first.values(), key=lambda one: (one.aim == "speed", -votes[one.setting, one.after])))
+
+
+def advice_of(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tuple[Advice, ...]:
+    """The same, as a verdict tells them."""
+    return tuple(
+        Advice(
+            action=f"{one.setting}: {one.before} -> {one.after}",
+            reason=one.reason,
+            expected=one.expected,
+            cost=one.cost,
+        )
+        for one in changes_worth_trying(turns, parts)
+    )
 
 
 def _asked(walk: Walk, names: list[str], change: Change | None) -> _Asked | None:

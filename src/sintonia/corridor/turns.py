@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+from sintonia.corridor.billing.refining import Refining, num_turns_left
 from sintonia.corridor.looking_back import RELOADED, look_back
 from sintonia.corridor.planning import filled_and_planned
 from sintonia.corridor.trackers import following
@@ -166,7 +167,7 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
     job, resolved = _job(walk, asked, base, prepared, part)
     _announce(walk, job, prepared, change.reason if change else f"method {recipe.method}")
     with walk.stage("train", ""):
-        ended = run_training(walk, job)
+        ended = run_training(walk, job, None if change else _refining(walk, job, prepared))
     candidate = candidate_of(job, ended)
     with walk.stage("evaluate", "scoring validation from the saved model"):
         metric, findings = look_back(job, candidate, resolved)
@@ -233,7 +234,12 @@ def _job(walk: Walk, recipe: Recipe, base: Base, prepared: Prepared, part: Part)
     ), resolved
 
 
-def run_training(walk: Walk, job: Job) -> Event:
+def _refining(walk: Walk, job: Job, prepared: Prepared) -> Refining:
+    left = num_turns_left(len(prepared.parts), job.turn - 1)
+    return Refining(walk, job.recipe.training.evaluations, left)
+
+
+def run_training(walk: Walk, job: Job, refining: Refining | None = None) -> Event:
     """The event that ends the training; its seconds are those of all its stretches.
 
     Raises:
@@ -242,10 +248,10 @@ def run_training(walk: Walk, job: Job) -> Event:
     run = walk.run
     run.file(job.file("stop")).unlink(missing_ok=True)
     with following(run, job.turn, job.recipe, lambda text: walk.tell("train", text)) as follow:
-        return _follow_training(walk, job, follow)
+        return _follow_training(walk, job, follow, refining)
 
 
-def _follow_training(walk: Walk, job: Job, follow: Callable[[Event], None]) -> Event:
+def _follow_training(walk: Walk, job: Job, follow: Callable[[Event], None], refining: Refining | None) -> Event:
     run = walk.run
     for event in train(job):
         run.append(job.file("events.jsonl"), event, sync=event.kind != "step")
@@ -253,7 +259,7 @@ def _follow_training(walk: Walk, job: Job, follow: Callable[[Event], None]) -> E
         if event.kind in ("message", "spike"):
             walk.tell("train", event.values["text"])
             continue
-        walk.tell("train", event.kind, event)
+        walk.tell("train", event.kind, event, refining.hear(event) if refining else None)
         if event.kind == "checkpoint":
             walk.save()
         if event.kind == "paused":

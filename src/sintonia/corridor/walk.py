@@ -1,4 +1,4 @@
-"""One walk through the corridor: who listens, what the clock says, and the bill at the end.
+"""One walk through the corridor: who listens, what the clock and the meter say, and the bill at the end.
 
 The pipeline's notebook. It knows no phase and decides nothing.
 """
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from sintonia.files import write_lines
 from sintonia.records import Event, Finding, Resources, Turn
-from sintonia.resources.meter import Meter, disk_bytes, peak_memory_bytes
+from sintonia.resources.energy import add_energies, open_gauge
+from sintonia.resources.meter import Meter, Watch, disk_bytes, peak_memory_bytes
+from sintonia.resources.price import money_of, read_prices
 from sintonia.runs import RunFolder
 from sintonia.tasks.chat import NATS_PER_BYTE
 
@@ -26,6 +28,8 @@ class Progress:
     stage: str
     message: str
     event: Event | None = None
+    whole_seconds_left: float | None = None
+    """Of the whole run, once enough real steps were made to tell."""
 
 
 def loss_of(event: Event) -> tuple[float | None, str]:
@@ -46,8 +50,11 @@ def loss_of(event: Event) -> tuple[float | None, str]:
 
 
 _BITS = "bits per byte"
+_PROMISES = {"estimated": "estimate", "refined": "refined"}
 _LOG = logging.getLogger("sintonia")
 Listener = Callable[[Progress], None]
+Ask = Callable[[str], bool]
+"""Asks a person whether to go on, in one sentence."""
 
 
 def finished_turns(run: RunFolder) -> tuple[Turn, ...]:
@@ -56,11 +63,30 @@ def finished_turns(run: RunFolder) -> tuple[Turn, ...]:
     return tuple(turn for turn in found if turn is not None)
 
 
-class Walk:
-    """A run, its listener and its clock; the clock goes on where an interrupted walk stopped."""
+@contextmanager
+def walking(run: RunFolder, listener: Listener) -> Iterator[Walk]:
+    """A walk whose processes are watched: their memory and their energy.
 
-    def __init__(self, run: RunFolder, listener: Listener) -> None:
-        self.run, self.listener = run, listener
+    Raises:
+        UsageError: the prices of the person who runs it cannot be read.
+    """
+    walk = Walk(run, listener, Watch(open_gauge()))
+    walk.start()
+    try:
+        yield walk
+    finally:
+        walk.stop()
+
+
+class Walk:
+    """A run, its listener and its clock; the clock goes on where an interrupted walk stopped.
+
+    Without a `watch` there is no energy, and the memory is that of this process.
+    """
+
+    def __init__(self, run: RunFolder, listener: Listener, watch: Watch | None = None) -> None:
+        self.run, self.listener, self._watch = run, listener, watch
+        self.prices = read_prices(run.recipe().prices)
         before = run.read("cache/spent.json", Resources)
         self._meter = Meter(before.stages if before else None)
         self._before = before
@@ -71,11 +97,21 @@ class Walk:
         """Seconds spent on this run, by all walks."""
         return (self._before.seconds if self._before else 0.0) + time.monotonic() - self._began
 
-    def tell(self, stage: str, message: str, event: Event | None = None) -> None:
-        """Says something to the listener, and to the log."""
+    def start(self) -> None:
+        """Begins to watch."""
+        if self._watch:
+            self._watch.start()
+
+    def stop(self) -> None:
+        """Ends the watching."""
+        if self._watch:
+            self._watch.stop()
+
+    def tell(self, stage: str, message: str, event: Event | None = None, left: float | None = None) -> None:
+        """Says something to the listener, and to the log; `left` are the seconds to the end of the run."""
         if event is None:
             _LOG.info("%s: %s", stage, message)
-        self.listener(Progress(stage=stage, message=message, event=event))
+        self.listener(Progress(stage=stage, message=message, event=event, whole_seconds_left=left))
 
     @contextmanager
     def stage(self, name: str, message: str) -> Iterator[None]:
@@ -94,14 +130,21 @@ class Walk:
 
     def spent(self) -> Resources:
         """The measured bill so far."""
-        disk = disk_bytes(self.run.path)
-        peak = max(self._before.peak_memory_bytes if self._before else 0, peak_memory_bytes())
+        before, watch = self._before, self._watch
+        now, why_none = watch.energy() if watch else (None, "nobody watched")
+        energy = add_energies(before.energy if before else None, now)
+        gpu_seconds = (before.gpu_seconds if before else 0.0) + (watch.gpu_seconds if watch else 0.0)
+        peak = watch.peak_memory_bytes if watch else peak_memory_bytes()
         return Resources(
             basis="measured",
             seconds=self.seconds,
-            disk_bytes=disk,
-            peak_memory_bytes=peak,
+            disk_bytes=disk_bytes(self.run.path),
+            peak_memory_bytes=max(before.peak_memory_bytes if before else 0, peak),
             stages=dict(self._meter.stages),
+            energy=energy,
+            why_no_energy="" if energy else why_none,
+            money=money_of(self.prices, energy, gpu_seconds / 3600),
+            gpu_seconds=gpu_seconds,
         )
 
     def write_findings(self, findings: tuple[Finding, ...]) -> None:
@@ -109,6 +152,6 @@ class Walk:
         write_lines(self.run.file("findings.jsonl"), list(findings))
 
     def write_bill(self) -> None:
-        """`resources.json`: the promise beside the bill."""
-        estimated = self.run.read("cache/estimate.json", Resources)
-        self.run.write("resources.json", {"estimated": estimated, "measured": self.spent()})
+        """`resources.json`: the promise, the promise made again in training, and the bill."""
+        promised = {name: self.run.read(f"cache/{file}.json", Resources) for name, file in _PROMISES.items()}
+        self.run.write("resources.json", {**promised, "measured": self.spent()})

@@ -33,6 +33,8 @@ CODES = {
     "E318": "more than 5 % of the written answers were stopped by the limit of tokens",
     "E319": "not all test examples were written to, or not by the base of the verdict",
     "E320": "the languages of the test examples were not told apart",
+    "E321": "what is tested on another file is the own test of the run, or holds some of it",
+    "E322": "the pattern of the declared format took too long on some answers",
     "E308": "a baseline could not be tried, or not in all parts",
 }
 
@@ -80,6 +82,14 @@ def recipe_note(num_models: int, num_examples: int) -> Finding:
         f"model saved is none of them, it was trained afterwards on all {num_examples} examples",
         hint="label 300 rows or more, and the model saved is itself tested",
     )
+
+
+def own_test_caution(num_own: int, num_tested: int, file: str) -> Finding:
+    """That another file brings nothing new, or less than it seems."""
+    which = "all" if num_own == num_tested else f"{num_own:,} of"
+    message = f"{which} {num_tested:,} examples of `{file}` that are tested are of the run's own test: they were "
+    message += "looked at before, and say nothing that its verdict has not said"
+    return _caution("E321", message, "take a file of rows that the run has not been given", num_own)
 
 
 def few_shot_note(why: str) -> Finding:

@@ -17,6 +17,7 @@ from sintonia.evaluate.compare import FEWEST_EXAMPLES, Compared, Rule, compare
 from sintonia.evaluate.pooled import Side
 from sintonia.evaluate.sentence import Told, verdict_sentence
 from sintonia.metrics import METRICS
+from sintonia.metrics.format_validity import NAME as FORMAT_VALIDITY
 from sintonia.records import Advice, Comparison, Finding, Outcome, Rung, Scorecard, Verdict, WorthTuning
 from sintonia.settings import EvaluationSettings
 from sintonia.statistics import level_of_opening
@@ -59,6 +60,8 @@ class JudgeInput:
     written: Side | None = None
     """Of a language model that was asked to write: the scorecards of texts, maybe of fewer examples. What reads texts
     is compared on these; where the primary metric does, `rungs` are theirs."""
+    readable: frozenset[str] | None = None
+    """Ids of the examples that base and tuned model both answered in the declared format, if the base did so less."""
     remarks: tuple[Finding, ...] = ()
     """What must be known about how the scorecards were made."""
 
@@ -86,8 +89,8 @@ def judge(given: JudgeInput) -> Verdict:
     _check(given)
     rule = _rule(given, given.base_name, given.primary_metric)
     primary = _compare(given, given.base_name, given.primary_metric)
-    is_one_rung = given.best_rung_name == given.base_name
-    against_rung = primary if is_one_rung else _compare(given, given.best_rung_name, given.primary_metric)
+    against_rung = _against_rung(given, primary)
+    given = replace(given, invalid_reasons=given.invalid_reasons + _format_alone(given, primary))
     outcome = _outcome(given, primary)
     doubts = (*_gained_on_copies(given, outcome), *(given.doubts if outcome == "better" else ()))
     outcome = "inconclusive" if doubts else outcome
@@ -124,6 +127,12 @@ def judge(given: JudgeInput) -> Verdict:
     )
 
 
+def _against_rung(given: JudgeInput, primary: Compared) -> Compared:
+    """The same against the best of the fitted rungs."""
+    is_one_rung = given.best_rung_name == given.base_name
+    return primary if is_one_rung else _compare(given, given.best_rung_name, given.primary_metric)
+
+
 def _beside(given: JudgeInput) -> tuple[Comparison, ...]:
     """The other metrics of which both sides have what they read."""
     names = [name for name in given.metrics if name != given.primary_metric and _is_had(given, name)]
@@ -143,6 +152,25 @@ def _gained_on_copies(given: JudgeInput, outcome: Outcome) -> tuple[Finding, ...
         if alone.outcome == "better":
             return ()
     return (near_copies_caution(num_copied, len(ids)),)
+
+
+def _format_alone(given: JudgeInput, primary: Compared) -> tuple[str, ...]:
+    """Why a gain may be the format that the base was not told: it is not there where both can be read (1.6)."""
+    name, readable = given.primary_metric, given.readable
+    is_of_texts = METRICS[name].reads in ("texts", "answers") and name != FORMAT_VALIDITY
+    if readable is None or not is_of_texts or primary.outcome not in ("better", "equivalent"):
+        return ()
+    num_all = len(set(given.judged.tuned.ids))
+    why = f"only {len(readable):,} of {num_all:,} are, too few to see anything else"
+    if len(readable) >= FEWEST_EXAMPLES:
+        if _compare(_only(given, readable), given.base_name, name).outcome == primary.outcome:
+            return ()
+        why = f"on the {len(readable):,} of {num_all:,} that are, the same is not shown"
+    return (
+        "many answers of the base are not in the declared format, and where base and tuned model both are in it, "
+        f"{why} (E314); tell the base the format in the prompts of the data, or judge the format itself: "
+        f"`evaluation.primary_metric={FORMAT_VALIDITY}`",
+    )
 
 
 def _only(given: JudgeInput, ids: Collection[str]) -> JudgeInput:

@@ -31,6 +31,11 @@ class Weigher:
     learn: str = "answers"
     _engine: Any = field(default=None, init=False)
 
+    @property
+    def shares_beginnings(self) -> bool:
+        """Whether the beginning that rows have in common is computed once."""
+        return bool(self._engine_at_hand().is_fused)
+
     def render(self, contents: Sequence[dict[str, Any]], max_tokens: int) -> list[TokenRow]:
         """Conversations as the model reads them, cut after so many tokens."""
         return [one.row for one in self.opened.template.render_all(contents, max_tokens, self.learn)]

@@ -43,13 +43,16 @@ def swap_prompts(weights: Path, examples: Sequence[Example], learn: str) -> tupl
     """
     from sintonia.models.language.saved import open_language_candidate
 
-    pairs = _pairs(examples) if learn == "answers" else []
-    if not pairs:
+    if learn != "answers" or not _pairs(examples):
         return ()
-    opened = open_language_candidate(weights)
-    weigher = Weigher(opened)
-    own = weigher.render([_answered(one, one) for one, _ in pairs], opened.max_tokens)
-    other = weigher.render([_answered(two, one) for one, two in pairs], opened.max_tokens)
+    return weigh_swapped(Weigher(open_language_candidate(weights)), examples)
+
+
+def weigh_swapped(weigher: Weigher, examples: Sequence[Example]) -> tuple[Swapped, ...]:
+    """The same by an open model, tuned or not; at most 200 examples are weighed."""
+    pairs, most = _pairs(examples), weigher.opened.max_tokens
+    own = weigher.render([_answered(one, one) for one, _ in pairs], most)
+    other = weigher.render([_answered(two, one) for one, two in pairs], most)
     found = zip(pairs, own, weigher.weigh(own)[0], other, weigher.weigh(other)[0], strict=True)
     return tuple(
         Swapped(group=one.group, own_nats=float(nats), other_nats=float(swapped), num_bytes=row.num_bytes)

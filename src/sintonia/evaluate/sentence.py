@@ -54,7 +54,8 @@ def verdict_sentence(told: Told) -> str:
     if told.opening > 1:
         parts.append(
             f"This was opening {told.opening} of this test, or of tests that share examples with it, so it was judged "
-            f"more strictly (level {told.rule.level:.2g})."
+            f"more strictly: a p-value below {told.rule.level:.2g} is needed, more than the "
+            f"{100 * told.rule.confidence:.10g} % interval asks for."
         )
     parts += [f"But {doubt}." for doubt in told.doubts]
     metric = METRICS[told.primary.metric]

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from sintonia.errors import UsageError
+from sintonia.metrics.limit import OutOfTime, within
 from sintonia.metrics.metric import Labels, Metric, check_lengths, mean_counts, mean_from_counts
 
 EXAMPLE = """NAME = "first_word"
@@ -33,6 +34,8 @@ def score(target, prediction):
 """A whole file, for the pages that explain it. `TITLE` (the name in prose) and `MARGIN` (the smallest difference that
 matters) may be said too."""
 
+MOST_SECONDS = 30.0
+"""For the file itself, and for each call of `score`; time for a first call to load what it needs."""
 _NEEDED = ("NAME", "BLIND_TO", "HIGHER_IS_BETTER", "RANGE", "score")
 _FEWEST_WORDS = 3
 _MARGIN_FRACTION, _MARGIN_RELATIVE = 0.01, 0.02
@@ -120,18 +123,26 @@ def _told(path: Path, call: Callable[[], Any]) -> Any:
     """What a call of the person's code gives; what it raises is told with its line, without what was in the rows."""
     try:
         with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
-            return call()
-    except (Exception, SystemExit) as problem:
-        place, line = problem.__traceback__, 1
-        while place is not None:
-            if place.tb_frame.f_code.co_filename == str(path):
-                line = place.tb_lineno
-            place = place.tb_next
+            return within(MOST_SECONDS, call)
+    except (Exception, SystemExit, OutOfTime) as problem:
+        what = f"raised {type(problem).__name__}"
+        if isinstance(problem, OutOfTime):
+            what = f"was not done after {MOST_SECONDS:g} seconds, and was stopped"
         raise UsageError(
-            f"the metric's own code raised {type(problem).__name__}",
+            f"the metric's own code {what}",
             hint="try the file on a few targets and predictions of your own",
-            where=f"{path}:{line}",
+            where=f"{path}:{_last_line(path, problem)}",
         ) from None
+
+
+def _last_line(path: Path, problem: BaseException) -> int:
+    """Where in the person's file a problem came up."""
+    place, line = problem.__traceback__, 1
+    while place is not None:
+        if place.tb_frame.f_code.co_filename == str(path):
+            line = place.tb_lineno
+        place = place.tb_next
+    return line
 
 
 def _check_words(file: _File, taken: Mapping[str, Metric]) -> None:

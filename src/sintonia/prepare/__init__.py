@@ -19,7 +19,7 @@ from sintonia.prepare.gather import Gathered, gather
 from sintonia.prepare.mending.decisions import ACTIONS, read_decisions, write_decision
 from sintonia.prepare.mending.fix import Fixed, fix
 from sintonia.prepare.mending.suspects import SUSPECTS_FILE
-from sintonia.prepare.production import read_production
+from sintonia.prepare.production import read_inputs, read_production
 from sintonia.prepare.sets.another import AnotherFile, read_another
 from sintonia.prepare.sets.folds import FEWER_ROWS, Fold, make_folds
 from sintonia.prepare.sets.place import Placed, place
@@ -44,6 +44,7 @@ __all__ = [
     "prepare",
     "read_another",
     "read_decisions",
+    "read_inputs",
     "write_decision",
     "write_smart_home",
 ]

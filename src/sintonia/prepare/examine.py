@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from sintonia.files import write_lines
 from sintonia.models.once import frozen_features
 from sintonia.models.open import OpenBase
 from sintonia.models.tokens import Tokens, tokenize
-from sintonia.prepare.checks.d110_label_signal import check_label_signal
+from sintonia.prepare.checks.d110_label_signal import find_missing_signal, label_signal
 from sintonia.prepare.checks.d111_truncation import check_truncation
 from sintonia.prepare.checks.d127_label_errors import Suspects, check_label_errors
 from sintonia.prepare.checks.d128_unknown_language import check_fertility, count_words
 from sintonia.prepare.mending.suspects import SUSPECTS_FILE, with_conflicts
-from sintonia.records import Example, Finding, Prepared, Suspect
+from sintonia.records import Example, Finding, LabelSignal, Prepared, Suspect
 from sintonia.runs import RunFolder
 from sintonia.tasks.classify import encode_targets
 
@@ -36,10 +38,14 @@ def examine(
     wrong, suspects = check_label_errors(features, targets, groups, [one.place for one in train])
     listed = _in_words(suspects, train, labels) if len(prepared.parts) == 1 else []
     write_lines(run.file(SUSPECTS_FILE), with_conflicts(train, listed))
+    signal = label_signal(features, targets, groups, len(labels))
+    noise_range = suspects.noise_range if suspects else None
+    p_value = 1.0 if np.isnan(signal[1]) else signal[1]
+    run.write("cache/label-signal.json", LabelSignal(p_value=p_value, noise_range=noise_range))
     findings = (
         *check_truncation(tokens.num_truncated, len(texts), base.max_tokens),
         *_check_language(base, tokens, texts),
-        *check_label_signal(features, targets, groups, len(labels)),
+        *find_missing_signal(signal, len(train)),
         *wrong,
     )
     return findings, max(len(ids) for ids in tokens.ids)

@@ -1,4 +1,4 @@
-"""Texts as they come in real use, without targets, to compare the examples with."""
+"""Texts as they come in real use, without targets: to compare the examples with, and to be answered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sintonia.prepare.forms.form import Unusable
 from sintonia.prepare.gather import Gathered
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.readers.text import open_text
-from sintonia.prepare.table import Row, Source, look_at, shown
+from sintonia.prepare.table import Problems, Row, Source, look_at, shown
+from sintonia.records import Prepared
 from sintonia.settings import DataSettings
 
 
@@ -41,6 +42,41 @@ def read_production(asked: DataSettings, gathered: Gathered) -> tuple[str, ...]:
             hint="name the column like that of the examples, or give a `.txt` file with one text a line",
             where=str(path),
         )
+    return texts
+
+
+def read_inputs(file: Path, prepared: Prepared) -> list[str]:
+    """The texts of a table that is to be answered, in the order of its rows, each of which gets an answer.
+
+    Raises:
+        DataError: the input of the run is no single column, the file lacks it, or rows have no text there.
+    """
+    column = prepared.columns.get("input")
+    if column is None:
+        raise DataError(
+            f"the inputs of the run are no single column (its form is {prepared.form})",
+            expected="a plain text file, one text a line",
+            where=str(file),
+        )
+    texts, problems = list[str](), Problems()
+    for row in open_source(file).read():
+        if not texts and column not in row.values:
+            raise DataError(
+                f"there is no column `{shown(column)}`",
+                expected="the input column of the data of the run",
+                where=f"{file}:{row.line}",
+                hint=f"it has {', '.join(f'`{shown(name)}`' for name in list(row.values)[:12])}: rename one of them",
+            )
+        text = as_text(row.values.get(column)) or ""
+        if not text.strip():
+            problems.add(row.line, "no text")
+        texts.append(text)
+    if problems.count:
+        raise problems.refuse(
+            str(file), what="without an input", expected=f"a text in `{shown(column)}`", hint="remove these rows"
+        )
+    if not texts:
+        raise DataError("there is no row in it", where=str(file), expected=f"rows with `{shown(column)}`")
     return texts
 
 

@@ -5,7 +5,19 @@ the run folder: no tensor, no model, no callable, no open file. A record is neve
 record that says what it replaced. `files.py` gives each one its JSON form.
 """
 
-from sintonia.records.choosing import Fertility, Fit, Machine, Processor, Ranked, Ranking, Worth
+from sintonia.records.choosing import (
+    Beforehand,
+    Fertility,
+    Fit,
+    Known,
+    LabelSignal,
+    Machine,
+    Processor,
+    Ranked,
+    Ranking,
+    Tried,
+    Worth,
+)
 from sintonia.records.costs import Energy, Money, Resources
 from sintonia.records.details import AnchorScore, Forgetting, Remedy
 from sintonia.records.examples import (
@@ -67,6 +79,7 @@ __all__ = [
     "Base",
     "BaseAlone",
     "Baseline",
+    "Beforehand",
     "Calibration",
     "Candidate",
     "Change",
@@ -93,6 +106,8 @@ __all__ = [
     "Fit",
     "Forgetting",
     "Interval",
+    "Known",
+    "LabelSignal",
     "LayerWork",
     "Machine",
     "Money",
@@ -123,6 +138,7 @@ __all__ = [
     "Slice",
     "Split",
     "Suspect",
+    "Tried",
     "Turn",
     "Verdict",
     "WinRate",

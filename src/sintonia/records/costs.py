@@ -44,3 +44,5 @@ class Resources:
     why_no_energy: str = ""
     """Why the energy is unknown, where it is."""
     money: Money | None = None
+    gpu_seconds: float = 0.0
+    """Seconds of each GPU while the run computed on it, added up."""

@@ -28,6 +28,10 @@ class Base:
     vocabulary_size: int = 0
     intermediate_size: int = 0
     """Width of the middle of each layer."""
+    origin: str = ""
+    """How it was come by where the recipe leaves it on `auto`, if it is not the default of the task."""
+    tokenizer_revision: str = ""
+    """A sha256 of the files of its tokenizer; empty in runs that were begun before it was noted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ __all__ = [
     "SEALED_FILE",
     "folder_of_part",
     "folders_of_data",
+    "num_in_own_test",
     "open_test",
     "seal",
     "unknown_tests",
@@ -100,6 +101,16 @@ def open_test(
         what = f"a test below `{run.file('data')}` is missing, or its seal was changed"
         raise StorageError(what, hint="prepare the data again in a new run folder")
     return opened, opening
+
+
+def num_in_own_test(parts: tuple[Part, ...], run: RunFolder, examples: Iterable[Example]) -> int:
+    """How many of some examples have an input that the sealed test of a run holds too; nothing is opened.
+
+    Raises:
+        StorageError: the record of a seal is missing.
+    """
+    held = {str(key) for part in parts for key in _read_seal(run, part.name, part.test)["inputs"]}
+    return sum(short_hash(normalised(one.input)) in held for one in examples)
 
 
 def _read_seal(run: RunFolder, part: str, sealed: SealedTest) -> dict[str, Any]:

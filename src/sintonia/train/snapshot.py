@@ -32,6 +32,7 @@ _MAY_CHANGE = (
     "budget_seconds",
     "tracking",
     *(f"data.{name}" for name in ("path", "test", "validation", "production")),
+    *(f"prices.{name}" for name in ("kwh", "gpu_hour", "currency")),
     *(f"training.{name}" for name in ("micro_tokens", "checkpointing")),
 )
 """Settings that say how something is computed or where it lies, not what: they may differ after an interruption."""

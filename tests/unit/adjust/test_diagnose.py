@@ -295,6 +295,20 @@ def test_probe_start_is_measured_from_step_0(planted: Any) -> None:
     assert codes(planted, **curves, start="random") == set()
 
 
+def test_a_head_that_begins_as_the_probe_is_not_short_of_steps(planted: Any) -> None:
+    """With so few steps other trainings are underfitted; this one was fitted before the first."""
+    rest = {"train_metric": 0.5, "metric": 0.48, "steps_each": 7, "epochs": 5.94, "start": "probe"}
+    falling = (1.47, 1.45, 1.43, 1.41, 1.39, 1.37, 1.35, 1.33, 1.31)
+    flat = (1.47, 1.45, 1.44, 1.435, 1.43, 1.43, 1.43, 1.43, 1.43)
+    for curve, told in ((falling, {"T212"}), (flat, set())):
+        case = planted(train=curve, validation=curve, **rest)
+        for method, more in (("head", set()), ("full", {"T203"})):
+            found = diagnose(case.evaluations(), case.prior(), {"training.learning_rate": 1e-4, "method": method})
+            is_told = told if method == "head" else more
+            assert {one.code for one in found} & {*UNDERFIT, "T212"} == is_told, (method, curve)
+            assert all("56 steps (5.9 epochs)" in one.message for one in found if one.code == "T203")
+
+
 def test_probe_start_at_a_tiny_rate_hardly_moves(planted: Any) -> None:
     still = (0.3,) * 9
     curves = {"train": still, "validation": still, "train_metric": 0.95, "metric": 0.93, "noise": 0.0, "start": "probe"}

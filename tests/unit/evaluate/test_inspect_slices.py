@@ -73,6 +73,9 @@ def test_a_planted_loss_is_found_and_no_other() -> None:
     assert phone.adjusted_p >= phone.p_value
     said = slices_finding(found, is_better=True)
     assert said is not None
+    hidden = slices_finding(found, is_better=True, hides_values=True)
+    assert hidden is not None and "source (value hidden" in hidden.message and "phone" not in hidden.message
+    assert hidden.message.replace("(value hidden, `privacy.redact`)", "phone") == said.message
     assert said.code == "E313"
     assert said.count == 1
     assert "source phone (-" in said.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,8 @@ def test_every_example_gets_the_same_shots_and_learns_the_same_tokens(ground: La
     examples = make_chat_examples(20, 3)
     plain = ground.weigher.rows(examples)
     for setting, (count, _) in enumerate(SHOTS):
+        if count > 4:
+            continue  # more do not fit in the 512 tokens of the tiny model
         rows = ground.shots.rows(float(setting), examples)
         drawn = ground.shots.drawn(float(setting))
         assert len(drawn) == count and len({one.group for one in drawn}) == count
@@ -144,6 +147,30 @@ def test_every_example_gets_the_same_shots_and_learns_the_same_tokens(ground: La
         assert shared > 20 and len({row.ids[:shared] for row in rows}) == 1
     assert ground.shots.drawn(0.0) != ground.shots.drawn(1.0)
     assert ground.shots.drawn(2.0) == Shots(ground.weigher, ground.train).drawn(2.0)
+
+
+def test_more_shots_of_a_draw_begin_with_the_fewer_and_no_answer_comes_twice_too_early(ground: LanguageGround) -> None:
+    places = {shots: float(k) for k, shots in enumerate(SHOTS)}
+    for draw in range(3):
+        two, four, eight, many = (ground.shots.drawn(places[count, draw]) for count in (2, 4, 8, 16))
+        assert many[:8] == eight and eight[:4] == four and four[:2] == two and len(many) == 16
+        assert len({one.target for one in four}) == 4  # of four answers
+        assert sorted(Counter(one.target for one in eight).values()) == [2, 2, 2, 2]
+
+
+def test_fewer_and_more_are_tried_of_the_best_draw_as_long_as_they_are_cheap(
+    ground: LanguageGround, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples, shots = make_chat_examples(8, 3), Shots(ground.weigher, ground.train)
+    assert [SHOTS[int(k)] for k in shots.settings(examples)] == [(4, 0), (4, 1), (4, 2)]
+    monkeypatch.setattr(Shots, "_window", 4096)
+    assert [SHOTS[int(k)] for k in shots.further(3.0, examples)] == [(2, 1), (8, 1), (16, 1)]
+    monkeypatch.setattr("sintonia.evaluate.ladders.shots.MOST_SHOWN_TOKENS", 100)
+    assert [SHOTS[int(k)] for k in shots.further(3.0, examples)] == [(2, 1)]
+    monkeypatch.undo()
+    monkeypatch.setattr(Shots, "_window", 4096)
+    monkeypatch.setattr(Weigher, "shares_beginnings", False)
+    assert [SHOTS[int(k)] for k in shots.further(3.0, examples)] == [(2, 1)]
 
 
 def test_where_shots_do_not_fit_the_prompt_stays_as_it_is(ground: LanguageGround) -> None:
@@ -208,7 +235,10 @@ def test_the_shots_are_those_that_do_best_on_validation(ground: LanguageGround) 
     for setting in range(len(SHOTS)):
         card = ground.weigher.card("few-shot", "validation", validation, ground.shots.rows(float(setting), validation))
         values.append(card.scores[0].value)
-    assert chosen.validation_score == min(values) and chosen.setting == values.index(min(values))
+    fours = {k: values[k] for k, (count, _) in enumerate(SHOTS) if count == 4}
+    draw = SHOTS[min(fours, key=lambda k: fours[k])][1]
+    same = {k: values[k] for k, (count, other) in enumerate(SHOTS) if other == draw and count <= 8}
+    assert chosen.validation_score == min(same.values()) and chosen.setting == min(same, key=lambda k: same[k])
 
 
 def test_token_frequencies_by_hand_and_better_than_knowing_nothing(ground: LanguageGround) -> None:

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from sintonia.choose import choose
-from sintonia.evaluate import Said, Sizes, drawn, fitted_texts, stopped, told_sizes, truncated, unreadable, written_side
+from sintonia.evaluate import (
+    Said,
+    Sizes,
+    drawn,
+    fitted_texts,
+    stopped,
+    told_sizes,
+    too_slow,
+    truncated,
+    unreadable,
+    written_side,
+)
 from sintonia.evaluate.ladders.chat import LanguageGround
 from sintonia.evaluate.language import Weigher
 from sintonia.evaluate.written.subjects import score_writing, write_all
@@ -197,11 +208,22 @@ def test_parse_failures_of_one_side_are_told_with_both_numbers(share: float, is_
         assert "on the 80 examples where both can be read 100.0 with the base and 100.0" in finding.message
 
 
+def test_answers_that_a_pattern_was_too_slow_on_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sintonia.metrics.formats.SLOWEST_SECONDS", 0.1)
+    declared = parse_format("regex:(b|bb)+$")
+    side, _ = side_of(["bb", "b" * 60 + "x"], ["bb", "bb"])
+    (found,) = too_slow(side, "zero-shot", declared)  # type: ignore[arg-type]
+    assert (found.code, found.count) == ("E322", 1) and "1 of the base and 0 of the tuned model" in found.message
+    assert too_slow(side, "zero-shot", parse_format("regex:b+x?")) == ()  # type: ignore[arg-type]
+
+
 def test_answers_that_were_stopped_are_told() -> None:
     ended, cut = Said(text="a"), Said(text="a", is_ended=False)
     (found,) = stopped({"base": [ended] * 94 + [cut] * 6, "tuned model": [ended] * 100}, 19)
     assert found.code == "E318" and "6.0% of those of the base and 0.0%" in found.message
     assert "within 19 tokens" in found.message
+    (one,) = stopped({"tuned model": [cut]}, 1)
+    assert "within 1 token and" in one.message
     assert stopped({"base": [ended] * 95 + [cut] * 5, "tuned model": [ended] * 100}, 19) == ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -177,3 +178,67 @@ def test_facts_survive_without_the_code(metric: object) -> None:
     with pytest.raises(UsageError, match="needs the file"):
         again.function(["a"], ["a"])
     assert math.isinf(from_facts(facts(METRICS["log_loss"])).range[1])
+
+
+ENDLESS = {
+    "a loop": "    while True:\n        pass",
+    "a loop that keeps what it meets": "    while True:\n        try:\n            sum(range(9))\n"
+    "        except Exception:\n            pass",
+    "a pattern": "    import re\n    return float(bool(re.match('(a+)+$', 'a' * 60 + 'b')))",
+}
+
+
+@pytest.mark.parametrize("body", list(ENDLESS.values()), ids=list(ENDLESS))
+def test_a_score_without_end_is_stopped_and_its_file_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr("sintonia.metrics.own.MOST_SECONDS", 0.3)
+    text = EXAMPLE.replace("    return float(target.split()[:1] == prediction.split()[:1])", body)
+    assert text != EXAMPLE
+    (metric,) = asked_for(None, path := file_of(tmp_path, text))
+    with pytest.raises(UsageError) as refused:
+        metric.function([PRIVATE], ["a"])
+    assert "0.3 seconds" in refused.value.what and refused.value.where.startswith(f"{path}:")
+    assert int(refused.value.where.rpartition(":")[2]) > 6 and PRIVATE not in str(refused.value)
+
+
+def test_a_file_without_end_is_stopped_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sintonia.metrics.own.MOST_SECONDS", 0.3)
+    with pytest.raises(UsageError, match="was not done after"):
+        asked_for(None, file_of(tmp_path, EXAMPLE + "while True:\n    pass\n"))
+
+
+def test_outside_the_main_thread_a_score_without_end_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sintonia.metrics.own.MOST_SECONDS", 0.3)
+    text = EXAMPLE.replace("    return", "    import time\n    time.sleep(5)\n    return")
+    (metric,) = asked_for(None, file_of(tmp_path, text))
+    told: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(UsageError) as refused:
+            metric.function(["a"], ["a"])
+        told.append(str(refused.value))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join(timeout=4)
+    assert len(told) == 1 and "own.py" in told[0] and "0.3 seconds" in told[0]
+    quick = asked_for(None, file_of(tmp_path, EXAMPLE))[0]
+    thread = threading.Thread(target=lambda: told.append(str(quick.function(["a b"], ["a c"]))))
+    thread.start()
+    thread.join(timeout=4)
+    assert told[1:] == ["1.0"]
+
+
+def test_an_alarm_of_somebody_else_goes_on_after_a_score(tmp_path: Path) -> None:
+    (metric,) = asked_for(None, file_of(tmp_path, EXAMPLE))
+    before = signal.getsignal(signal.SIGALRM)
+    kept = signal.setitimer(signal.ITIMER_REAL, 100.0)
+    try:
+        assert metric.function(["a b"], ["a c"]) == 1.0
+        assert 90.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 100.0
+        assert signal.getsignal(signal.SIGALRM) is before
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *kept)

@@ -83,6 +83,7 @@ def _inspect(seen: Seen, verdict: Verdict) -> tuple[Details, tuple[Finding, ...]
             is_better=verdict.outcome == "better",
             confidence=seen.shipped.recipe.evaluation.confidence,
             detect=language_of_each if is_detected else None,
+            hides_values=seen.shipped.recipe.privacy.redact,
         )
     )
     return _with_texts(details, seen, library), found if is_detected else (*found, languages_note(num_examples))

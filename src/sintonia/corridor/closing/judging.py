@@ -118,8 +118,9 @@ def _score(benches: tuple[Bench, ...], prepared: Prepared, opened: Opened, known
 
 
 def _judge_input(seen: Seen, prepared: Prepared, known: Circumstances) -> JudgeInput:
-    primary, evaluation = prepared.primary_metric, known.shipped.recipe.evaluation
-    remarks = remarks_on(seen.written, seen.base_name, evaluation, primary, len({one.id for one in seen.examples}))
+    primary, evaluation, written = prepared.primary_metric, known.shipped.recipe.evaluation, seen.written
+    reasons = invalid_reasons(seen.weighed.tuned, prepared.leaked, _validation(seen.benches))
+    remarks = remarks_on(written, seen.base_name, evaluation, primary, len({one.id for one in seen.examples}))
     return JudgeInput(
         tuned=seen.weighed.tuned,
         rungs=seen.weighed.rungs,
@@ -131,7 +132,7 @@ def _judge_input(seen: Seen, prepared: Prepared, known: Circumstances) -> JudgeI
         primary_metric=primary,
         openings=known.openings,
         metrics=metrics_of(prepared.task),
-        invalid_reasons=invalid_reasons(seen.weighed.tuned, prepared.leaked, _validation(seen.benches)),
+        invalid_reasons=reasons + (written.invalid_reasons(primary) if written else ()),
         accepted=known.accepted,
         causes=known.causes + _missing(seen),
         advice=known.advice,
@@ -139,7 +140,8 @@ def _judge_input(seen: Seen, prepared: Prepared, known: Circumstances) -> JudgeI
         doubts=_doubts(seen.benches, seen.opened),
         models=len(seen.benches),
         near_copies=frozenset(prepared.near_copies),
-        written=seen.written.side if seen.written else None,
+        written=written.side if written else None,
+        readable=written.readable(seen.base_name, evaluation) if written else None,
         remarks=(*_truncated(seen.benches, seen.opened), *remarks),
     )
 

@@ -17,10 +17,13 @@ from sintonia.evaluate import (
     drawn,
     fitted_texts,
     nothing_written,
+    only_beginnings,
     pool_texts,
+    read_by_both,
     reads_text,
     stopped,
     told_sizes,
+    too_slow,
     unreadable,
     written_side,
 )
@@ -68,8 +71,20 @@ class Written:
         sides = {"base": self.texts.get(base_name, ()), "tuned model": self.texts["tuned"]}
         found += stopped({name: said for name, said in sides.items() if said}, self.new_tokens)
         if evaluation.format:
-            found += unreadable(self.side, base_name, parse_format(evaluation.format), primary_metric)
+            declared = parse_format(evaluation.format)
+            found += unreadable(self.side, base_name, declared, primary_metric)
+            found += too_slow(self.side, base_name, declared)
         return tuple(found)
+
+    def invalid_reasons(self, primary_metric: str) -> tuple[str, ...]:
+        """Why these texts give no verdict, where it rests on texts."""
+        is_judged = reads_text(METRICS[primary_metric], "chat")
+        return only_beginnings(self.texts["tuned"], self.new_tokens) if is_judged else ()
+
+    def readable(self, base_name: str, evaluation: EvaluationSettings) -> frozenset[str] | None:
+        """Ids of the examples that both answered in the declared format, where the base did so less; else None."""
+        declared = evaluation.format
+        return read_by_both(self.side, base_name, parse_format(declared)) if declared else None
 
     def told_in(self, rows: list[dict[str, Any]], base_name: str) -> list[dict[str, Any]]:
         """Rows of all test examples; `base` and `tuned` are what these wrote, where they wrote.

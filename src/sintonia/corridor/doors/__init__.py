@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sintonia.corridor.beginning import metrics_of_recipe, with_whole_paths
+from sintonia.corridor.doors.refusing import refuse_file, refuse_scale
 from sintonia.corridor.walk import Listener
 from sintonia.records import BaseAlone
+from sintonia.records.health import Health
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
 if TYPE_CHECKING:
     from sintonia.corridor.doors.scaling import Scaled
+
+
+__all__ = ["evaluate_base", "look_over_machine", "refuse_file", "write_scaled_model"]
 
 
 def evaluate_base(recipe: Recipe, listener: Listener = lambda _: None) -> BaseAlone:
@@ -20,9 +26,18 @@ def evaluate_base(recipe: Recipe, listener: Listener = lambda _: None) -> BaseAl
     Raises:
         SintoniaError: one of its kinds, each with place and hint.
     """
+    with metrics_of_recipe(recipe):
+        with_whole_paths(recipe)  # what cannot work is refused before torch is imported
     from sintonia.corridor.doors.base_alone import weigh_base
 
     return weigh_base(recipe, listener)
+
+
+def look_over_machine(*, is_quick: bool = False, listener: Listener = lambda _: None) -> Health:
+    """This machine as training will find it, each problem with its cure; without `is_quick` also how fast it is."""
+    from sintonia.corridor.doors.health import look_over
+
+    return look_over(is_quick, listener)
 
 
 def write_scaled_model(run: RunFolder, scale: float, folder: Path) -> Scaled:
@@ -31,6 +46,7 @@ def write_scaled_model(run: RunFolder, scale: float, folder: Path) -> Scaled:
     Raises:
         SintoniaError: one of its kinds, each with place and hint. No half of a folder stays.
     """
+    refuse_scale(run, scale, folder)
     from sintonia.corridor.doors.scaling import scale_model
 
     return scale_model(run, scale, folder)

@@ -41,7 +41,7 @@ def weigh_base(recipe: Recipe, listener: Listener) -> BaseAlone:
         tempfile.TemporaryDirectory(prefix="sintonia-base-") as folder,
         adding(*asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file)),
     ):
-        refuse_early(recipe)
+        refuse_early(recipe, asks_judge=False)
         whole = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=str(data.absolute())))
         run = RunFolder.create(Path(folder) / "run", check_values(whole))
         return dataclasses.replace(_weigh(run, Walk(run, listener)), seconds=time.monotonic() - began)

@@ -19,13 +19,14 @@ from sintonia.corridor.closing.shipping import ALL_ROWS
 from sintonia.corridor.turns import candidate_id, findings_of, read_sets, refuse_broken
 from sintonia.corridor.walk import Listener, Walk, finished_turns
 from sintonia.errors import StorageError, UsageError
+from sintonia.evaluate.cautions import own_test_caution
 from sintonia.files import read_lines, sha256_file, storage_errors, sync_folder, write_lines
 from sintonia.metrics import adding
 from sintonia.metrics.kept import own_metrics
 from sintonia.prepare import AnotherFile, read_another
-from sintonia.records import Base, Baseline, Evaluated, Example, ExampleSet, Part, Prepared, Turn, Verdict
+from sintonia.records import Base, Baseline, Evaluated, Example, ExampleSet, Finding, Part, Prepared, Turn, Verdict
 from sintonia.runs import RunFolder
-from sintonia.sealed import ONE_PART, seal
+from sintonia.sealed import ONE_PART, num_in_own_test, seal
 
 OpenTest = Callable[[tuple[Part, ...], RunFolder, str], tuple[tuple[tuple[Example, ...], ...], int]]
 """`sealed.open_test`, handed on by the pipeline."""
@@ -78,9 +79,10 @@ def judge_on(run: RunFolder, file: Path, listener: Listener, open_test: OpenTest
         benches = make_benches(beside, base, asked, (shipped,))
         opening = _count_opening(beside, file, read, f"{candidate_id(run, (shipped,))}+{number:03d}", open_test)
         walk.tell("evaluate", f"{len(read.examples):,} examples of {file.name} are tested (opening {opening})")
+        findings = read.findings + _of_own_test(run, prepared, read, file.name)
         known = Circumstances(
             openings=opening,
-            findings=read.findings,
+            findings=findings,
             shown=findings_of((shipped,)),
             advice=(),
             shipped=shipped,
@@ -95,9 +97,15 @@ def judge_on(run: RunFolder, file: Path, listener: Listener, open_test: OpenTest
         verdict=judged,
         rows_in=read.rows_in,
         rows_set_aside=read.rows_in - len(read.examples),
-        findings=read.findings,
+        findings=findings,
         seconds=time.monotonic() - began,
     )
+
+
+def _of_own_test(run: RunFolder, prepared: Prepared, read: AnotherFile, name: str) -> tuple[Finding, ...]:
+    """E321 where the sealed test of the run holds what is tested; of ten parts all rows are trained on instead."""
+    num_own = num_in_own_test(prepared.parts, run, read.examples)
+    return (own_test_caution(num_own, len(read.examples), name),) if num_own else ()
 
 
 def _shipped(walk: Walk, verdict: Verdict) -> Turn:

@@ -6,19 +6,18 @@ Nothing is trained and no test is opened; the run folder stays as it is.
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from sintonia.corridor.doors.evaluating import finished
+from sintonia.corridor.doors.refusing import refuse_scale
 from sintonia.corridor.turns import refuse_broken
 from sintonia.corridor.walk import finished_turns
-from sintonia.errors import UsageError
 from sintonia.evaluate import LADDERS
 from sintonia.models.scaling import write_scaled
 from sintonia.records import Details, Turn
 from sintonia.runs import RunFolder
-
-SMALLEST_SCALE = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +40,7 @@ def scale_model(run: RunFolder, scale: float, folder: Path) -> Scaled:
         StorageError: the disk refuses, or the base is not the one that the run was begun with.
         RunFailed: the model of the run was changed since it was judged.
     """
-    if not SMALLEST_SCALE <= scale < 1:
-        raise UsageError(
-            f"a scale lies between 0 (the base) and 1 (the tuned model), not at {scale:g}",
-            hint="as in `--scale 0.6`",
-            where="--scale",
-        )
-    if folder.absolute().resolve().is_relative_to(run.path.resolve()):
-        raise UsageError(f"`{folder}` lies in the run", hint="name a folder outside of it", where="--out")
-    if folder.exists() or folder.is_symlink():
-        raise UsageError(f"`{folder}` is there already", hint="name a new folder", where="--out")
+    refuse_scale(run, scale, folder)
     verdict, prepared, base = finished(run)
     turn = finished_turns(run)[verdict.turn - 1]
     refuse_broken(run, (turn,))
@@ -67,7 +57,7 @@ def scale_model(run: RunFolder, scale: float, folder: Path) -> Scaled:
             f"{'chosen on validation' if is_chosen else 'chosen by you, not on validation'}, and itself not tested: "
             "the verdict of the run is about the whole way",
             *_about_certainty(prepared.task),
-            "it loads in Python as the model of the run does: the lines are in its report, under the model",
+            *_how_to_use(prepared.task, folder),
         ),
     )
 
@@ -77,6 +67,13 @@ def _chosen(run: RunFolder, turn: Turn) -> float | None:
     details = run.read(f"{run.turn(turn.number)}/details.json", Details)
     remedy = details.forgetting.remedy if details and details.forgetting else None
     return remedy.scale if remedy else None
+
+
+def _how_to_use(task: str, folder: Path) -> tuple[str, ...]:
+    lines = "in Python it loads as the model of the run does, with this folder for that one: its report has the lines"
+    if task == "classify":
+        return (f'`sintonia predict {shlex.quote(str(folder))} "a text"` answers with it; {lines}',)
+    return (f"`sintonia predict` gives labels only; {lines}",)
 
 
 def _about_certainty(task: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from sintonia.statistics import cluster_bootstrap
 
 STEPS = 10
 """Scales are tenths."""
+_STRIDE = 2
 _DRAWS = 2_000
 
 
@@ -29,7 +30,7 @@ class Chosen:
     value: float
     full_value: float
     standard_error: float
-    """Of the paired difference to the best scale that was tried."""
+    """Of the value of the best scale that was tried."""
     tried: tuple[float, ...]
 
 
@@ -45,7 +46,11 @@ class Ruler:
         totals = np.asarray(csr_array(counts).sum(axis=0), dtype=np.float64).reshape(1, -1)
         return float(self.metric.from_counts(totals)[0])
 
-    def standard_error(self, counts: Any, other: Any) -> float:
+    def standard_error(self, counts: Any) -> float:
+        """Of the metric at one scale, groups of examples drawn again."""
+        return cluster_bootstrap(csr_array(counts), self.groups, self.metric.from_counts, _DRAWS).standard_error()
+
+    def paired_error(self, counts: Any, other: Any) -> float:
         """Of the difference of the metric between two scales, groups of examples drawn again."""
         width = other.shape[1]
 
@@ -60,11 +65,10 @@ def choose_scale(ruler: Ruler, tried: Mapping[int, Any]) -> Chosen:
     """The smallest of the scales that were tried (tenths, the whole way among them) that is as good as the best."""
     values = {step: ruler.value(counts) for step, counts in tried.items()}
     best = max(sorted(values), key=lambda step: ruler.metric.goodness(values[step]))
-    for step in sorted(values):
-        behind = ruler.metric.goodness(values[best]) - ruler.metric.goodness(values[step])
-        error = ruler.standard_error(tried[step], tried[best]) if step != best else 0.0
-        if step == best or behind <= error:
-            break
+    error = ruler.standard_error(tried[best])
+    step = min(
+        one for one in values if ruler.metric.goodness(values[best]) - ruler.metric.goodness(values[one]) <= error
+    )
     return Chosen(
         scale=step / STEPS,
         value=values[step],
@@ -75,23 +79,23 @@ def choose_scale(ruler: Ruler, tried: Mapping[int, Any]) -> Chosen:
 
 
 def search_scale(ruler: Ruler, measure: Callable[[float], Any]) -> Chosen:
-    """Tries both ends, then halves the room between a scale that is too small and one that is enough: six at most.
+    """Walks back from the whole way by two tenths while that is as good as the best so far, then looks between.
 
     The base itself is tried, for a damaged model may be worse than it all the way. `measure` gives the counts of the
-    metric on validation at a scale. Where goodness rises and falls between, a smaller scale that does may be missed;
-    what is chosen was measured in any case.
+    metric on validation at a scale; nine at most. Where goodness rises again after it fell, a smaller scale that does
+    may be missed; what is chosen was measured in any case.
     """
     tried = {STEPS: measure(1.0), 0: measure(0.0)}
-    low, high = 0, STEPS
     if _chosen_step(ruler, tried) == 0:
         return choose_scale(ruler, tried)
-    while high - low > 1:
-        middle = (low + high) // 2
-        tried[middle] = measure(middle / STEPS)
-        if _chosen_step(ruler, tried) <= middle:
-            high = middle
-        else:
-            low = middle
+    for step in range(STEPS - _STRIDE, 0, -_STRIDE):
+        tried[step] = measure(step / STEPS)
+        if _chosen_step(ruler, tried) > step:
+            break
+    best = max(tried, key=lambda step: ruler.metric.goodness(ruler.value(tried[step])))
+    for step in sorted({best + 1, best - 1, _chosen_step(ruler, tried) - 1}):
+        if 0 < step < STEPS and step not in tried:
+            tried[step] = measure(step / STEPS)
     return choose_scale(ruler, tried)
 
 

@@ -41,6 +41,8 @@ class InspectInput:
     confidence: float = 0.95
     detect: Detect | None = None
     """The language of each text; none leaves languages out."""
+    hides_values: bool = False
+    """Whether what stands in columns of the data may be in no finding (`privacy.redact`)."""
 
 
 def inspect(given: InspectInput) -> tuple[Details, tuple[Finding, ...]]:
@@ -72,6 +74,6 @@ def inspect(given: InspectInput) -> tuple[Details, tuple[Finding, ...]]:
     )
     told = (
         calibration_finding(calibration) if calibration else None,
-        slices_finding(slices, is_better=given.is_better),
+        slices_finding(slices, is_better=given.is_better, hides_values=given.hides_values),
     )
     return details, tuple(one for one in told if one)

@@ -90,13 +90,16 @@ def languages_note(num_examples: int) -> Finding:
     )
 
 
-def slices_finding(slices: Sequence[Slice], *, is_better: bool) -> Finding | None:
-    """E313: the tuned model is better on the whole, and worse than the base where nobody looks."""
+def slices_finding(slices: Sequence[Slice], *, is_better: bool, hides_values: bool = False) -> Finding | None:
+    """E313: the tuned model is better on the whole, and worse than the base where nobody looks.
+
+    With `hides_values` it says of columns of the data which they are, and not what stands in them.
+    """
     worse = [one for one in slices if is_worse(one)]
     if not is_better or not worse:
         return None
     worse.sort(key=lambda one: one.adjusted_p)
-    told = "; ".join(map(_told, worse[:_MOST_TOLD]))
+    told = "; ".join(_told(one, hides_values=hides_values) for one in worse[:_MOST_TOLD])
     more = f"; and {len(worse) - _MOST_TOLD} more" if len(worse) > _MOST_TOLD else ""
     return Finding(
         code="E313",
@@ -113,10 +116,12 @@ def is_worse(one: Slice) -> bool:
     return one.is_found and METRICS[one.metric].goodness(one.difference.value) < 0
 
 
-def _told(one: Slice) -> str:
-    metric, value = METRICS[one.metric], one.difference.value
-    change = f"{100 * value:+.1f} points" if metric.unit == "points" else f"{value:+.3f} {metric.title}"
-    return f"{one.column} {one.value} ({change}, {one.num_examples:,} examples)"
+def _told(one: Slice, *, hides_values: bool) -> str:
+    metric, size = METRICS[one.metric], one.difference.value
+    change = f"{100 * size:+.1f} points" if metric.unit == "points" else f"{size:+.3f} {metric.title}"
+    is_hidden = hides_values and one.column not in (LENGTH, CLASS, LANGUAGE)
+    value = "(value hidden, `privacy.redact`)" if is_hidden else one.value
+    return f"{one.column} {value} ({change}, {one.num_examples:,} examples)"
 
 
 def _lengths(texts: Sequence[str]) -> list[str]:

@@ -89,6 +89,7 @@ def _language_ground(footing: Footing) -> LanguageGround:
         weigher=Weigher(footing.base, footing.recipe.chat.learn),
         train=footing.train,
         primary_metric=followed_metric(footing.prepared.primary_metric),
+        judged_by=footing.prepared.primary_metric,
     )
 
 

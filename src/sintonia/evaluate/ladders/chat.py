@@ -1,7 +1,8 @@
-"""The ladder of honest baselines for chat: B1, B3 and B0 of science.md 1.5. Fits see training rows only.
+"""The ladder of honest baselines for chat: B1, B2, B3 and B0 of science.md 1.5. Fits see training rows only.
 
 A rung's setting (which answered examples, how much smoothing) is chosen on a part of validation, before the test is
-opened. Every rung is scored on the same tokens as the tuned model.
+opened. Every rung is scored on the same tokens as the tuned model; what the one among known answers chooses is seen
+among what is written.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sintonia.evaluate.cautions import few_shot_note
 from sintonia.evaluate.ladders.shots import Shots
 from sintonia.evaluate.language import Weigher, learned_tokens
 from sintonia.evaluate.score import language_scorecard
-from sintonia.evaluate.written.writing import drawn_examples
+from sintonia.evaluate.written.closed import WAYS, KnownAnswers
+from sintonia.evaluate.written.writing import drawn_examples, prompts_of
 from sintonia.metrics import METRICS
 from sintonia.records import Baseline, Example, Finding, Rung, Scorecard, Split
 
 MOST_LOOKED_AT = 32
 """Validation examples on which the settings are chosen: each one costs a pass of the base a setting."""
-ZERO_SHOT, FEW_SHOT = "zero-shot", "few-shot"
+ZERO_SHOT, FEW_SHOT, AMONG_KNOWN = "zero-shot", "few-shot", "zero-shot among known answers"
+AMONG_KNOWN_DESCRIPTION = "the untouched base takes the likeliest of the answers that the training examples have"
 
 
 @dataclass(kw_only=True)
@@ -33,11 +36,18 @@ class LanguageGround:
     train: tuple[Example, ...]
     primary_metric: str
     """The metric by which settings are chosen: one that needs no text written."""
+    judged_by: str = ""
+    """The metric of the verdict, where that is another one."""
 
     @cached_property
     def shots(self) -> Shots:
         """The answered examples that a prompt may open with."""
         return Shots(self.weigher, self.train)
+
+    @cached_property
+    def known(self) -> KnownAnswers:
+        """The answers among which the base may choose."""
+        return KnownAnswers(weigher=self.weigher, train=self.train)
 
     @cached_property
     def frequencies(self) -> Counter[int]:
@@ -54,6 +64,8 @@ class _Kind:
     settings: Callable[[LanguageGround, Sequence[Example]], tuple[float, ...]]
     needs_training: bool
     description: str
+    further: Callable[[LanguageGround, float, Sequence[Example]], tuple[float, ...]] = lambda _ground, _best, _some: ()
+    """(ground, the best of the settings, examples) to more settings that are worth a try then."""
 
 
 def choose_chat_baselines(ground: LanguageGround, validation: Sequence[Example]) -> tuple[Baseline, ...]:
@@ -61,12 +73,11 @@ def choose_chat_baselines(ground: LanguageGround, validation: Sequence[Example])
     metric, chosen = METRICS[ground.primary_metric], []
     examples = drawn_examples(validation, MOST_LOOKED_AT)
     for name, kind in _LADDER.items():
-        scored = [
-            (_value(kind.card(ground, setting, examples, "validation"), metric.name), setting)
-            for setting in kind.settings(ground, examples)
-        ]
+        scored = _scored(ground, kind, kind.settings(ground, examples), examples)
         if not scored:
             continue
+        best = max(scored, key=lambda pair: metric.goodness(pair[0]))[1]
+        scored += _scored(ground, kind, kind.further(ground, best, examples), examples)
         value, setting = max(scored, key=lambda pair: metric.goodness(pair[0]))
         baseline = Baseline(
             name=name,
@@ -76,20 +87,31 @@ def choose_chat_baselines(ground: LanguageGround, validation: Sequence[Example])
             description=kind.description,
         )
         chosen.append(baseline)
-    return tuple(chosen)
+    return (*chosen, *_among_known(ground, examples))
 
 
 def score_chat_baselines(
     ground: LanguageGround, baselines: Sequence[Baseline], examples: Sequence[Example], split: Split
 ) -> tuple[tuple[Rung, Scorecard], ...]:
     """What each rung does on a set of examples."""
-    results = []
+    results: list[tuple[Rung, Scorecard]] = []
     for one in baselines:
-        card = _LADDER[one.name].card(ground, one.setting, examples, split)
+        if one.name == AMONG_KNOWN:
+            card = _as_zero_shot(ground, [card for _, card in results], examples, split)
+        else:
+            card = _LADDER[one.name].card(ground, one.setting, examples, split)
         value = _value(card, ground.primary_metric)
         rung = Rung(name=one.name, score=value, needs_training=one.needs_training, description=one.description)
         results.append((rung, card))
     return tuple(results)
+
+
+def _as_zero_shot(
+    ground: LanguageGround, cards: Sequence[Scorecard], examples: Sequence[Example], split: Split
+) -> Scorecard:
+    """Who chooses among answers finds each as likely as zero-shot does: it is the same model behind the same prompt."""
+    weighed = next((one for one in cards if one.subject == ZERO_SHOT), None)
+    return replace(weighed or _zero_shot(ground, 0.0, examples, split), subject=AMONG_KNOWN)
 
 
 def note_missing_rungs(
@@ -101,6 +123,37 @@ def note_missing_rungs(
     obstacle = ground.shots.obstacle(drawn_examples(validation, MOST_LOOKED_AT))
     why = obstacle or "they were not tried when the baselines were chosen"
     return (few_shot_note(why),)
+
+
+def _scored(
+    ground: LanguageGround, kind: _Kind, settings: Sequence[float], examples: Sequence[Example]
+) -> list[tuple[float, float]]:
+    """The primary metric and the setting, of each."""
+    cards = [(kind.card(ground, setting, examples, "validation"), setting) for setting in settings]
+    return [(_value(card, ground.primary_metric), setting) for card, setting in cards]
+
+
+def _among_known(ground: LanguageGround, examples: Sequence[Example]) -> tuple[Baseline, ...]:
+    """The rung that chooses among known answers, where texts are judged and the answers are few and come again."""
+    metric = METRICS.get(ground.judged_by)
+    if metric is None or metric.reads not in ("texts", "answers") or not ground.known.texts:
+        return ()
+    prompts = prompts_of(ground.weigher.opened, examples, 1)
+    asked = [one for one, prompt in zip(examples, prompts, strict=True) if prompt and prompt.is_whole]
+    if not asked:
+        return ()
+    found, targets = ground.known.likelihoods(asked), [one.target.strip() for one in asked]
+    values = [metric.function(targets, ground.known.chosen(found, setting)) for setting in range(len(WAYS))]
+    best = max(range(len(WAYS)), key=lambda setting: metric.goodness(values[setting]))
+    return (
+        Baseline(
+            name=AMONG_KNOWN,
+            setting=float(best),
+            validation_score=values[best],
+            needs_training=False,
+            description=AMONG_KNOWN_DESCRIPTION,
+        ),
+    )
 
 
 def _value(card: Scorecard, metric: str) -> float:
@@ -136,8 +189,9 @@ _LADDER: dict[str, _Kind] = {
     FEW_SHOT: _Kind(
         card=_few_shot,
         settings=lambda ground, examples: ground.shots.settings(examples),
+        further=lambda ground, setting, examples: ground.shots.further(setting, examples),
         needs_training=False,
-        description="the untouched base, with two or four answered training examples before the prompt",
+        description="the untouched base, with a few answered training examples before the prompt",
     ),
     "token frequencies": _Kind(
         card=_frequencies,
@@ -146,4 +200,4 @@ _LADDER: dict[str, _Kind] = {
         description="each token by how often it occurs in the training answers; no model, and no look at the prompt",
     ),
 }
-"""B1, B3 and B0, in the order of the report."""
+"""B1, B3 and B0, in the order of the report; B2 comes last."""

@@ -133,16 +133,21 @@ def _majority(ground: Ground, _setting: float, examples: Sequence[Example]) -> n
 def _zero_shot(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
     """Cosine of the text and of a sentence made from the label's name; no training row is looked at."""
     templates = LABEL_TEMPLATES if setting < 0 else (LABEL_TEMPLATES[int(setting)],)
-    names = [readable(label) for label in ground.labels]
-    views = []
-    for template in templates:
-        texts = [template.format(label=name) for name in names]
-        views.append(
-            compute_features(ground.base.model, tokenize(ground.base.tokenizer, texts, ground.base.max_tokens).ids)
-        )
+    cosines = ground.features(examples) @ mean_view(label_views(ground, templates)).T
+    return np.asarray(np.exp(log_softmax(_SCALE * cosines)))
+
+
+def label_views(ground: Ground, templates: Sequence[str]) -> list[np.ndarray]:
+    """What the base sees in the names of the labels, for each template; (labels, hidden) each."""
+    names, base = [readable(label) for label in ground.labels], ground.base
+    texts = [[template.format(label=name) for name in names] for template in templates]
+    return [compute_features(base.model, tokenize(base.tokenizer, some, base.max_tokens).ids) for some in texts]
+
+
+def mean_view(views: Sequence[np.ndarray]) -> np.ndarray:
+    """Their mean, of length one for each label."""
     mean = np.mean(views, axis=0)
-    mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
-    return np.exp(log_softmax(_SCALE * ground.features(examples) @ mean.T))
+    return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12))
 
 
 def _neighbours(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
@@ -161,7 +166,7 @@ def _neighbours(ground: Ground, setting: float, examples: Sequence[Example]) -> 
 
 def _probe(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
     probe = fit_probe(ground.features(ground.train), ground.train_targets(), len(ground.labels), setting)
-    return np.exp(log_softmax(probe.logits(ground.features(examples))))
+    return np.asarray(np.exp(log_softmax(probe.logits(ground.features(examples)))))
 
 
 def _words(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:

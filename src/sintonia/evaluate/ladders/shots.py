@@ -1,11 +1,13 @@
 """Answered examples put before a conversation: which ones, and whether they fit (B3 of science.md 1.5).
 
-They are the same before every example, so that what they cost is computed once. It scores nothing.
+They are the same before every example, so that what they cost is computed once. Four are drawn three times; of the draw
+that does best two, eight and sixteen are tried too. It scores nothing.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,8 +18,15 @@ from sintonia.records import Example
 if TYPE_CHECKING:
     from sintonia.models.language.rows import TokenRow
 
-SHOTS: tuple[tuple[int, int], ...] = ((2, 0), (2, 1), (4, 0), (4, 1))
-"""How many, and the number of the draw: a setting is a place in this list."""
+SHOTS: tuple[tuple[int, int], ...] = (
+    *((2, 0), (2, 1), (4, 0), (4, 1)),
+    *((4, 2), (2, 2), (8, 0), (8, 1), (8, 2), (16, 0), (16, 1), (16, 2)),
+)
+"""How many, and the number of the draw: a setting is a place in this list, which runs have kept. It only grows."""
+_FIRST, _FEWER = 4, 2
+"""How many are drawn first; and where so many do not fit."""
+MOST_SHOWN_TOKENS = 1024
+"""Of more than four examples: they are read again with each batch of answers that is written."""
 CANDIDATES = 64
 """Training conversations that are looked at; the shorter half of them may be drawn."""
 LEAST_FITTING = 0.5
@@ -43,12 +52,31 @@ class Shots:
         return ""
 
     def settings(self, examples: Sequence[Example]) -> tuple[float, ...]:
-        """The draws that fit before most of some examples."""
+        """The draws of four that fit before most of some examples; where none does, those of two."""
         if self.weigher.learn == "all":
             return ()
+        counts = (_FIRST, _FEWER)
+        drawn = ([k for k, (count, _) in enumerate(SHOTS) if count == wanted] for wanted in counts)
+        return next((fitting for numbers in drawn if (fitting := self._fitting(numbers, examples))), ())
+
+    def further(self, setting: float, examples: Sequence[Example]) -> tuple[float, ...]:
+        """Fewer and more of the same draw. More only where a beginning that prompts share is computed once."""
+        count, draw = SHOTS[int(setting)]
+        others = [k for k, (other, same) in enumerate(SHOTS) if same == draw and other != count]
+        return self._fitting([k for k in others if SHOTS[k][0] <= _FIRST or self._is_cheap(k)], examples)
+
+    def _is_cheap(self, number: int) -> bool:
+        drawn = self.drawn(number)
+        return bool(drawn) and self.weigher.shares_beginnings and self._num_tokens(drawn) <= MOST_SHOWN_TOKENS
+
+    def _num_tokens(self, drawn: Sequence[Example]) -> int:
+        return len(self.weigher.render([{"messages": _shown(drawn)}], self._window)[0].ids)
+
+    def _fitting(self, numbers: Sequence[int], examples: Sequence[Example]) -> tuple[float, ...]:
+        """Those of some settings that fit before most of some examples."""
         plain = self.weigher.rows(examples)
         fitting = []
-        for number in range(len(SHOTS)):
+        for number in numbers:
             rows = self.rows(number, examples, plain)
             num_fitting = sum(row is not bare for row, bare in zip(rows, plain, strict=True))
             if examples and num_fitting >= LEAST_FITTING * len(examples):
@@ -63,20 +91,22 @@ class Shots:
         drawn = self.drawn(setting)
         if not drawn:
             return list(plain)
-        length = len(self.weigher.render([{"messages": _shown(drawn)}], self._window)[0].ids)
-        limit = min(self._window, self.weigher.opened.max_tokens + length)
+        limit = min(self._window, self.weigher.opened.max_tokens + self._num_tokens(drawn))
         contents = [with_shots(one.whole, drawn) for one in examples]
         longer = self.weigher.render(contents, limit)
         return [row if _is_fair(row, bare) else bare for row, bare in zip(longer, plain, strict=True)]
 
     def drawn(self, setting: float) -> tuple[Example, ...]:
-        """The training conversations of a setting, at most one of a group; none when there are too few."""
+        """The training conversations of a setting, at most one of a group; none when there are too few.
+
+        No answer comes twice before each of them came once. The fewer of a draw are the first of the more.
+        """
         count, draw = SHOTS[int(setting)]
         chance = random.Random(f"answered examples {draw}")
         order = list(self._short())
         chance.shuffle(order)
         by_group = {one.group: one for one in reversed(order)}
-        found = [one for one in order if by_group[one.group] is one][:count]
+        found = _balanced([one for one in order if by_group[one.group] is one])[:count]
         return tuple(found) if len(found) == count else ()
 
     @property
@@ -89,7 +119,7 @@ class Shots:
         answered = [one for one in self.train if _has_answers(one)]
         looked_at = random.Random("answered examples").sample(answered, min(CANDIDATES, len(answered)))
         looked_at.sort(key=lambda one: (len(one.input) + len(one.target), one.id))
-        return looked_at[: max(len(looked_at) // 2, *(count for count, _ in SHOTS))]
+        return looked_at[: max(len(looked_at) // 2, _FIRST)]
 
 
 def with_shots(content: Mapping[str, Any], drawn: Sequence[Example]) -> dict[str, Any]:
@@ -99,6 +129,16 @@ def with_shots(content: Mapping[str, Any], drawn: Sequence[Example]) -> dict[str
     messages = content["messages"]
     start = next((k for k, one in enumerate(messages) if one["role"] not in _OPENING_ROLES), len(messages))
     return {**content, "messages": [*messages[:start], *_shown(drawn), *messages[start:]]}
+
+
+def _balanced(order: Sequence[Example]) -> list[Example]:
+    """Each answer once, then each that comes again twice, and so on."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for one in order:
+        turns.append(seen[one.target])
+        seen[one.target] += 1
+    return [order[k] for k in sorted(range(len(order)), key=lambda k: turns[k])]
 
 
 def _shown(drawn: Sequence[Example]) -> list[dict[str, Any]]:

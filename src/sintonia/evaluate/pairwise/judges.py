@@ -20,6 +20,7 @@ from sintonia.records import Base
 MOST_TOKENS = 4096
 """That a judge on this machine reads of a question and its reply; longer ones count as unreadable."""
 _REPLY_TOKENS = 8
+_NOTHING = "Reply with exactly one word: tie"
 
 
 class Judge(Protocol):
@@ -71,6 +72,16 @@ class LocalJudge:
         nats = self.weigher.weigh(rows)[0].tolist()
         best = min(nats)
         return REPLIES[nats.index(best)] if nats.count(best) == 1 else None
+
+
+def try_judge(plan: JudgePlan) -> None:
+    """Asks an endpoint a question about nothing; a model on this machine is there. No text of anybody is sent.
+
+    Raises:
+        RunFailed: it cannot be reached, does not answer in time, or refuses to.
+    """
+    if plan.endpoint is not None:
+        complete(plan.endpoint, [{"role": "user", "content": _NOTHING}], _REPLY_TOKENS)
 
 
 def open_judge(plan: JudgePlan) -> Judge:

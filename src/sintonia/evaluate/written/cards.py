@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sintonia.evaluate.ladders.chat import FEW_SHOT, ZERO_SHOT
+from sintonia.evaluate.ladders.chat import AMONG_KNOWN, AMONG_KNOWN_DESCRIPTION, FEW_SHOT, ZERO_SHOT
 from sintonia.evaluate.pooled import Side
 from sintonia.evaluate.score import metrics_of, with_scores
 from sintonia.evaluate.written.subjects import FITTED, TUNED, Texts
@@ -15,7 +15,8 @@ from sintonia.records import Example, Rung, Scorecard, Split
 _READS = ("texts", "answers")
 _DESCRIPTIONS = {
     ZERO_SHOT: "the untouched base, writing after the very prompt that the tuned model gets",
-    FEW_SHOT: "the untouched base, writing after two or four answered training examples and the prompt",
+    FEW_SHOT: "the untouched base, writing after a few answered training examples and the prompt",
+    AMONG_KNOWN: AMONG_KNOWN_DESCRIPTION,
 } | {name: one.description for name, one in FITTED.items()}
 
 

@@ -1,6 +1,8 @@
 """Whether what was written can be compared: answers that cannot be read, that were stopped, prompts that were cut.
 
-It decides nothing: each is told with its numbers.
+Each is told with its numbers. Two of them can make a verdict on texts invalid (science.md 1.6): most answers of the
+tuned model are beginnings, or a gain is not there where both can be read (`judge.py` looks). Inputs that are cut never
+do: base and tuned model read the same of them, and so they do in use.
 """
 
 from __future__ import annotations
@@ -18,8 +20,12 @@ MOST_UNREADABLE_DIFFERENCE = 0.05
 MOST_STOPPED = 0.05
 MOST_CUT = 0.05
 """Shares of the test examples; from science.md 1.6."""
+MOST_BEGINNINGS = 0.5
+"""Share of the answers of the tuned model from which, stopped by the limit, they say nothing about it."""
 _PLAINEST = "normalised_match"
 _ROUNDING = 1e-9
+_BASE_UNTOLD = "part of the difference is the format alone: tell the base the format in its prompt and compare again"
+_TUNED_UNLEARNED = "the format was not learned: look whether all training answers are in it, and end as they should"
 NOTHING_HINT = "data with a prompt and an answer can be written to: raise `training.max_tokens` where prompts are long"
 
 
@@ -37,8 +43,7 @@ def unreadable(side: Side, base_name: str, declared: Format, primary_metric: str
     base, tuned = side.card(base_name), side.tuned
     if base is None:
         return ()
-    is_valid = [[declared.is_valid(text) for text in card.predictions] for card in (base, tuned)]
-    broken = [1 - sum(one) / len(one) for one in is_valid]
+    is_valid, broken = _validity((base, tuned), declared)
     if abs(broken[0] - broken[1]) <= MOST_UNREADABLE_DIFFERENCE + _ROUNDING:
         return ()
     name = primary_metric if METRICS[primary_metric].reads in ("texts", "answers") else _PLAINEST
@@ -56,9 +61,66 @@ def unreadable(side: Side, base_name: str, declared: Format, primary_metric: str
             message=f"{broken[0]:.1%} of the answers of the base (`{base_name}`) and {broken[1]:.1%} of those of the "
             f"tuned model are not {declared.title}. With those counted as wrong, {METRICS[name].title} is "
             f"{_scores(name, as_wrong, [True] * len(both))}; {read}",
-            hint="part of the difference is the format alone: tell the base the format in its prompt and compare again",
+            hint=_BASE_UNTOLD if broken[0] > broken[1] else _TUNED_UNLEARNED,
         ),
     )
+
+
+def read_by_both(side: Side, base_name: str, declared: Format) -> frozenset[str] | None:
+    """Ids of the examples that both answered readably, where the base did so less, by more than 5 points; else None.
+
+    There a gain may be the format alone, which nobody had told the base. Answers of the tuned model that cannot be read
+    are its own fault, and count as wrong.
+    """
+    base, tuned = side.card(base_name), side.tuned
+    if base is None:
+        return None
+    is_valid, broken = _validity((base, tuned), declared)
+    if broken[0] - broken[1] <= MOST_UNREADABLE_DIFFERENCE + _ROUNDING:
+        return None
+    pairs = list(zip(tuned.ids, *is_valid, strict=True))
+    return frozenset(tuned.ids) - {one for one, here, there in pairs if not (here and there)}
+
+
+def too_slow(side: Side, base_name: str, declared: Format) -> tuple[Finding, ...]:
+    """E322 when a pattern of the declared format took too long on answers, which count as not valid."""
+    shown = [("base", side.card(base_name)), ("tuned model", side.tuned)]
+    slow = {name: sum(map(declared.is_slow, card.predictions)) for name, card in shown if card is not None}
+    if not any(slow.values()):
+        return ()
+    listed = " and ".join(f"{count:,} of the {name}" for name, count in slow.items())
+    return (
+        Finding(
+            code="E322",
+            severity="warning",
+            count=sum(slow.values()),
+            message=f"the pattern of the declared format took too long on answers ({listed}): these count as not "
+            f"{declared.title}, whatever they are",
+            hint="repetitions inside of repetitions, such as `(a+)+`, take for ever: write the pattern without them",
+        ),
+    )
+
+
+def _validity(cards: Sequence[Scorecard], declared: Format) -> tuple[list[list[bool]], list[float]]:
+    """Of each card, whether each answer is valid, and the share of those that are not."""
+    is_valid = [[declared.is_valid(text) for text in card.predictions] for card in cards]
+    return is_valid, [1 - sum(one) / len(one) for one in is_valid]
+
+
+def only_beginnings(answers: Sequence[Said], new_tokens: int) -> tuple[str, ...]:
+    """Why no verdict can be had from what the tuned model wrote: most of it was stopped by the limit."""
+    share = sum(not one.is_ended for one in answers) / max(len(answers), 1)
+    if share <= MOST_BEGINNINGS:
+        return ()
+    return (
+        f"{share:.1%} of the answers of the tuned model did not end within {_tokens(new_tokens)} and were stopped "
+        "there (E318): what is compared are beginnings; raise `evaluation.new_tokens`, or train on examples with a "
+        "clear end",
+    )
+
+
+def _tokens(count: int) -> str:
+    return f"{count:,} token{'' if count == 1 else 's'}"
 
 
 def stopped(said: Mapping[str, Sequence[Said]], new_tokens: int) -> tuple[Finding, ...]:
@@ -72,8 +134,8 @@ def stopped(said: Mapping[str, Sequence[Said]], new_tokens: int) -> tuple[Findin
             code="E318",
             severity="warning",
             count=sum(not one.is_ended for answers in said.values() for one in answers),
-            message=f"of the answers that were written, {listed} did not end within {new_tokens} tokens and were "
-            "stopped there: they are compared as they stand",
+            message=f"of the answers that were written, {listed} did not end within {_tokens(new_tokens)} and "
+            "were stopped there: they are compared as they stand",
             hint="raise `evaluation.new_tokens`, unless they go on for ever: then more examples with a clear end help",
         ),
     )

@@ -1,4 +1,5 @@
-"""Who writes: the tuned model, the base with the same prompt, the base with answered examples before it.
+"""Who writes: the tuned model, the base with the same prompt, the base with answered examples before it; and the base
+that chooses among known answers (`closed.py`).
 
 Where the verdict rests on texts, two answers that need no language model are held against them (B0 and B5 of science.md
 1.5): the most common one, and that of the training prompt most alike. Fits see training rows only.
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sintonia.errors import UsageError
-from sintonia.evaluate.ladders.chat import FEW_SHOT, ZERO_SHOT, LanguageGround
+from sintonia.evaluate.ladders.chat import AMONG_KNOWN, FEW_SHOT, ZERO_SHOT, LanguageGround
 from sintonia.evaluate.ladders.words import word_features
 from sintonia.evaluate.written.writing import (
     MOST_VALIDATED,
@@ -67,6 +68,10 @@ def write_all(
         elif one.name == FEW_SHOT:
             longer = _with_shots(ground, one.setting, examples, prompts, new_tokens)
             said[FEW_SHOT] = write(opened, longer, new_tokens)
+        elif one.name == AMONG_KNOWN:
+            known = ground.known
+            texts = known.chosen(known.likelihoods(examples), one.setting)
+            said[AMONG_KNOWN] = tuple(Said(text=text) for text in texts)
     return said
 
 

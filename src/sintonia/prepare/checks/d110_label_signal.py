@@ -24,11 +24,9 @@ _RIDGE = 1.0
 _LEVEL = 0.05
 
 
-def check_label_signal(
-    features: np.ndarray, targets: np.ndarray, groups: Sequence[str], num_labels: int, seed: int = 0
-) -> tuple[Finding, ...]:
-    """A stop finding when p > .05. `features` (rows, hidden) of the frozen base, `targets` label positions."""
-    accuracy, p_value = label_signal(features, targets, groups, num_labels, seed)
+def find_missing_signal(signal: tuple[float, float], num_rows: int) -> tuple[Finding, ...]:
+    """A stop finding when p > .05, from what `label_signal` has measured on so many rows."""
+    accuracy, p_value = signal
     if np.isnan(p_value):
         message = "the label signal could not be measured: all training rows are of one group"
         hint = "take another `data.group`, or none: no split can be honest with one group"
@@ -39,7 +37,7 @@ def check_label_signal(
         Finding(
             code=CODE,
             severity="stop",
-            count=len(targets),
+            count=num_rows,
             message=(
                 f"the labels cannot be predicted from the texts: a simple model finds {accuracy:.1%} of them "
                 f"(mean over the classes), no better than with shuffled labels (p = {p_value:.2f})"

@@ -168,7 +168,9 @@ def _findings(
     unseen = [position for position, answer in answers.items() if answer not in labels]
     classes = named(sorted({answers[position] for position in unseen}))
     near = np.intersect1d(leaks.near, used)
+    torn = _contradicting(rows, used) if labels else used[:0]
     found = (
+        _finding("D103", rows, torn, f"{percent(len(torn), len(used))} of what is tested"),
         _finding("D113", rows, tested, f"{percent(len(tested), num_rows)} of the file"),
         _finding("D114", rows, near, f"{percent(len(near), len(used))} of what is tested"),
         _finding("D132", rows, unseen, classes),
@@ -176,7 +178,18 @@ def _findings(
     return tuple(one for one in (aside, *found) if one.count)
 
 
+def _contradicting(rows: Rows, used: np.ndarray) -> np.ndarray:
+    """Which of the rows that are used have a text that is there with another target too."""
+    _, texts = np.unique(rows.text_keys[used], return_inverse=True)
+    pairs = np.unique(np.stack([texts.astype(np.uint64), rows.target_keys[used]]), axis=1)
+    return used[np.bincount(pairs[0].astype(np.int64))[texts] > 1]
+
+
 _WORDS = {
+    "D103": (
+        "the text occurs with different targets, so no model can be right on all of them; they count as they stand",
+        "correct the targets of the listed lines",
+    ),
     "D113": (
         "the text is one that the model was trained on; taken out",
         "on these the model is asked what it was told; take rows that it has not seen",
