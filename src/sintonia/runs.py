@@ -28,6 +28,10 @@ from sintonia.records import Resolved
 from sintonia.settings import Recipe
 
 T = TypeVar("T")
+WORTH = "worth.json"
+"""Whether tuning is worth its while, as it was answered before training."""
+LABEL_SIGNAL = "cache/label-signal.json"
+"""What the audit of labels has measured, for whoever asks later."""
 
 
 class RunFolder:

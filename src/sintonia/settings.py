@@ -190,7 +190,8 @@ class PricesSettings:
     kwh: float | None = None
     """Price of a kilowatt-hour; it is multiplied with the energy, and has its range."""
     gpu_hour: float | None = None
-    """Price of an hour of one GPU, for the time that a run computes on it."""
+    """Price of an hour of one GPU, for the time that a run computes on it: training does not yet, so that it counts
+    nothing there."""
     currency: str | None = None
     """What the prices are in, as it is shown: `EUR`, for example."""
 
@@ -215,8 +216,8 @@ class Recipe:
     seed: int = 0
     """Seeds everything random in training; it never moves the split."""
     budget_seconds: float | None = None
-    """Time for turns of adjusting; without it there is one turn. Where the estimate of the first turn is beyond it, you
-    are asked whether to go on."""
+    """Time for turns of adjusting; without it there is one turn. Where the whole run with one turn is estimated to be
+    beyond it, judging and the time already spent included, you are asked whether to go on."""
     tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
     """Tools that are told how a training goes, besides the run's own record: files in the turn's folder, and nothing
     leaves this machine unless you have set them up so."""

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from sintonia.corridor.walk import Progress, Walk
-from sintonia.corridor.worth import FILE, tell_worth
+from sintonia.corridor.worth import tell_worth
 from sintonia.pipeline import improve, start
 from sintonia.records import Worth
-from sintonia.runs import RunFolder
+from sintonia.runs import WORTH, RunFolder
 from sintonia.settings import DataSettings, EvaluationSettings, Recipe, TrainingSettings
 from tests.tiny import FILLER, make_conversations, make_rows, make_tiny_language_model, write_rows
 
@@ -44,7 +44,7 @@ def answered(tmp_path: Path, base: Path, rows: list[Any], **settings: Any) -> tu
 
     with pytest.raises(Begun):
         improve(run, listen)
-    found = run.read(FILE, Worth)
+    found = run.read(WORTH, Worth)
     assert found is not None
     return found, seen
 
@@ -56,7 +56,7 @@ def told(seen: list[Progress]) -> list[str]:
 def test_separable_labels_need_a_probe_only_and_the_run_goes_on(tmp_path: Path, tiny_base: Path) -> None:
     run, seen = run_of(tmp_path, tiny_base, make_rows(400)), []
     improve(run, seen.append)
-    found = run.read(FILE, Worth)
+    found = run.read(WORTH, Worth)
     assert found is not None and run.file("verdict.json").exists()
     assert found.answer == "a probe is enough" and found.best_score is not None and found.best_score > 0.98
     lines = told(seen)

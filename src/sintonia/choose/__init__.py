@@ -2,8 +2,9 @@
 
 from sintonia.choose.base import can_learn, choose, foresee
 from sintonia.choose.fertility import UNKNOWN_FRACTION, measure_fertility
+from sintonia.choose.fit import fits_here
 from sintonia.choose.ranking.drawing import MOST_CONVERSATIONS, MOST_TEXTS, draw, held_out
-from sintonia.choose.ranking.entering import LICENCES, Contenders, contenders, refused_by_licence
+from sintonia.choose.ranking.entering import LICENCES, Contenders, contenders, refused_by_licence, usual_base
 from sintonia.choose.ranking.features import look_at_texts
 from sintonia.choose.ranking.halving import Asked, Trial, next_trials
 from sintonia.choose.ranking.rank import (
@@ -36,6 +37,7 @@ __all__ = [
     "draw",
     "embedded_bases",
     "fetch_base",
+    "fits_here",
     "foresee",
     "held_out",
     "known_base",
@@ -47,6 +49,7 @@ __all__ = [
     "refuse_away",
     "refused_by_licence",
     "shortlist",
+    "usual_base",
     "without_cutters",
     "without_strangers",
 ]

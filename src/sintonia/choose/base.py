@@ -41,8 +41,10 @@ def choose(recipe: Recipe, task: str) -> Base:
     memory = f"needs at most about {estimated / 2**30:.1f} GiB of memory with method {_method(recipe, task)}"
     notes = adapter_notes(files) if shape.kind == "language" else ()
     why = (*_why(recipe, entry, task), *notes, f"{memory}; {free_bytes() / 2**30:.1f} GiB are free")
+    is_stand_in = recipe.base == "auto" and name != default_base(task)
+    origin = "on this machine, where the default is not and nothing may be fetched" if is_stand_in else ""
     return dataclasses.replace(
-        base, why=why, estimated_memory_bytes=estimated, tokenizer_revision=files.tokenizer_revision
+        base, why=why, estimated_memory_bytes=estimated, tokenizer_revision=files.tokenizer_revision, origin=origin
     )
 
 
@@ -72,7 +74,9 @@ def can_learn(recipe: Recipe, task: str) -> bool:
 
 
 def _name(recipe: Recipe, task: str) -> str:
-    return default_base(task) if recipe.base == "auto" else recipe.base
+    from sintonia.choose.ranking.entering import usual_base  # it asks here what is on this machine
+
+    return usual_base(task) if recipe.base == "auto" else recipe.base
 
 
 def _method(recipe: Recipe, task: str) -> str:
@@ -161,4 +165,6 @@ def _what_needs_less(task: str, method: str) -> str:
 def _why(recipe: Recipe, entry: Entry, task: str) -> tuple[str, ...]:
     known_as = {"classify": "classifying text", "chat": "conversations"}
     why = f"the default for {known_as[task]}" if recipe.base == "auto" else NAMED
+    if recipe.base == "auto" and _name(recipe, task) != default_base(task):
+        why = f"the default, `{default_base(task)}`, is not on this machine, and nothing may be fetched; this one is"
     return (entry.description, why) if entry.description else (why,)

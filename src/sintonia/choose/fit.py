@@ -9,19 +9,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 from sintonia.choose.base import NEEDS
 from sintonia.choose.described import bytes_until_open, described, layers_of
 from sintonia.errors import SintoniaError, UsageError
+from sintonia.files import home_folder
 from sintonia.methods import DEFAULTS, METHODS
-from sintonia.models.catalog import Entry
+from sintonia.models.catalog import Entry, catalog
 from sintonia.records import Base, Fit, Machine
 from sintonia.resolve import LONGEST_CONVERSATION, LONGEST_TEXT
 from sintonia.resources.disk import training_disk_parts
 from sintonia.resources.estimate import encoder_peak_parts, workload_of
+from sintonia.resources.machine import look_at_machine
 from sintonia.resources.plan import LEAST_MICRO_TOKENS, LanguageShape, Lengths, Plan, language_peak_parts, plan_memory
-from sintonia.settings import Recipe
+from sintonia.settings import DataSettings, Recipe
 from sintonia.tasks import classify
 
 _BATCH_EXAMPLES = 8
@@ -71,11 +74,32 @@ def fit(
 
 
 def fit_each(
-    bases: Sequence[Entry], recipe: Recipe, machine: Machine, lengths: Lengths | None = None
+    base: Entry, recipe: Recipe, machine: Machine, lengths: Lengths | None = None, others: Sequence[Entry] = ()
 ) -> tuple[Fit, ...]:
-    """Each base with each method of the task, or with the one that the recipe names."""
+    """A base with each method of the task, or with the one that the recipe names; the rest is as for `fit`."""
     methods = [name for name, one in METHODS.items() if recipe.task in one.tasks and recipe.method in ("auto", name)]
-    return tuple(fit(base, _by(recipe, method), machine, lengths, bases) for base in bases for method in methods)
+    return tuple(fit(base, _by(recipe, method), machine, lengths, others) for method in methods)
+
+
+def fits_here(names: Sequence[str]) -> dict[str, tuple[Fit, ...]]:
+    """Bases of the catalog on this machine as it is now: each by every method of its tasks, for short rows.
+
+    One whose shape the catalog does not tell, and that is not here, is unknown; one that names no task is in none.
+
+    Args:
+        names: As the catalog has them.
+
+    Raises:
+        SintoniaError: the person's own catalog, or the list of pinned commits, is damaged.
+    """
+    entries, machine = catalog(), look_at_machine(home_folder())
+    found: dict[str, tuple[Fit, ...]] = {}
+    for name in names:
+        tasks: tuple[Any, ...] = entries[name].tasks
+        recipes = [Recipe(data=DataSettings(path=""), task=task) for task in tasks]
+        answers = (fit_each(entries[name], one, machine, others=tuple(entries.values())) for one in recipes)
+        found[name] = tuple(chain.from_iterable(answers))
+    return found
 
 
 def _question(base: Entry | Base, recipe: Recipe, machine: Machine, lengths: Lengths | None) -> _Question | Fit:

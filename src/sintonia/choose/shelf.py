@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from sintonia.choose.base import NEEDS
+from sintonia.choose.ranking.entering import contenders
 from sintonia.errors import UsageError, nearest
 from sintonia.models.catalog import Entry, built_in, catalog, default_base, find_entry
 from sintonia.models.catalog.here import folder_here, refuse_fetching
@@ -65,7 +67,7 @@ def refuse_away(base: str, task: str) -> None:
     """Refuses at once, where nothing may be connected to, a base that would have to be fetched later.
 
     Args:
-        base: As a recipe names it; `auto` is refused only where no base of the catalog is here for the task.
+        base: As a recipe names it; `auto` is refused only where none that could be ranked for the task is here.
         task: As a recipe names it, `auto` for any.
 
     Raises:
@@ -77,8 +79,8 @@ def refuse_away(base: str, task: str) -> None:
     if base != "auto":
         refuse_fetching(find_entry(base))
         return
-    meant = [one for one in catalog().values() if task == "auto" or task in one.tasks]
-    if not any(folder_here(one) for one in meant):
+    meant = NEEDS if task == "auto" else (task,)
+    if not any(contenders(one, is_fetching=False).names for one in meant):
         refuse_fetching(catalog()[default_base(_FIRST_TASK if task == "auto" else task)])
 
 

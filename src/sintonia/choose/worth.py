@@ -197,7 +197,10 @@ def _bill(known: _Known) -> str:
     if answers is None:
         return ""
     shots = max(one.shots for one in known.before.tried)
-    return f"tuning takes the computing of about {answers:,.0f} answers with {shots} examples in the prompt"
+    return (
+        f"{shots} examples before each prompt compute less than tuning at first: from about {answers:,.0f} answers "
+        "on tuning has computed less in all (where a prompt's beginning is not kept from one to the next)"
+    )
 
 
 def _advice(known: _Known, answer: Answer) -> str:

@@ -11,7 +11,8 @@ import typer
 from sintonia.cli.options import JsonOption, OfflineOption
 from sintonia.cli.screen import program, say, show_json
 from sintonia.errors import UsageError
-from sintonia.records import Known
+from sintonia.files import to_json
+from sintonia.records import Fit, Known
 
 _FETCH = "fetch"
 _MANY = 4
@@ -92,7 +93,7 @@ def _fetch(names: Sequence[str], *, as_json: bool) -> int:
 
 
 def _list(wanted: Wanted, *, as_json: bool) -> int:
-    from sintonia.choose import known_bases
+    from sintonia.choose import fits_here, known_bases
 
     everything = known_bases()
     bases = tuple(base for base in everything if wanted.takes(base))
@@ -100,7 +101,8 @@ def _list(wanted: Wanted, *, as_json: bool) -> int:
         show_json(bases)
         return 0
     if bases:
-        rows = [_HEADINGS, *(_row(base) for base in bases)]
+        fits = fits_here([base.name for base in bases if base.num_parameters and base.num_layers])
+        rows = [_HEADINGS, *(_row(base, fits.get(base.name, ())) for base in bases)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
         for row in rows:
             print(_line(row, widths))
@@ -108,6 +110,7 @@ def _list(wanted: Wanted, *, as_json: bool) -> int:
     say(
         f"{len(bases)} of {len(everything)} bases; `{program()} models NAME` shows one in full, and what its limits are"
     )
+    say("fits: the first of full, lora and head that this machine has room for now", style="dim")
     if any(not base.is_pinned for base in bases):
         say("* pinned to a commit of the hub at its first use: no commit is known beforehand", style="dim")
     _say_who_else(wanted, everything)
@@ -129,16 +132,19 @@ def _say_who_else(wanted: Wanted, everything: tuple[Known, ...]) -> None:
         say(f"these know many languages, perhaps `{wanted.language}` too: {', '.join(others)}", style="dim")
 
 
-_HEADINGS = ("base", "for", "weights", "memory", "tokens", "languages", "licence", "business", "here")
-_RIGHT = ("weights", "memory", "tokens")
+_HEADINGS = ("base", "for", "weights", "fits", "tokens", "languages", "licence", "business", "here")
+_RIGHT = ("weights", "tokens")
+_METHODS = ("full", "lora", "head")
+"""Those that change most of a base first."""
 
 
-def _row(base: Known) -> tuple[str, ...]:
+def _row(base: Known, fits: Sequence[Fit]) -> tuple[str, ...]:
+    known = {one.method: one.outcome.startswith("fits") for one in fits if one.outcome != "unknown"}
     return (
         base.name + ("" if base.is_pinned else "*"),
         ",".join(base.tasks) or "?",
         _count(base.num_parameters),
-        _size(base.memory_bytes),
+        next((name for name in _METHODS if known.get(name)), "no" if known else "?"),
         _thousands(base.max_tokens),
         _languages(base.languages),
         base.licence.removesuffix(" License").replace(" Community", "").removesuffix(" Terms of Use"),
@@ -156,19 +162,20 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _show(name: str, *, as_json: bool) -> int:
-    from sintonia.choose import known_base
+    from sintonia.choose import fits_here, known_base
 
     base = known_base(name)
+    fits = fits_here([base.name])[base.name]
     if as_json:
-        show_json(base)
+        show_json({**to_json(base), "fits": to_json(fits)})
         return 0
     print(f"{base.name}: {base.description}" if base.description else base.name)
-    for title, text in _facts(base):
+    for title, text in _facts(base, fits):
         print(f"  {title:<11} {text}")
     return 0
 
 
-def _facts(base: Known) -> list[tuple[str, str]]:
+def _facts(base: Known, fits: Sequence[Fit]) -> list[tuple[str, str]]:
     """What there is to say of a base, line by line."""
     layers = f", {base.num_layers} layers of {base.hidden_size}" if base.num_layers and base.hidden_size else ""
     reads = f", reads up to {base.max_tokens:,} tokens at once" if base.max_tokens else ""
@@ -182,6 +189,7 @@ def _facts(base: Known) -> list[tuple[str, str]]:
         ("size", f"{_count(base.num_parameters)} weights{layers}{reads}"),
         ("memory", memory if base.memory_bytes else "not known before it is here"),
     ]
+    facts += zip(("fits now", *len(fits) * ("",)), [_fitting(one) for one in fits] or [_UNASKED], strict=False)
     if base.kind == "language":
         facts.append(
             ("chat", _claim(base.has_chat_template, "it brings a chat template", "it brings no chat template"))
@@ -195,9 +203,23 @@ def _facts(base: Known) -> list[tuple[str, str]]:
     return [*facts, ("facts from", base.source)] if base.source else facts
 
 
+_UNASKED = "not known: its entry names no task"
+
+
+def _fitting(one: Fit) -> str:
+    """Whether one method fits this machine, and what to do where it does not."""
+    if one.outcome == "unknown":
+        return f"{one.method}: not known: {one.reason}"
+    if one.outcome == "does not fit":
+        return f"{one.method}: no, {one.reason}" + (f"; what fits: {one.nearest}" if one.nearest else "")
+    how = ", with checkpointing" if one.outcome == "fits with checkpointing" else ""
+    return f"{one.method}: yes{how}: {_size(one.peak_memory_bytes)} of memory and {_size(one.disk_bytes)} of the disk"
+
+
 def _pinned(base: Known) -> str:
     if not base.reference.startswith("hf:"):
-        return "its files are compared with known hashes" if base.is_pinned else "taken as it lies there"
+        which = "its files" if base.reference.startswith("pypi:") else "the files that its entry names"
+        return f"{which} are compared with known hashes" if base.is_pinned else "taken as it lies there"
     return "pinned to this commit" if base.is_pinned else "pinned to a commit at its first use: none is known yet"
 
 

@@ -117,6 +117,7 @@ def _with_steps(looked: Paces, tried: Paces | None) -> Paces:
         open_seconds=min(looked.open_seconds, tried.begin_seconds),  # the first to open loads libraries too
         disk_seconds=tried.disk_seconds,
         checkpoint_bytes=tried.checkpoint_bytes,
+        counted=tried.counted,
     )
 
 

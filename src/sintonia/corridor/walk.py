@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sintonia.files import write_lines
-from sintonia.records import Event, Finding, Resources, Turn
-from sintonia.resources.energy import add_energies, open_gauge
+from sintonia.records import Energy, Event, Finding, Resources, Turn
+from sintonia.resources.energy import Stretch, add_energies, energy_since, open_gauge
 from sintonia.resources.meter import Meter, Watch, disk_bytes, peak_memory_bytes
 from sintonia.resources.price import money_of, read_prices
 from sintonia.runs import RunFolder
@@ -51,6 +51,7 @@ def loss_of(event: Event) -> tuple[float | None, str]:
 
 _BITS = "bits per byte"
 _PROMISES = {"estimated": "estimate", "refined": "refined"}
+_BEFORE_COUNTED = "the run was begun before it was counted"
 _LOG = logging.getLogger("sintonia")
 Listener = Callable[[Progress], None]
 Ask = Callable[[str], bool]
@@ -68,7 +69,7 @@ def walking(run: RunFolder, listener: Listener) -> Iterator[Walk]:
     """A walk whose processes are watched: their memory and their energy.
 
     Raises:
-        UsageError: the prices of the person who runs it cannot be read.
+        UsageError: the prices of the person who runs it cannot be read; nothing was started then.
     """
     walk = Walk(run, listener, Watch(open_gauge()))
     walk.start()
@@ -91,6 +92,11 @@ class Walk:
         self._meter = Meter(before.stages if before else None)
         self._before = before
         self._began = time.monotonic()
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """Seconds of each stage so far, of all walks; one that goes on is in it when it ends."""
+        return dict(self._meter.stages)
 
     @property
     def seconds(self) -> float:
@@ -131,8 +137,7 @@ class Walk:
     def spent(self) -> Resources:
         """The measured bill so far."""
         before, watch = self._before, self._watch
-        now, why_none = watch.energy() if watch else (None, "nobody watched")
-        energy = add_energies(before.energy if before else None, now)
+        energy, why_none = self._energy()
         gpu_seconds = (before.gpu_seconds if before else 0.0) + (watch.gpu_seconds if watch else 0.0)
         peak = watch.peak_memory_bytes if watch else peak_memory_bytes()
         return Resources(
@@ -143,9 +148,38 @@ class Walk:
             stages=dict(self._meter.stages),
             energy=energy,
             why_no_energy="" if energy else why_none,
-            money=money_of(self.prices, energy, gpu_seconds / 3600),
+            money=None if self._is_uncounted else money_of(self.prices, energy, gpu_seconds / 3600),
             gpu_seconds=gpu_seconds,
         )
+
+    def energy_mark(self) -> tuple[Energy | None, float]:
+        """What this walk has used until now, and when that is, for `stretch_since`."""
+        return (self._watch.energy()[0] if self._watch else None), time.monotonic()
+
+    def stretch_since(self, mark: tuple[Energy | None, float]) -> Stretch | None:
+        """What was used since a mark of this walk; None where that is not known."""
+        (before, then), (now, moment) = mark, self.energy_mark()
+        energy = energy_since(before, now)
+        return Stretch(energy=energy, seconds=moment - then) if energy and moment > then else None
+
+    @property
+    def busy_cores(self) -> float:
+        """How many cores this walk kept busy on average; 0 where nobody watched."""
+        passed = time.monotonic() - self._began
+        return self._watch.core_seconds / passed if self._watch and passed > 0 else 0.0
+
+    @property
+    def _is_uncounted(self) -> bool:
+        """Whether walks before this one worked and their energy is not known."""
+        return bool(self._before and self._before.seconds > 0 and self._before.energy is None)
+
+    def _energy(self) -> tuple[Energy | None, str]:
+        """Of all walks; or None, and why."""
+        before = self._before
+        if before and self._is_uncounted:
+            return None, before.why_no_energy or _BEFORE_COUNTED
+        now, why_none = self._watch.energy() if self._watch else (None, "nobody watched")
+        return add_energies(before.energy if before else None, now), why_none
 
     def write_findings(self, findings: tuple[Finding, ...]) -> None:
         """`findings.jsonl` of the run."""

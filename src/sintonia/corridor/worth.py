@@ -11,11 +11,8 @@ from typing import Any
 
 from sintonia.corridor.walk import Walk
 from sintonia.records import Example, LabelSignal, Prepared, Worth
-from sintonia.runs import RunFolder
+from sintonia.runs import LABEL_SIGNAL, WORTH, RunFolder
 from sintonia.settings import Recipe
-
-FILE = "worth.json"
-SIGNAL_FILE = "cache/label-signal.json"
 
 
 def weigh_worth(run: RunFolder, opened: Any, plan: tuple[Prepared, Recipe], train: Sequence[Example]) -> None:
@@ -27,15 +24,15 @@ def weigh_worth(run: RunFolder, opened: Any, plan: tuple[Prepared, Recipe], trai
 
     prepared, filled = plan
     footing = Footing(run=run, base=opened, prepared=prepared, recipe=filled, train=tuple(train))
-    before = look_beforehand(footing, run.read(SIGNAL_FILE, LabelSignal))
+    before = look_beforehand(footing, run.read(LABEL_SIGNAL, LabelSignal))
     hint = changing_facts((one.input, one.target) for one in train) if prepared.task == "chat" else ""
     before = dataclasses.replace(before, hints=(hint,) if hint else ())
-    run.write(FILE, worth(before, filled, _num_tested(prepared)))
+    run.write(WORTH, worth(before, filled, _num_tested(prepared)))
 
 
 def tell_worth(walk: Walk) -> None:
     """Tells the answer of a run in a few lines; nothing of a run that was begun before this was asked."""
-    found = walk.run.read(FILE, Worth)
+    found = walk.run.read(WORTH, Worth)
     if found is None:
         return
     advice = f": {found.advice}" if found.advice else ""

@@ -16,7 +16,7 @@ from sintonia.prepare.checks.d127_label_errors import Suspects, check_label_erro
 from sintonia.prepare.checks.d128_unknown_language import check_fertility, count_words
 from sintonia.prepare.mending.suspects import SUSPECTS_FILE, with_conflicts
 from sintonia.records import Example, Finding, LabelSignal, Prepared, Suspect
-from sintonia.runs import RunFolder
+from sintonia.runs import LABEL_SIGNAL, RunFolder
 from sintonia.tasks.classify import encode_targets
 
 _MOST_TEXTS_COUNTED = 5_000
@@ -41,7 +41,7 @@ def examine(
     signal = label_signal(features, targets, groups, len(labels))
     noise_range = suspects.noise_range if suspects else None
     p_value = 1.0 if np.isnan(signal[1]) else signal[1]
-    run.write("cache/label-signal.json", LabelSignal(p_value=p_value, noise_range=noise_range))
+    run.write(LABEL_SIGNAL, LabelSignal(p_value=p_value, noise_range=noise_range))
     findings = (
         *check_truncation(tokens.num_truncated, len(texts), base.max_tokens),
         *_check_language(base, tokens, texts),

@@ -39,7 +39,7 @@ class Resources:
     """Seconds of each stage."""
     low_seconds: float | None = None
     high_seconds: float | None = None
-    """Of an estimate: between these it lies nine times in ten, by what was measured before."""
+    """Of an estimate: between these it should lie. How far they are apart was set by hand."""
     energy: Energy | None = None
     why_no_energy: str = ""
     """Why the energy is unknown, where it is."""

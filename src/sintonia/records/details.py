@@ -31,7 +31,7 @@ class Remedy:
     validation_full: float
     """The same at scale 1."""
     standard_error: float
-    """Of the paired difference to the best scale that was tried."""
+    """Of the value of the best scale that was tried; in runs from before, of the paired difference to it."""
     anchors: float
     """What the model makes of the anchor texts at this scale, as `Forgetting.tuned`."""
     recovered_fraction: float

@@ -76,6 +76,8 @@ class Baseline:
     setting: float
     """What was chosen on validation: neighbours, strength of a fit, number of the template."""
     validation_score: float
+    """Of the metric that chose the setting: the primary one, or where that reads texts, of rungs that are weighed the
+    bits per byte."""
     needs_training: bool
     description: str
     temperature: float | None = None

@@ -33,11 +33,10 @@ from sintonia.records import (
     Worth,
 )
 from sintonia.report.bill import Bill, read_bill
-from sintonia.runs import RunFolder
+from sintonia.runs import WORTH, RunFolder
 from sintonia.settings import Recipe
 
 T = TypeVar("T")
-WORTH_FILE = "worth.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +146,7 @@ def read_contents(run: RunFolder) -> Contents:
         verdict=verdict,
         details=reader.record(f"{folder}/details.json", Details) if folder else None,
         preference=reader.record(f"{folder}/preference.json", Preference) if folder else None,
-        worth=reader.record(WORTH_FILE, Worth),
+        worth=reader.record(WORTH, Worth),
         findings=findings,
         set_aside=reader.lines("data/set_aside.jsonl", SetAside),
         bill=reader.guarded(lambda: read_bill(run), Bill()),

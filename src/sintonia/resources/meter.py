@@ -70,13 +70,14 @@ class Watch:
     def __init__(self, gauge: EnergyGauge, proc: Path = Path("/proc")) -> None:
         self._gauge, self._proc = gauge, proc
         self._first, self._busy = load_of(root=proc), busy_seconds(proc)
-        self._peak_bytes = self._first.memory_bytes
+        self._peak_bytes, self._core_seconds = self._first.memory_bytes, 0.0
         self._ends, self._lock = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sintonia-meter", daemon=True)
 
     def start(self) -> None:
         """Begins to look."""
         self.look()
+        self._gauge.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -91,13 +92,18 @@ class Watch:
         with self._lock:
             load = load_of(root=self._proc)
             self._peak_bytes = max(self._peak_bytes, load.memory_bytes)
-            core_seconds = max(0.0, load.core_seconds - self._first.core_seconds)
-            self._gauge.look(load.processes, core_seconds, time.monotonic(), share=self._share(load))
+            self._core_seconds = max(0.0, load.core_seconds - self._first.core_seconds)
+            self._gauge.look(load.processes, self._core_seconds, time.monotonic(), share=self._share(load))
 
     @property
     def peak_memory_bytes(self) -> int:
         """The most that they held together, as far as it was seen, and never less than this process alone."""
         return max(self._peak_bytes, peak_memory_bytes())
+
+    @property
+    def core_seconds(self) -> float:
+        """What they computed since this was made, at the last look: seconds of each core, added up."""
+        return self._core_seconds
 
     @property
     def gpu_seconds(self) -> float:

@@ -10,23 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sintonia.records import Resources
+from sintonia.resources.energy import Stretch
 from sintonia.resources.estimate import ALL_ROWS_TURNS, FORWARD_AND_BACKWARD, num_frozen
 from sintonia.resources.plan import RUNTIME_BYTES
 from sintonia.settings import Recipe
 
 _OTHER_SECONDS = {"train": 0.5, "evaluate": 4.0, "report": 1.5}
-"""What no pace says: statistics, records, pictures, and the libraries of each, loaded when first used (measured on two
-cores at 2.5 GHz; `python -m benchmarks.estimates`)."""
+"""What no pace says: statistics, records, pictures, and the libraries of each, loaded when first used; set by hand:
+`python -m benchmarks.estimates` compares the sums with what runs take."""
 _RANGES: dict[str, tuple[float, float]] = {"train": (0.8, 1.3), "evaluate": (0.65, 1.6), "report": (0.4, 2.5)}
-"""What a stage took over what was promised, nine times in ten."""
+"""What a stage may take over what is promised; set by hand."""
 _UNTRIED_RANGE = (0.6, 1.8)
-"""Of training, where the steps were not tried."""
+"""Of training, where the steps were not tried; set by hand."""
 _LIBRARIES_BYTES = 200 * 2**20
-"""What audit, ladder and statistics load, which a training alone does not."""
+"""What audit, ladder and statistics load, which a training alone does not; set by hand."""
 _HEAP_FACTOR = 1.2
-"""What groups of texts of many lengths leave behind in the heap: an encoder's run held so much more in the end."""
+"""What groups of texts of many lengths leave behind in the heap, of an encoder's run in the end; set by hand."""
 _MODELS_AT_ONCE = 2.5
-"""Language models that are there together when the test is open: base, candidate, and one not yet given back."""
+"""Language models that are there together when the test is open: base, candidate, and part of one not yet given back;
+set by hand."""
 _TIMES_KEPT = 2
 """Keys and values of rows that are written together, while rows that have ended are dropped from them."""
 
@@ -58,6 +60,8 @@ class Paces:
     """Of each token besides."""
     words_seconds: float = 0.0
     """Of fitting the rung of words to all training examples, once."""
+    counted: Stretch | None = None
+    """Energy while steps were tried and validation texts read; None where that was too short to count it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from sintonia.choose import contenders, refused_by_licence
+from sintonia.choose import choose, contenders, refuse_away, refused_by_licence, usual_base
 from sintonia.choose.base import is_here
 from sintonia.choose.ranking import entering
-from sintonia.errors import UsageError
+from sintonia.errors import Unavailable, UsageError
 from sintonia.files import home_folder
 from sintonia.models.catalog import Entry, default_base, find_entry
 from sintonia.models.sources.manifest import files_of
 from sintonia.models.sources.pins import remember
+from sintonia.settings import DataSettings, Recipe
 
 OWN = """
 [near]
@@ -99,3 +100,25 @@ def test_files_tell_where_the_catalog_does_not(tiny_base: Path, tiny_language_mo
     monkeypatch.setattr(entering, "default_base", lambda _: "none")
     assert contenders("classify").names == ("reads",)
     assert contenders("chat").names == ("writes",)
+
+
+def test_offline_auto_is_what_is_here_where_the_default_is_not(own: Path, monkeypatch) -> None:
+    assert usual_base("classify") == default_base("classify"), "it can be fetched"
+    refuse_away("auto", "classify")
+    monkeypatch.setenv("SINTONIA_OFFLINE", "1")
+    assert (usual_base("classify"), usual_base("chat")) == ("near", "writer")
+    auto = Recipe(data=DataSettings(path="x"))
+    base = choose(auto, "classify")
+    assert base.reference == find_entry("near").reference
+    assert any(default_base("classify") in why and "not on this machine" in why for why in base.why) and base.origin
+    for task in ("auto", "classify", "chat"):
+        refuse_away("auto", task)
+
+
+def test_offline_auto_is_refused_where_nothing_of_the_kind_is_here(own: Path, tiny_base: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SINTONIA_OFFLINE", "1")
+    (own / "catalog.toml").write_text(f'[plain]\nreference = "file:{tiny_base}"\n')
+    refuse_away("auto", "classify")  # its files tell that it is an encoder
+    assert usual_base("classify") == "plain" and usual_base("chat") == default_base("chat")
+    with pytest.raises(Unavailable, match="not on this machine"):
+        refuse_away("auto", "chat")

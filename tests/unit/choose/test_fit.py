@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sintonia.choose.fit import _question, fit, fit_each
+from sintonia.choose import fit as fitting
+from sintonia.choose.fit import _question, fit, fit_each, fits_here
 from sintonia.errors import UsageError
 from sintonia.methods import METHODS
 from sintonia.models.catalog import Entry, catalog
@@ -285,9 +286,20 @@ def test_a_base_or_method_of_another_task_does_not_fit() -> None:
 
 
 def test_each_base_is_answered_with_each_method_of_the_task() -> None:
-    found = fit_each((ENCODER, ENCODER), recipe("classify"), machine(24))
-    assert [one.method for one in found] == 2 * [name for name, one in METHODS.items() if "classify" in one.tasks]
-    assert len(fit_each((NARROW,), recipe("chat", "lora"), machine(24))) == 1
+    found = fit_each(ENCODER, recipe("classify"), machine(24))
+    assert [one.method for one in found] == [name for name, one in METHODS.items() if "classify" in one.tasks]
+    assert len(fit_each(NARROW, recipe("chat", "lora"), machine(24))) == 1
+
+
+def test_what_fits_this_very_machine_is_asked_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = machine(3)
+    monkeypatch.setattr(fitting, "look_at_machine", lambda *_: room)
+    found = fits_here(("minilm", "qwen2.5-14b"))
+    assert (found["minilm"][0].method, found["minilm"][0].outcome) == ("full", "fits")
+    full, lora = found["qwen2.5-14b"]
+    assert (full.outcome, lora.outcome) == ("does not fit", "does not fit") and full.nearest and lora.reason
+    room = machine(2000)
+    assert {one.outcome for one in fits_here(("qwen2.5-14b",))["qwen2.5-14b"]} == {"fits"}
 
 
 def test_a_lower_rank_needs_less() -> None:

@@ -119,7 +119,8 @@ def test_a_gain_that_the_test_could_not_show_is_unclear() -> None:
 def test_break_even_is_that_of_the_reference(method: Any, queries: float) -> None:
     found = asked(conversations(), recipe=dataclasses.replace(CHAT, method=method))
     assert found.break_even_queries == queries
-    assert f"{queries:,.0f} answers with 4 examples" in found.reasons[-1]
+    assert found.reasons[-1].startswith("4 examples before each prompt")
+    assert f"from about {queries:,.0f} answers on" in found.reasons[-1]
 
 
 def test_without_answered_examples_in_a_prompt_there_is_no_break_even() -> None:

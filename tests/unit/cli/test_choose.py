@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from sintonia.cli import choose as door
 from sintonia.cli.main import main
 from sintonia.records import Fertility, Fit, Ranked, Ranking
+from tests.tiny import make_rows, write_rows
 
 RANKING = Ranking(
     task="classify",
@@ -103,6 +108,44 @@ def test_where_no_base_is_left_the_command_fails(asked, monkeypatch, capsys: pyt
     monkeypatch.setattr(door, "carry_out_choice", lambda *_, **__: none)
     assert main(["choose", "rows.csv"]) == 2
     assert "out       huge" in capsys.readouterr().err
+
+
+def test_where_nothing_was_ranked_nothing_is_said_of_validation_and_test(asked, monkeypatch, capsys) -> None:
+    assert main(["choose", "rows.csv"]) == 0
+    assert "neither validation nor test was read" in capsys.readouterr().err
+    few = Ranking(task="classify", bases=(), num_examples=0, chosen="minilm", why=("few rows",), seconds=0.0)
+    monkeypatch.setattr(door, "carry_out_choice", lambda *_, **__: few)
+    assert main(["choose", "rows.csv"]) == 0
+    said = capsys.readouterr().err
+    assert "why       few rows" in said and "no base was ranked" in said and "neither" not in said
+    assert said.splitlines()[-1].endswith("tune rows.csv --base minilm --task classify")
+
+
+CODE = """
+import signal, sys
+from sintonia.corridor import choosing
+from sintonia.cli.main import main
+def stopped(*_):
+    print("copied", flush=True)
+    signal.pause()
+choosing.look_at_all = stopped
+sys.exit(main(["choose", sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_no_copy_of_the_rows(tmp_path: Path, number: int) -> None:
+    data, work = write_rows(tmp_path / "rows.jsonl", make_rows(400)), tmp_path / "tmp"
+    work.mkdir()
+    environment = {**os.environ, "TMPDIR": str(work)}
+    command = [sys.executable, "-c", CODE, str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as ours:
+        assert ours.stdout and ours.stdout.readline() == "copied\n"
+        assert any(work.iterdir())
+        ours.send_signal(number)
+        _, said = ours.communicate(timeout=60)
+    assert ours.returncode == 128 + number
+    assert not any(work.iterdir()) and "Traceback" not in said
 
 
 def test_mistakes_are_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,6 +129,31 @@ def test_a_damaged_base_is_found(
     assert f"cure: rm -r {folder} && sintonia models fetch minilm" in found.out
 
 
+@pytest.mark.parametrize(
+    "text, told", [('[mine]\nreference = "hf:org/name"\nlicense = "MIT"\n', "near it are"), ("[mine\n", "TOML")]
+)
+def test_a_mistake_in_ones_own_catalog_hides_nothing_else(call: Call, private_home: Path, text: str, told: str) -> None:
+    private_home.mkdir(parents=True, exist_ok=True)
+    own = private_home / "catalog.toml"
+    own.write_text(text)
+    found = call("doctor")
+    assert found.exit_code == 1 and "error" not in found.err
+    (line,) = _problems(found.out)
+    assert line.startswith("FATAL") and told in line and f"cure: mend {own}" in found.out
+    for topic in ("processor", "threads", "room", "home", "gpu", "packages", "network", "energy"):
+        assert f" {topic} " in found.out
+    own.write_text("")
+    assert call("doctor", "--quick").exit_code == 0
+
+
+def test_what_a_damaged_list_of_pins_stops_is_told(call: Call, private_home: Path) -> None:
+    private_home.mkdir(parents=True, exist_ok=True)
+    (private_home / "models.lock").write_text("{")
+    found = call("doctor", "--quick")
+    assert "Quick 9000" in found.out and "error" not in found.err
+    assert all("models.lock" in line for line in _problems(found.out))
+
+
 def test_a_home_that_cannot_be_written_is_fatal(call: Call, monkeypatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     monkeypatch.setenv("SINTONIA_HOME", str(tmp_path / "file" / "home"))

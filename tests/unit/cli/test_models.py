@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from sintonia.choose import fit
 from sintonia.errors import Unavailable
 from sintonia.models.catalog import built_in, find_entry
 from sintonia.models.sources import SOURCES
+from sintonia.records import Machine
 from tests.tiny import make_rows, write_rows
 
 WIDTH = 100
@@ -113,6 +115,53 @@ def test_one_base_in_full(call, name: str, told: tuple[str, ...]) -> None:
     outcome = call("models", name)
     assert outcome.exit_code == 0
     assert [one for one in told if one not in outcome.out] == []
+
+
+def _on(monkeypatch: pytest.MonkeyPatch, gibibytes: int) -> None:
+    room = Machine(
+        processor="Quick 9000",
+        num_cores=4,
+        vector_units=("avx2",),
+        memory_bytes=gibibytes * 2**30,
+        free_memory_bytes=gibibytes * 2**30,
+        free_disk_bytes=4000 * 2**30,
+    )
+    monkeypatch.setattr(fit, "look_at_machine", lambda *_: room)
+
+
+def test_what_fits_this_machine_is_told_by_method(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    _on(monkeypatch, 6)
+    lines = [line.removeprefix("  fits now").strip() for line in call("models", "smollm2").out.splitlines()]
+    (full,) = [line for line in lines if line.startswith("full: ")]
+    (lora,) = [line for line in lines if line.startswith("lora: ")]
+    assert lora.startswith("lora: yes") and "GiB of memory" in lora
+    assert full.startswith("full: yes") or "what fits: `" in full
+    large = call("models", "qwen2.5-7b").out
+    assert "full: no, " in large and "lora: no, " in large and "what fits: `--base " in large
+    for method in ("full", "head", "lora"):
+        assert f"{method}: yes" in call("models", "minilm").out
+    found = json.loads(call("models", "minilm", "--json").out)["fits"]
+    assert {one["method"]: one["outcome"] for one in found} == dict.fromkeys(("full", "head", "lora"), "fits")
+
+
+def test_the_list_says_which_method_has_room(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def column() -> dict[str, str]:
+        lines = call("models").out.splitlines()
+        at = lines[0].index("fits")
+        return {line.split()[0].rstrip("*"): line[at : at + 5].strip() for line in lines[1:]}
+
+    _on(monkeypatch, 6)
+    small = column()
+    assert (small["minilm"], small["qwen2.5-14b"], small["velvet-2b"]) == ("full", "no", "?")
+    assert "lora" in small.values()
+    _on(monkeypatch, 4000)
+    assert set(column().values()) == {"full", "?"}
+
+
+def test_the_list_costs_less_than_a_second_and_a_half_of_the_processor(call) -> None:
+    began = time.process_time()
+    call("models")
+    assert time.process_time() - began < 1.5
 
 
 def test_json_holds_every_fact(call) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import BertModel
 
-from sintonia.choose import Trial
+from sintonia.choose import Asked, Entrant, Shown, Trial
 from sintonia.choose.ranking import entering
 from sintonia.corridor import choosing
 from sintonia.corridor.choosing import looking, trials
@@ -22,6 +22,7 @@ from sintonia.files import from_json, read_lines
 from sintonia.models.catalog import Entry
 from sintonia.pipeline import choose, improve, start
 from sintonia.records import Base, Example, Machine, Prepared, Ranking
+from sintonia.resources.plan import Lengths
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe, TrainingSettings
 from tests.tiny import (
@@ -128,10 +129,10 @@ def test_who_cannot_be_used_is_out_with_the_reason(tmp_path: Path, shelf: Path, 
     known["forbidden"] = dataclasses.replace(known["forbidden"], reference=f"file:{shelf / 'random'}")
     real = looking.fit
 
-    def short_of_memory(entry: Entry, recipe: Recipe, machine: Machine):
+    def short_of_memory(entry: Entry, recipe: Recipe, machine: Machine, lengths: Lengths | None = None):
         if entry.name == "large":
             machine = dataclasses.replace(machine, free_memory_bytes=2**20, memory_bytes=2**20)
-        return real(entry, recipe, machine)
+        return real(entry, recipe, machine, lengths)
 
     monkeypatch.setattr(looking, "fit", short_of_memory)
     data = write_rows(tmp_path / "rows.jsonl", make_rows(400))
@@ -263,6 +264,44 @@ def test_conversations_are_ranked_by_the_bits_of_their_answers(tmp_path: Path, s
     assert any("bits per byte of the answers" in one for one in ranking.why)
 
 
+def test_a_writer_that_cuts_is_out_and_the_others_are_compared_on_all(tmp_path: Path, shelf: Path, only) -> None:
+    narrow = shelf / "short-writer"
+    if not narrow.exists():
+        shutil.copytree(shelf / "writer", narrow)
+        settings = json.loads((narrow / "config.json").read_text())
+        (narrow / "config.json").write_text(json.dumps({**settings, "max_position_embeddings": 48}))
+    only("writer", "short-writer", task="chat")
+    data = write_rows(tmp_path / "rows.jsonl", make_conversations(400))
+    ranking, heard = rank(data, task="chat")
+    out = {one.base: one.why_out for one in ranking.bases}
+    share = int(out["short-writer"].partition(", and ")[2].partition(" %")[0])
+    assert "reads 48 tokens at most" in out["short-writer"] and 5 < share <= 100
+    assert ranking.num_examples == 100, "the others read all of them whole"
+    assert any("looking at 100 training examples" in one for one in heard)
+    assert "on 100 training examples" in ranking.why[-1]
+
+
+def test_memory_is_asked_again_with_the_lengths_of_the_longest_rows(tmp_path: Path, only, monkeypatch) -> None:
+    only("random", "seeing")
+    told: list[Lengths | None] = []
+    real = looking.fit
+
+    def noted(entry: Entry, recipe: Recipe, machine: Machine, lengths: Lengths | None = None):
+        told.append(lengths)
+        found = real(entry, recipe, machine, lengths)
+        is_too_much = entry.name == "random" and lengths is not None
+        return dataclasses.replace(found, outcome="does not fit", reason="too long") if is_too_much else found
+
+    monkeypatch.setattr(looking, "fit", noted)
+    rows = make_rows(400)
+    for row in rows[:200]:
+        row["text"] = row["text"] * 3
+    ranking, _ = rank(write_rows(tmp_path / "rows.jsonl", rows))
+    assert [one is None for one in told] == [True, False, True, False]
+    assert told[1] and told[1].longest[0] == max(told[1].longest) and len(told[1].longest) == 32
+    assert {one.base: one.why_out for one in ranking.bases} == {"seeing": "", "random": "too long"}
+
+
 def _teach_letters(folder: Path) -> None:
     """A few steps on plain letters, so that the model knows which of them are usual."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -315,6 +354,44 @@ def test_tune_takes_the_default_where_it_is_alone_or_rows_are_few(tmp_path: Path
     assert choosing.rank_for_run(walk, prepared) is not None
 
 
+def test_of_few_rows_none_chooses_the_base(tmp_path: Path, only, monkeypatch) -> None:
+    only("random", "seeing")
+    monkeypatch.setattr(choosing, "look_at_all", lambda *_: pytest.fail("rows are looked at that are tested later"))
+    data = write_rows(tmp_path / "rows.jsonl", make_rows(120))
+    ranking, _ = rank(data)
+    assert (ranking.chosen, ranking.bases, ranking.num_examples) == ("random", (), 0)
+    assert "each is tested in one of 10 parts" in ranking.why[0]
+
+
+def test_few_rows_with_a_test_and_a_validation_of_ones_own_are_ranked(tmp_path: Path, only) -> None:
+    only("random", "seeing")
+    rows, names = make_rows(240), ("path", "test", "validation")
+    files = {name: str(write_rows(tmp_path / f"{name}.jsonl", rows[k::3])) for k, name in enumerate(names)}
+    heard: list[str] = []
+    ranking = choose(Recipe(data=DataSettings(**files)), lambda one: heard.append(one.message))  # type: ignore[arg-type]
+    assert ranking.num_examples > 50 and len(ranking.bases) == 2, "one part: no row of it is tested"
+
+
+def test_time_is_foreseen_by_forward_passes_and_word_vectors_cost_nothing() -> None:
+    def base(**changes: object) -> Base:
+        shape = {"num_parameters": 20, "num_layers": 6, "hidden_size": 384, "max_tokens": 512, **changes}
+        words = {"reference": "x", "revision": "", "licence": "MIT", "why": (), "estimated_memory_bytes": 0}
+        return Base(**words, **shape)  # type: ignore[arg-type]
+
+    def seen(name: str, **measured: float) -> looking._Seen:
+        # Opening took 100 s, which says nothing of the next one.
+        return looking._Seen(entrant=Entrant(name=name, num_parameters=20, seconds=100.0), **measured)  # type: ignore[arg-type]
+
+    small = base()
+    before = [seen("a", forward_seconds=2.0, layer_weights=looking.layer_weights(small))]
+    multilingual, large = base(num_parameters=2000), base(num_parameters=2000, num_layers=24, hidden_size=1024)
+    assert looking._too_late(multilingual, before, 3.0) == ""
+    assert "would take about" in looking._too_late(large, before, 3.0)
+    assert looking._too_late(large, [], 3.0) == looking._too_late(large, before, None) == ""
+    slow = [*before * 2, seen("b", forward_seconds=900.0, layer_weights=looking.layer_weights(small))]
+    assert looking._too_late(small, slow, 3.0) == "", "one that was slow does not put the others out"
+
+
 def test_what_would_take_too_long_is_not_begun(tmp_path: Path, only, monkeypatch) -> None:
     only("random", "seeing")
     monkeypatch.setattr(choosing, "_TUNE_SECONDS", 1e-9)
@@ -342,6 +419,36 @@ def test_a_task_that_no_base_learns_is_refused(tmp_path: Path) -> None:
         rank(path, task="tag")
 
 
-def test_a_short_training_takes_about_the_time_it_was_given(tmp_path: Path) -> None:
+@pytest.fixture
+def bench(tmp_path: Path, only) -> trials.Bench:
+    """Short trainings of the tiny base `seeing`, on training rows."""
+    only("seeing")
+    data = write_rows(tmp_path / "rows.jsonl", make_rows(500))
+    run = start(Recipe(data=DataSettings(path=str(data))), tmp_path / "run")
+    prepared = choosing.prepare(run.recipe(), run)
+    inner, held = choosing.held_out(choosing.drawn_from(run, prepared)[0])
+    walk = Walk(run, lambda _: None)
+    return trials.Bench(walk=walk, prepared=prepared, metric="accuracy", inner=inner, held=held)
+
+
+def take(bench: trials.Bench, work: Path, *, seconds: float, pace: float) -> Trial:
+    shown = Shown(scores={}, outcomes=(), weights=(), forward_seconds=pace)
+    trial = trials.take_trial(
+        bench, Asked(base="seeing", round=1, seconds=seconds), Entrant(name="seeing", shown=shown), work
+    )
+    assert not list(work.glob("*")) and len(trial.outcomes) == len(bench.held) and not trial.why_broken
+    return trial
+
+
+def test_a_short_training_takes_as_many_steps_as_its_time_allows(bench: trials.Bench, tmp_path: Path) -> None:
     assert [trials._round_down(steps) for steps in (-5.0, 14.0, 16.0, 1000.0)] == [10, 10, 15, 960]
-    assert isinstance(Trial(base="a", round=1, seconds=0, num_steps=1, metric=0.0).outcomes, tuple)
+    short = take(bench, tmp_path / "work", seconds=60.0, pace=60.0)
+    assert short.num_steps == 10, "no room for more, by the pace that was measured"
+    longer = take(bench, tmp_path / "work", seconds=60.0, pace=0.012)
+    assert 10 < longer.num_steps <= 160 and longer.num_steps in (15, 20, 30, 40, 60, 80, 120, 160)
+
+
+def test_a_short_training_that_is_late_is_stopped_at_its_next_measurement(bench, tmp_path: Path) -> None:
+    late = take(bench, tmp_path / "work", seconds=1e-3, pace=1e-9)
+    planned = take(bench, tmp_path / "work", seconds=600.0, pace=1e-9)
+    assert 0 < late.num_steps < planned.num_steps

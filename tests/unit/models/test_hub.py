@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sintonia.errors import UsageError
+from sintonia.errors import StorageError, UsageError
 from sintonia.files import sha256_file
 from sintonia.models.adapter_files import AdapterOrigin, save_adapters
 from sintonia.models.adapters import AdapterPlan, attach_adapters
@@ -49,6 +49,21 @@ def test_a_base_without_a_revision_is_pinned_at_its_first_use(server: Hub, priva
     assert locate(find_entry("hf:acme/tiny@main")).model.name == LATER  # a branch is asked for as it is now
     (private_home / "models.lock").unlink()
     assert locate(entry).model.name == LATER
+
+
+def test_a_model_of_the_hub_is_compared_with_the_hashes_of_its_entry(server: Hub, private_home: Path):
+    right = sha256_file(server.folder / "model.safetensors")
+    reference, home = f"hf:acme/tiny@{COMMIT}", private_home / "models"
+    wrong = Entry(reference=reference, revision=COMMIT, sha256={"model.safetensors": "0" * 64})
+    for _ in range(2):
+        with pytest.raises(StorageError, match=r"model.safetensors` of the base has the wrong hash"):
+            fetch(wrong)
+        assert not list(home.rglob("*.safetensors")) and not (private_home / "models.lock").exists()
+    known = Entry(reference=reference, revision=COMMIT, sha256={"model.safetensors": right})
+    assert fetch(known).name == COMMIT
+    with pytest.raises(StorageError, match="wrong hash"):  # it is here by now, and compared all the same
+        fetch(wrong)
+    assert fetch(known).name == COMMIT
 
 
 def test_an_adapter_names_its_model_as_the_hub_does_and_finds_it_again(server: Hub, tmp_path: Path):

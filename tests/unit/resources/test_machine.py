@@ -81,7 +81,12 @@ def test_a_control_group_of_version_1_is_found_under_its_own_controller(kernel: 
 
 
 def test_a_mac_is_asked_by_sysctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {"brand_string": "Apple M9", "features": "", "leaf7_features": "AVX2"}
+    answers = {
+        ("sysctl", "-n", "machdep.cpu.brand_string"): "Apple M9",
+        ("sysctl", "-n", "machdep.cpu.features"): "FPU SSE4.2",
+        ("sysctl", "-n", "machdep.cpu.leaf7_features"): "SMEP AVX2",
+    }
+    asked: list[tuple[str, ...]] = []
 
     class Done:
         def __init__(self, text: str) -> None:
@@ -89,12 +94,16 @@ def test_a_mac_is_asked_by_sysctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(hardware.sys, "platform", "darwin")
     monkeypatch.setattr(hardware.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(
-        hardware.subprocess, "run", lambda command, **_: Done(answers[command[-1].rpartition(".")[2]] + "\n")
-    )
+
+    def run(command: list[str], **_: object) -> Done:
+        asked.append(tuple(command))
+        return Done(answers[tuple(command)] + "\n")
+
+    monkeypatch.setattr(hardware.subprocess, "run", run)
     root = make_kernel(tmp_path)
     found = look_at_machine(tmp_path, root=root)
     assert (found.processor, found.vector_units) == ("Apple M9", ("avx2",))
+    assert set(answers) <= set(asked)
     monkeypatch.setattr(hardware.platform, "machine", lambda: "arm64")
     assert look_at_machine(tmp_path, root=root).vector_units == ("neon",)
 

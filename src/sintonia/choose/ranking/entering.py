@@ -13,6 +13,7 @@ from sintonia.errors import SintoniaError
 from sintonia.models.catalog import Entry, catalog, default_base, find_entry
 from sintonia.models.shape import read_shape
 from sintonia.models.sources import locate
+from sintonia.models.sources.storage import is_offline
 
 LICENCES = ("commercial",)
 """What may be asked of a licence: that the base may be used to earn money."""
@@ -48,6 +49,20 @@ def contenders(task: str, named: Sequence[str] = (), *, is_fetching: bool = True
             references.add(entry.reference)
             extra.append(name)
     return Contenders(names=(*here, *extra), num_elsewhere=len(set(known) - set(here) - set(extra)))
+
+
+def usual_base(task: str) -> str:
+    """What `auto` stands for where no ranking says otherwise: the default of the task.
+
+    Where nothing may be fetched and the default is not on this machine, it is the smallest of those that are.
+
+    Raises:
+        UsageError: there is no base for this task at all.
+    """
+    default = default_base(task)
+    if not is_offline() or is_here(find_entry(default)):
+        return default
+    return next(iter(contenders(task, is_fetching=False).names), default)
 
 
 def refused_by_licence(name: str, asked: str) -> str:

@@ -70,7 +70,8 @@ class Ground:
 def without_cutters(entrants: Sequence[Entrant], num_examples: int, usual_tokens: int) -> tuple[Entrant, ...]:
     """Puts out a base that cuts many texts where another one, which reads more, is still in.
 
-    `usual_tokens` is how much is read of an example anyway: what is cut there no base reads.
+    `num_examples` are those that `num_cut` was counted among. `usual_tokens` is how much is read of an example anyway:
+    what is cut there no base reads.
     """
     reads = {one.name: min(one.max_tokens, usual_tokens) for one in entrants if one.shown}
     longest, found = max(reads.values(), default=0), []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sintonia.corridor.billing.costs import PROMISE, energy_in_words, with_costs
+from sintonia.corridor.billing.costs import PROMISE, TRIED, energy_in_words, with_costs
 from sintonia.corridor.walk import Ask, Walk
 from sintonia.errors import UsageError
 from sintonia.records import Resources
@@ -46,7 +46,9 @@ def _estimate(walk: Walk, filled: Recipe, examined: Examined) -> Resources:
         return examined.estimate
     done = walk.spent().stages
     whole = estimate_whole(filled, examined.work, examined.paces, examined.estimate, done)
-    return with_costs(walk, whole)
+    if examined.paces.counted is not None:
+        walk.run.write(TRIED, examined.paces.counted)
+    return with_costs(walk, whole, examined.paces.counted)
 
 
 def _ask_beyond(walk: Walk, filled: Recipe, found: Resources, advice: str, ask: Ask) -> None:

@@ -6,9 +6,10 @@ import dataclasses
 import statistics
 from collections import deque
 
-from sintonia.corridor.billing.costs import PROMISE, REFINED, with_costs
+from sintonia.corridor.billing.costs import PROMISE, REFINED, TRIED, with_costs
 from sintonia.corridor.walk import Walk
 from sintonia.records import Event, Resources
+from sintonia.resources.energy import Stretch
 from sintonia.resources.estimate import ALL_ROWS_TURNS
 from sintonia.resources.pace import duration
 from sintonia.train.schedule import evaluation_steps
@@ -20,8 +21,10 @@ _WORTH_TELLING = 0.15
 _RECENT = 200
 _FAR_OFF = 4.0
 """A step that took so many times the usual one counts as that: a machine hiccups."""
+_COUNTED_SECONDS = 15.0
+"""Of real steps, from when on what they used is preferred to the steps that were tried: a tracker looks seldom."""
 _RANGE = (0.92, 1.12)
-"""What a training took over what its first steps promised, nine times in ten."""
+"""What a training may take over what its first steps promise; set by hand."""
 
 
 class Refining:
@@ -39,6 +42,7 @@ class Refining:
         self._num_steps = self._num_validated = 0
         self._validation_seconds = 0.0
         self._last: float | None = None
+        self._mark = walk.energy_mark()
 
     def hear(self, event: Event) -> float | None:
         """Takes an event in; the seconds that are left of the whole run, or None while they are not known."""
@@ -59,15 +63,22 @@ class Refining:
     def _refine(self, promised: Resources, event: Event) -> float:
         turn_left = self._turn_left(event)
         left = turn_left + self._left_after * (event.seconds + turn_left)
-        after = sum(promised.stages.get(name, 0.0) for name in ("evaluate", "report"))
+        done = self._walk.stages  # of several parts, those before this one were judged already
+        names = ("evaluate", "report")
+        after = sum(max(0.0, promised.stages.get(name, 0.0) - done.get(name, 0.0)) for name in names)
         now = self._walk.seconds + left + after
         has_changed = abs(now - self._told) > _WORTH_TELLING * self._told
         if has_changed or self._num_steps == LEAST_STEPS:
             found = self._refined(promised, left, after)
-            self._walk.run.write(REFINED, with_costs(self._walk, found))
+            self._walk.run.write(REFINED, with_costs(self._walk, found, self._counted()))
             if has_changed:
                 self._tell(found)
         return left + after
+
+    def _counted(self) -> Stretch | None:
+        """What real steps of this training used, or where those were too short the ones that were tried before it."""
+        real, tried = self._walk.stretch_since(self._mark), self._walk.run.read(TRIED, Stretch)
+        return real if real and (tried is None or real.seconds >= _COUNTED_SECONDS) else tried
 
     def _turn_left(self, event: Event) -> float:
         """Seconds of the steps and validations still to come of this training."""
@@ -94,7 +105,7 @@ class Refining:
 
     def _spent_training(self) -> float:
         """Seconds of training so far: what the walk has counted, and what this stretch of it has taken since."""
-        counted = self._walk.spent().stages
+        counted = self._walk.stages
         return counted.get("train", 0.0) + max(0.0, self._walk.seconds - sum(counted.values()))
 
     def _tell(self, found: Resources) -> None:

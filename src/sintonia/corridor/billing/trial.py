@@ -18,6 +18,8 @@ from typing import Any
 
 from sintonia.methods import METHODS
 from sintonia.records import Base, Example, Prepared
+from sintonia.resources.energy import Stretch, open_gauge
+from sintonia.resources.meter import Watch
 from sintonia.resources.whole import Paces
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
@@ -30,6 +32,8 @@ _FIRST_ROWS = 2
 _SCORED_SECONDS = 1.0
 _WRITTEN_BYTES = 2**23
 _MOST_WORDS_ROWS = 400
+_LEAST_COUNTED_SECONDS = 0.5
+"""From here on the system tells time of cores, in hundredths of a second, finely enough."""
 _MARK = "cache/trying-steps"
 _LOG = logging.getLogger("sintonia")
 
@@ -91,15 +95,24 @@ def _try(job: Any) -> Paces:
         began = time.monotonic()
         loop = Loop(job, make_learner(job))
         begin_seconds = time.monotonic() - began
+        watch, began = Watch(open_gauge(may_track=False)), time.monotonic()
+        watch.look()
         step_seconds, update_seconds = _step_paces(loop)
         learns_tokens = METHODS[job.recipe.method].trains_encoder
+        forward_seconds = _forward_pace(loop) if learns_tokens else 0.0
         return Paces(
-            forward_seconds=_forward_pace(loop) if learns_tokens else 0.0,
+            counted=_counted(watch, time.monotonic() - began),
+            forward_seconds=forward_seconds,
             step_seconds=step_seconds,
             update_seconds=update_seconds,
             begin_seconds=begin_seconds,
             checkpoint_bytes=checkpoint_bytes(loop),
         )
+
+
+def _counted(watch: Watch, seconds: float) -> Stretch | None:
+    energy, _ = watch.energy()
+    return Stretch(energy=energy, seconds=seconds) if energy and seconds >= _LEAST_COUNTED_SECONDS else None
 
 
 def _step_paces(loop: Any) -> tuple[float, float]:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from sintonia.choose import (
     LICENCES,
-    UNKNOWN_FRACTION,
     Entrant,
     Ground,
     Trial,
@@ -25,9 +24,9 @@ from sintonia.choose import (
     held_out,
     next_trials,
     ranked,
+    refused_by_licence,
     shortlist,
-    without_cutters,
-    without_strangers,
+    usual_base,
 )
 from sintonia.choose.base import NAMED
 from sintonia.corridor.choosing.looking import Look, drawn_from, look_at_all
@@ -38,12 +37,11 @@ from sintonia.models.catalog import default_base, find_entry
 from sintonia.models.sources.storage import models_folder
 from sintonia.prepare import prepare
 from sintonia.recipe import check_values
-from sintonia.records import Base, Prepared, Ranking
-from sintonia.resolve import LONGEST_CONVERSATION, LONGEST_TEXT
+from sintonia.records import Base, Prepared, Ranked, Ranking
 from sintonia.resources.machine import look_at_machine
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
-from sintonia.tasks import TASKS, chat
+from sintonia.tasks import TASKS
 
 RANKING = "ranking.json"
 _WORK = "cache/choosing"
@@ -68,6 +66,8 @@ class Asking:
 def rank_bases(recipe: Recipe, listener: Listener, named: Sequence[str] = (), licence: str = "") -> Ranking:
     """Ranks bases on the training rows of a recipe's data; nothing is left behind, no split is recorded.
 
+    Of few rows every one is tested in one of ten parts, so that no row may choose the base: the usual one is named.
+
     Raises:
         SintoniaError: one of its kinds, each with place and hint.
     """
@@ -84,6 +84,8 @@ def rank_bases(recipe: Recipe, listener: Listener, named: Sequence[str] = (), li
             raise UsageError(f"no base is ranked for the task `{prepared.task}` yet", expected=" or ".join(TASKS))
         for note in prepared.notes:
             walk.tell("prepare", note)
+        if len(prepared.parts) > 1:
+            return _unranked(prepared, licence)
         found = contenders(prepared.task, named)
         budget = recipe.budget_seconds
         asking = Asking(
@@ -98,8 +100,25 @@ def rank_bases(recipe: Recipe, listener: Listener, named: Sequence[str] = (), li
     return ranking
 
 
+def _unranked(prepared: Prepared, licence: str) -> Ranking:
+    """The usual base, named without a look at any row; none where its licence does not allow what is asked."""
+    usual, num_parts = usual_base(prepared.task), len(prepared.parts)
+    refusal = refused_by_licence(usual, licence)
+    out = Ranked(base=usual, rank=0, mean_rank=None, scores={}, seconds=0.0, why_out=refusal)
+    few = f"few rows ({prepared.rows_used:,}): each is tested in one of {num_parts} parts, so none may choose the base"
+    whole = "with a test and a validation file of your own (`data.test`, `data.validation`) the bases are ranked"
+    return Ranking(
+        task=prepared.task,
+        bases=(out,) if refusal else (),
+        num_examples=0,
+        chosen="" if refusal else usual,
+        why=(few, *(() if refusal else (f"`{usual}` is the usual one for the task {prepared.task}",)), whole),
+        seconds=0.0,
+    )
+
+
 def choose_base(walk: Walk, prepared: Prepared) -> Base:
-    """The base of a run, pinned: the one its recipe names, or the chosen one of a ranking, or the default of the task.
+    """The base of a run, pinned: the one its recipe names, or that of a ranking, or the usual one of the task.
 
     Raises:
         UsageError: it is not for this task, or does not fit in memory.
@@ -116,7 +135,7 @@ def choose_base(walk: Walk, prepared: Prepared) -> Base:
 def rank_for_run(walk: Walk, prepared: Prepared) -> Ranking | None:
     """The ranking of a run that leaves its base on `auto`, computed once; None where there is nothing to choose from.
 
-    Of few rows every one is tested in one of ten parts, so that no row may choose the base: the default is taken.
+    Of few rows every one is tested in one of ten parts, so that no row may choose the base: the usual one is taken.
     """
     run, recipe = walk.run, walk.run.recipe()
     before = run.read(RANKING, Ranking)
@@ -143,11 +162,9 @@ def rank_for_run(walk: Walk, prepared: Prepared) -> Ranking | None:
 
 def _rank(walk: Walk, prepared: Prepared, asking: Asking) -> Ranking:
     began, default = time.monotonic(), default_base(prepared.task)
-    train, machine = drawn_from(walk.run, prepared), look_at_machine(models_folder())
-    look = Look(walk=walk, prepared=prepared, train=train, machine=machine, licence=asking.licence)
+    (train, longest), machine = drawn_from(walk.run, prepared), look_at_machine(models_folder())
+    look = Look(walk=walk, prepared=prepared, train=train, longest=longest, machine=machine, licence=asking.licence)
     examples, entrants = look_at_all(look, asking.names, asking.scoring_seconds)
-    usual = LONGEST_CONVERSATION if prepared.task == chat.NAME else LONGEST_TEXT
-    entrants = without_cutters(without_strangers(entrants, UNKNOWN_FRACTION), len(examples), usual)
     inner, held = held_out(train)
     metric = TASKS[prepared.task]().followed_metric(prepared.primary_metric)
     trials: list[Trial] = []
@@ -161,7 +178,7 @@ def _rank(walk: Walk, prepared: Prepared, asking: Asking) -> Ranking:
     return Ranking(
         task=prepared.task,
         bases=lines,
-        num_examples=len(train),
+        num_examples=len(examples),
         chosen=chosen,
         why=(*why, *_how(ground, entrants, inner)),
         seconds=time.monotonic() - began,

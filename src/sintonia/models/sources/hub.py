@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import filelock
@@ -20,7 +20,7 @@ from sintonia.errors import StorageError, Unavailable, UsageError
 from sintonia.files import storage_errors
 from sintonia.models.catalog import Entry
 from sintonia.models.sources.folder import check_files
-from sintonia.models.sources.manifest import check_manifest, files_of
+from sintonia.models.sources.manifest import check_hash, check_manifest, files_of
 from sintonia.models.sources.pins import check_pinned, read_pins, remember
 from sintonia.models.sources.storage import clear_unfinished, is_offline, make_once, models_folder
 
@@ -53,7 +53,7 @@ def fetch(entry: Entry) -> Path:
 
     Raises:
         UsageError: the reference is not one, the hub cannot be reached, or it does not have such a model.
-        StorageError: its files are not those that came here, or not those that were pinned.
+        StorageError: its files are not those that came here, that were pinned, or whose hashes the catalog gives.
     """
     found = REFERENCE.fullmatch(entry.reference.partition(":")[2])
     if found is None:
@@ -66,8 +66,8 @@ def fetch(entry: Entry) -> Path:
     home = models_folder() / ("hf-" + name.replace("/", "--"))
     commit = revision if _COMMIT.fullmatch(revision) else _pinned_commit(name) if not revision else ""
     if not commit or not (home / commit).is_dir():
-        commit = _fetched(name, revision, home)
-    check_pinned(name, commit, check_manifest(home / commit), home / commit)
+        commit = _fetched(name, revision, home, entry.sha256)
+    check_pinned(name, commit, check_manifest(home / commit, entry.sha256), home / commit)
     return home / commit
 
 
@@ -82,8 +82,11 @@ def _pinned_commit(name: str) -> str:
     return pin.commit if pin else ""
 
 
-def _fetched(name: str, revision: str, home: Path) -> str:
-    """Downloads what is not here yet, pins it, and gives its commit; a second process waits for the first."""
+def _fetched(name: str, revision: str, home: Path, known: Mapping[str, str]) -> str:
+    """Downloads what is not here yet, pins it, and gives its commit; a second process waits for the first.
+
+    `known` are hashes of files by their names: another file is neither kept nor pinned.
+    """
     with storage_errors(home):
         home.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(str(home) + ".lock"), _hub_errors(name, revision or "main", home):
@@ -91,9 +94,10 @@ def _fetched(name: str, revision: str, home: Path) -> str:
         if not commit or not (home / commit).is_dir():
             with _online():
                 commit = commit or _commit_of(name, revision or "main")
-                make_once(home / commit, lambda work: _download(name, commit, work), keeps_unfinished=True)
+                make_once(home / commit, lambda work: _download(name, commit, work, known), keeps_unfinished=True)
             clear_unfinished(home)
-        remember(f"hf:{name}@{commit}" if revision else f"hf:{name}", commit, check_manifest(home / commit))
+        facts = check_manifest(home / commit, known)
+        remember(f"hf:{name}@{commit}" if revision else f"hf:{name}", commit, facts)
     return commit
 
 
@@ -106,7 +110,7 @@ def _commit_of(name: str, revision: str) -> str:
     return commit
 
 
-def _download(name: str, commit: str, work: Path) -> Path:
+def _download(name: str, commit: str, work: Path, known: Mapping[str, str]) -> Path:
     from huggingface_hub import snapshot_download
 
     folder = work / "model"
@@ -123,6 +127,8 @@ def _download(name: str, commit: str, work: Path) -> Path:
     try:
         _check_downloaded(name, commit, folder)
         check_files(folder)
+        for file, expected in known.items():
+            check_hash(folder / file, expected, "compare the hash in your catalog with the one that the hub shows")
         check_pinned(name, commit, files_of(folder), folder)
     except (UsageError, StorageError):
         shutil.rmtree(work)

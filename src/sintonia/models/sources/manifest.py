@@ -123,8 +123,8 @@ def check_manifest(folder: Path, known: Mapping[str, str] | None = None) -> dict
     return recorded
 
 
-def check_hash(path: Path, expected: str) -> None:
-    """Compares a file with the hash that it must have.
+def check_hash(path: Path, expected: str, hint: str = "") -> None:
+    """Compares a file with the hash that it must have; `hint` is what to do about another, where it was not fetched.
 
     Raises:
         StorageError: it has another, or is not there.
@@ -132,8 +132,8 @@ def check_hash(path: Path, expected: str) -> None:
     found = hash_of(path) if path.is_file() else "no file"
     if found != expected:
         raise StorageError(
-            f"`{path.name}` of the downloaded base has the wrong hash ({found[:12]}..., not {expected[:12]}...)",
-            hint=f"delete `{path.parent}` and download again; if it stays wrong, the package was changed",
+            f"`{path.name}` of the base has the wrong hash ({found[:12]}..., not the known {expected[:12]}...)",
+            hint=hint or f"delete `{path.parent}` and download again; if it stays wrong, the package was changed",
         )
 
 

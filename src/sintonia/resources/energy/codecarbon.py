@@ -1,16 +1,42 @@
-"""CodeCarbon's offline tracker, where it is installed: its energy alone, not its emissions. It asks nobody outside."""
+"""CodeCarbon's offline tracker, where it is installed: the energy of processor and memory alone. It asks nobody.
+
+Its settings are those given here and no others: files and variables that a person keeps for it may say that it sends
+what it counts, and are not read.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
+import warnings
 from contextlib import suppress
 from typing import Any
 
 _SECONDS = 5
 """Between two of its own looks at the processor."""
-_COUNTRY = "ITA"
-"""It asks for one to count emissions, which are not read here."""
+_JOULES = 3.6e6
+"""Of a kWh."""
+_SETTINGS: dict[str, Any] = {
+    "country_iso_code": "ITA",  # it asks for one to count emissions, which are not read here
+    "tracking_mode": "process",
+    "measure_power_secs": _SECONDS,
+    "log_level": "critical",
+    "allow_multiple_runs": True,
+    "save_to_file": False,
+    "save_to_api": False,
+    "save_to_logger": False,
+    "save_to_prometheus": False,
+    "save_to_logfire": False,
+    "output_handlers": [],
+    "emissions_endpoint": None,
+    "api_call_interval": -1,
+    "electricitymaps_api_token": None,
+    "gpu_ids": [],  # GPUs that the run computes on are counted by their own counters
+    "force_cpu_power": None,
+    "force_ram_power": None,
+    "force_mode_cpu_load": False,
+    "pue": 1.0,
+}
 
 
 def is_installed() -> bool:
@@ -19,17 +45,23 @@ def is_installed() -> bool:
 
 
 class CodeCarbon:
-    """The tracker of this process and its children."""
+    """The tracker of this process and its children, which counts from `start` on."""
 
     def __init__(self, tracker: Any) -> None:
         self._tracker = tracker
 
     @property
     def joules(self) -> float:
-        """Since it was started, as far as it has looked."""
+        """Of processor and memory since it was started, as far as it has looked; 0 where it says nothing."""
         with suppress(AttributeError, TypeError, ValueError):
-            return float(self._tracker._total_energy.kWh) * 3.6e6
+            parts = (self._tracker._total_cpu_energy, self._tracker._total_ram_energy)
+            return sum(float(part.kWh) for part in parts) * _JOULES
         return 0.0
+
+    def start(self) -> None:
+        """Begins its thread."""
+        with suppress(Exception):  # whatever it cannot do on this machine, the run goes on
+            self._tracker.start()
 
     def look(self) -> None:
         """Lets it look now."""
@@ -42,22 +74,27 @@ class CodeCarbon:
             self._tracker.stop()
 
 
-def start_codecarbon() -> CodeCarbon | None:
-    """The offline tracker at work; None where it is not installed or does not start."""
+def find_codecarbon() -> CodeCarbon | None:
+    """The offline tracker, not yet at work; None where it is not installed or cannot be made."""
     if not is_installed():
         return None
     with suppress(Exception):  # whatever it cannot do on this machine, the run goes on
         from codecarbon import OfflineEmissionsTracker
 
         logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
-        tracker = OfflineEmissionsTracker(
-            country_iso_code=_COUNTRY,
-            save_to_file=False,
-            tracking_mode="process",
-            measure_power_secs=_SECONDS,
-            log_level="critical",
-            allow_multiple_runs=True,
-        )
-        tracker.start()
-        return CodeCarbon(tracker)
+        with warnings.catch_warnings():  # newer versions have other names for what is switched off
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return CodeCarbon(_without_settings_of_others(OfflineEmissionsTracker)(**_SETTINGS))
     return None
+
+
+def _without_settings_of_others(tracker: type) -> type:
+    """The same tracker with nothing from `~/.codecarbon.config`, the working folder and `CODECARBON_*` variables."""
+
+    def read(_: Any) -> dict[str, str]:
+        return {}
+
+    def ignore(_: Any, __: dict[str, str]) -> None:
+        """What it has read from them is dropped."""
+
+    return type(tracker.__name__, (tracker,), {"_external_conf": property(read, ignore)})

@@ -3,34 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sintonia.records import Energy
-from sintonia.resources.energy.codecarbon import CodeCarbon, start_codecarbon
+from sintonia.resources.energy.codecarbon import CodeCarbon, find_codecarbon
 from sintonia.resources.energy.nvml import GpuCounter, load_library
 from sintonia.resources.energy.rapl import RaplCounter, Zones, find_zones
 
 _JOULES = 3.6e6
 """Of a kWh."""
 _COUNTER_ERROR = 0.05
-"""How far a counter may be off, of processors and of GPUs."""
+"""How far a counter may be off, of processors and of GPUs; set by hand."""
 _TRACKER_RANGE = (0.5, 2.0)
-"""Without RAPL CodeCarbon takes half of what a table says a processor takes; its own example is off by 1.6."""
-_AS_SO_FAR = "if it goes on as so far: "
-WATTS_OF_CORE = (2.0, 6.0, 15.0)
-"""What a core at work takes: half a core of a server that is shared (a hardware thread), a usual core, one of a desktop
-computer at full speed. Of published limits of processors (15 to 360 W) over their cores."""
+"""How far CodeCarbon may be off without RAPL, where it goes by what a table says a processor takes; set by hand."""
+AS_IN_STEPS = "if it goes on as in real steps: "
+WATTS_OF_CORE = (1.5, 6.0, 15.0)
+"""What a core at work takes, as the system counts cores (hardware threads): at least, usually, at most; set by hand. Of
+servers at full load Cloud Carbon Footprint has 1.7 to 8.6 W a hardware thread, from SPECpower_ssj2008
+(github.com/cloud-carbon-footprint/cloud-carbon-footprint, `MAX_WATTS_BY_COMPUTE_PROCESSOR`); a fast core of a desktop
+computer takes more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What was counted in some seconds of the work that is promised."""
+
+    energy: Energy
+    seconds: float
 
 
 class EnergyGauge:
-    """Counts from when it was made. `look` is called now and then, and once at the end."""
+    """Counts from when it was made. `start` is called once, `look` now and then, and once at the end."""
 
     def __init__(self, zones: Zones, tracker: CodeCarbon | None, library: Any | None) -> None:
         self._counter = RaplCounter(zones) if zones.zones else None
         self._zones, self._tracker, self._gpus = zones, tracker, GpuCounter(library)
         self._core_seconds = self._share = 0.0
         self._looks = 0
+
+    def start(self) -> None:
+        """Begins what has to be begun to read it."""
+        if self._tracker:
+            self._tracker.start()
 
     def look(self, processes: Collection[int], core_seconds: float, now: float, *, share: float = 1.0) -> None:
         """Reads everything. `core_seconds` is what the run's processes have computed; `share` is how much of all that
@@ -96,10 +112,13 @@ class EnergyGauge:
 
 
 def open_gauge(root: Path = Path("/"), *, may_track: bool = True) -> EnergyGauge:
-    """The best gauge of this machine; `root` is where the counters of the kernel are looked for."""
+    """The best gauge of this machine, not yet started; `root` is where the counters of the kernel are looked for.
+
+    Without `may_track` no tracker is used that looks too rarely for a few seconds.
+    """
     zones = find_zones(root)
-    tracker = start_codecarbon() if may_track and not zones.zones else None
-    return EnergyGauge(zones, tracker, None if tracker else load_library())  # CodeCarbon counts GPUs itself
+    tracker = find_codecarbon() if may_track and not zones.zones else None
+    return EnergyGauge(zones, tracker, load_library())
 
 
 def add_energies(*energies: Energy | None) -> Energy | None:
@@ -116,10 +135,17 @@ def add_energies(*energies: Energy | None) -> Energy | None:
     )
 
 
-def scaled_energy(energy: Energy | None, factors: tuple[float, float, float]) -> Energy | None:
-    """So many times as much: at least, probably and at most; of a promise, by what was counted so far."""
-    if energy is None:
+def energy_since(before: Energy | None, now: Energy | None) -> Energy | None:
+    """What came between two readings of one gauge; None where there was none, or where it was found in another way."""
+    if before is None or now is None or before.method != now.method or now.kwh <= before.kwh:
         return None
+    kwh = now.kwh - before.kwh
+    low, high = min(kwh, max(0.0, now.low - before.low)), max(kwh, now.high - before.high)
+    return Energy(kwh=kwh, low=low, high=high, method=now.method)
+
+
+def scaled_energy(energy: Energy, factors: tuple[float, float, float], words: str = AS_IN_STEPS) -> Energy:
+    """So many times as much: at least, probably and at most; of a promise, with `words` on what it goes by."""
     low, middle, high = factors
-    words = energy.method if energy.method.startswith(_AS_SO_FAR) else f"{_AS_SO_FAR}{energy.method}"
-    return Energy(kwh=energy.kwh * middle, low=energy.low * low, high=energy.high * high, method=words)
+    method = energy.method.removeprefix(words)
+    return Energy(kwh=energy.kwh * middle, low=energy.low * low, high=energy.high * high, method=f"{words}{method}")

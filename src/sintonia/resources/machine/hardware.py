@@ -82,9 +82,9 @@ def _processor(root: Path) -> tuple[str, tuple[str, ...]]:
 def _asked_of_sysctl() -> dict[str, str]:
     """The same facts of a Mac, under the names that Linux gives them."""
     names = {
-        "model name": "machdep.cpu.brand_string",
-        "flags": "machdep.cpu.features",
-        "features": "machdep.cpu.leaf7_features",
+        "model name": "brand_string",
+        "flags": "features",
+        "features": "leaf7_features",
     }
     found = {}
     for name, asked in names.items():

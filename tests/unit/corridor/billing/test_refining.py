@@ -116,6 +116,17 @@ def test_what_other_parts_still_take_is_counted(tmp_path: Path, monkeypatch: pyt
     assert num_turns_left(1, 0) == 0.0 and num_turns_left(10, 0) == 10.6 and num_turns_left(10, 10) == 0.0
 
 
+def test_judging_that_is_done_is_not_promised_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = []
+    for done in (0.0, 20.0, 45.0):
+        scene = Scene(tmp_path / str(done), monkeypatch, 300.0)
+        monkeypatch.setattr(Walk, "stages", property(lambda _, done=done: {"prepare": 5.0, "evaluate": done}))
+        left.append(train(scene, 3.0, num_steps=LEAST_STEPS)[-1])
+        kept = scene.run.read(REFINED, Resources)
+        assert kept is not None and kept.seconds == pytest.approx(scene.clock + (left[-1] or 0.0))
+    assert left == pytest.approx([240.0 + 30.0 + 2.0, 240.0 + 10.0 + 2.0, 240.0 + 2.0])  # 30 s of it were promised
+
+
 def test_a_run_without_a_promise_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene(tmp_path, monkeypatch, 1.0)
     scene.run.file(PROMISE).unlink()
