@@ -18,6 +18,7 @@ from sintonia.corridor.planning import (
     AnswerLength,
     PlanGround,
     filled_and_planned,
+    lengths_of_rows,
     plan_of,
     read_ground,
     write_answer_length,
@@ -28,12 +29,11 @@ from sintonia.corridor.worth import weigh_worth
 from sintonia.evaluate.written.writing import Prompt, before_last_answer, prompts_of, tokens_to_give
 from sintonia.metrics import METRICS
 from sintonia.metrics.table import BUILT_IN
-from sintonia.models.language.batches import sequences_of, shared_length
 from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from sintonia.records import Base, Example, Finding, Prepared, Resources
 from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn, shape_of, workload_of
-from sintonia.resources.plan import Lengths, language_peak_parts
+from sintonia.resources.plan import language_peak_parts
 from sintonia.resources.whole import Paces, Work, encoder_run_bytes, language_run_bytes
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
@@ -41,7 +41,6 @@ from sintonia.settings import Recipe
 if TYPE_CHECKING:
     from sintonia.models.language.saved import OpenLanguageModel
 
-_MOST_LENGTHS = 256
 MOST_TRIED = 200
 
 
@@ -174,7 +173,7 @@ def _look_at_conversations(run: RunFolder, base: Base, prepared: Prepared, fille
     write_answer_length(run, AnswerLength(new_tokens=tokens_to_give(prompts)))
     engine = Engine(opened.causal, micro_tokens=int(filled.training.micro_tokens), is_fused=filled.training.fused)
     learned = [row for row in train if row.num_learned]
-    shape, lengths = shape_of(base, opened.causal.config), _lengths(learned, int(filled.training.max_tokens))
+    shape, lengths = shape_of(base, opened.causal.config), lengths_of_rows(learned, int(filled.training.max_tokens))
     write_ground(run, PlanGround(shape=shape, lengths=lengths, can_fuse=engine.is_fused))
     asked = () if filled.evaluation.decoding == "none" else prompts
     paces = dataclasses.replace(paces_of_rows(opened, engine, learned, asked), open_seconds=open_seconds)
@@ -192,13 +191,3 @@ def _prompts(
         return prompts_of(opened, examples, 1)
     pairs = zip(examples, rows, strict=True)
     return [before_last_answer(row) if one.whole.get("messages") else None for one, row in pairs]
-
-
-def _lengths(rows: Sequence[TokenRow], max_tokens: int) -> Lengths:
-    lengths = sorted((len(row.ids) for row in rows), reverse=True)
-    return Lengths(
-        longest=tuple(lengths[:_MOST_LENGTHS]),
-        max_tokens=max_tokens,
-        learned_fraction=sum(row.num_learned for row in rows) / sum(lengths),
-        shared_tokens=shared_length(sequences_of(rows)),
-    )

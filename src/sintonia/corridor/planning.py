@@ -7,8 +7,9 @@ own, made from what was found at first of base and rows; a turn that is resumed 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sintonia.errors import UsageError
 from sintonia.metrics import METRICS
@@ -20,8 +21,12 @@ from sintonia.resources.plan import LEAST_MICRO_TOKENS, LanguageShape, Lengths, 
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
+if TYPE_CHECKING:
+    from sintonia.models.language.rows import TokenRow
+
 _GROUND = "cache/plan-ground.json"
 _ANSWERS = "cache/answers.json"
+_MOST_LENGTHS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,19 @@ def write_ground(run: RunFolder, ground: PlanGround) -> None:
 def read_ground(run: RunFolder) -> PlanGround | None:
     """What the plans of this run are made from; None for what needs no plan."""
     return run.read(_GROUND, PlanGround)
+
+
+def lengths_of_rows(rows: Sequence[TokenRow], max_tokens: int) -> Lengths:
+    """How long rows are that teach something: the longest of them, what is learned, and the beginning they share."""
+    from sintonia.models.language.batches import sequences_of, shared_length
+
+    lengths = sorted((len(row.ids) for row in rows), reverse=True)
+    return Lengths(
+        longest=tuple(lengths[:_MOST_LENGTHS]),
+        max_tokens=max_tokens,
+        learned_fraction=sum(row.num_learned for row in rows) / sum(lengths),
+        shared_tokens=shared_length(sequences_of(rows)),
+    )
 
 
 def plan_of(run: RunFolder, recipe: Recipe, filled: Recipe, *, is_first: bool = True) -> Plan | None:

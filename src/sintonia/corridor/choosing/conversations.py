@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sintonia.choose.ranking.rank import Shown
+from sintonia.corridor.planning import lengths_of_rows
 from sintonia.errors import RunFailed
 from sintonia.evaluate.ladders.shots import LEAST_FITTING, Shots
 from sintonia.evaluate.language import Weigher
@@ -73,18 +74,8 @@ def weigh_base(opened: OpenLanguageModel, train: Sequence[Example], scored: Sequ
 
 def lengths_of(opened: OpenLanguageModel, examples: Sequence[Example], learn: str) -> Lengths | None:
     """How long these are as this base reads them; None where none of them teaches anything."""
-    from sintonia.models.language.batches import sequences_of, shared_length
-
     rows = [row for row in Weigher(opened, learn).rows(examples) if row.num_learned]
-    if not rows:
-        return None
-    longest = sorted((len(row.ids) for row in rows), reverse=True)
-    return Lengths(
-        longest=tuple(longest),
-        max_tokens=opened.max_tokens,
-        learned_fraction=sum(row.num_learned for row in rows) / sum(longest),
-        shared_tokens=shared_length(sequences_of(rows)),
-    )
+    return lengths_of_rows(rows, opened.max_tokens) if rows else None
 
 
 def compared(weighed: Mapping[str, Weighed]) -> tuple[list[int], dict[str, Shown]]:

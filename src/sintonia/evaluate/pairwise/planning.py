@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from sintonia.errors import UsageError
 from sintonia.models.catalog import find_entry
 from sintonia.models.endpoint import Endpoint, is_address, read_endpoint
+from sintonia.models.sources.storage import is_offline
 
 SETTING = "evaluation.judge"
 
@@ -55,11 +55,7 @@ def plan_judging(judge: str | None, num_examples: int, *, is_redacted: bool) -> 
     if is_redacted and not endpoint.is_local:
         what = f"the texts would be sent to `{endpoint.host}`, and `privacy.redact` keeps them here"
         raise UsageError(what, hint=hint, where=SETTING)
-    if _is_offline() and not endpoint.is_local:
+    if is_offline() and not endpoint.is_local:
         what = f"the judge is at `{endpoint.host}`, and SINTONIA_OFFLINE is set"
         raise UsageError(what, hint=hint, where=SETTING)
     return JudgePlan(name=judge, endpoint=endpoint, num_examples=num_examples)
-
-
-def _is_offline() -> bool:
-    return os.environ.get("SINTONIA_OFFLINE", "0").lower() not in ("", "0", "false", "no", "off")
