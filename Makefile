@@ -23,9 +23,10 @@ help:
 quickstart: .venv/.installed
 	$(BIN)/sintonia quickstart $(ARGS)
 
-# Two processes of one thread each: the models of the tests are too small for more threads to pay.
+# Two processes of one thread each: the models of the tests are too small for more threads to pay. Each takes the next
+# file in our own order, the longest first (tests/conftest.py), so that both end together.
 test: .venv/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: .venv/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 7200 $(ARGS)

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a private home, no network, few threads, a tiny base."""
+"""Fixtures for all tests: a private home, no network, one thread, a tiny base; and the order of the files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
+LONGEST = (
+    "tests/corridor/test_small_data.py",
+    "tests/corridor/test_corridor.py",
+    "tests/verdicts/test_written.py",
+    "tests/reliability/test_kill.py",
+    "tests/reliability/test_signals.py",
+    "tests/unit/corridor/test_choosing.py",
+    "tests/corridor/test_minilm.py",
+    "tests/corridor/test_speed_offer.py",
+    "tests/unit/cli/test_whole_process.py",
+    "tests/unit/train/test_spikes.py",
+    "tests/unit/cli/test_models.py",
+)
+"""Files that take longest, in that order: they begin first, so that processes which share the files end together."""
+_THREADS = 1
+"""Threads of a tiny model wait for each other; beside a second process of tests they take ten times as long."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the longest files; the others keep their order."""
+    place = {ROOT / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda one: place.get(one.path, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +47,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from tests.tiny import make_tiny_base
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(_THREADS)
     return make_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
 
 
@@ -34,7 +58,7 @@ def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from tests.tiny import make_tiny_language_model
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(_THREADS)
     return make_tiny_language_model(tmp_path_factory.mktemp("language") / "tiny")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sintonia.cli.interrupting import ending
 from sintonia.cli.options import (
     JsonOption,
     OfflineOption,
@@ -72,7 +73,7 @@ def check(
     _refuse_contradictions(fix_out is not None, review, as_json, base == "none")
     if fix_out:
         return _fix(recipe, fix_out)
-    with watching() as listener:
+    with ending("ended before all was checked; nothing is kept"), watching() as listener:
         checked = carry_out_check(recipe, listener, has_base=base != "none")
     if review:
         from sintonia.cli.reviewing import review_suspects

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from sintonia.cli.interrupting import ending
 from sintonia.cli.options import (
     JsonOption,
     OfflineOption,
@@ -20,7 +18,7 @@ from sintonia.cli.options import (
     setting_help,
 )
 from sintonia.cli.screen import program, say, show_json, watching
-from sintonia.errors import Interrupted, Unavailable
+from sintonia.errors import Unavailable
 from sintonia.pipeline import choose as carry_out_choice
 from sintonia.pipeline import duration
 from sintonia.records import Ranked, Ranking
@@ -67,7 +65,7 @@ def choose(
     }
     recipe = build_recipe(None, settings, dotted)
     named = tuple(one.strip() for one in (bases or "").split(",") if one.strip())
-    with _ending(), watching() as listener:
+    with ending("ended before a base was chosen; nothing is kept"), watching() as listener:
         ranking = carry_out_choice(recipe, listener, bases=named, licence=licence or "")
     _show(ranking)
     if as_json:
@@ -80,31 +78,6 @@ def choose(
     command = f"tune {shlex.quote(str(path))} --base {shlex.quote(ranking.chosen)} --task {ranking.task}{columns_again}"
     say(f"to go on  {program()} {command} {words}".rstrip())
     return 0
-
-
-@contextmanager
-def _ending() -> Iterator[None]:
-    """Within it, SIGTERM ends the work as Ctrl-C does: what was written on the way, a copy of all rows, is removed.
-
-    Raises:
-        Interrupted: a SIGTERM came.
-    """
-    received: list[int] = []
-
-    def end(number: int, _frame: Any) -> None:
-        received.append(number)
-        signal.signal(number, signal.SIG_IGN)  # a second one must not stop the tidying
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        if not received:
-            raise
-        raise Interrupted("ended before a base was chosen; nothing is kept", signal_number=received[0]) from error
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _show(ranking: Ranking) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from sintonia.cli.interrupting import ending
 from sintonia.cli.journal import keep_log
 from sintonia.cli.options import JsonOption, OfflineOption, build_recipe, columns_of, data_and_overrides, setting_help
 from sintonia.cli.screen import say, show_codes_of_notes, show_findings, show_json, watching
@@ -124,7 +125,7 @@ def _weigh(recipe: Recipe, *, as_json: bool) -> int:
     from sintonia.choose import refuse_away
 
     refuse_away(recipe.base, recipe.task)
-    with watching() as listener:
+    with ending("ended before the base was weighed; nothing but the split is kept"), watching() as listener:
         alone = evaluate_base(recipe, listener)
     say()
     _show_base(alone)

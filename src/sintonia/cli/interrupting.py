@@ -1,7 +1,8 @@
-"""What Ctrl-C and SIGTERM mean while a run is under way: the first pauses it, the second leaves at once.
+"""What Ctrl-C and SIGTERM mean: while a run is under way, the first pauses it and the second leaves at once.
 
 In training the pause is a word in the run folder, read at each step, so that a checkpoint is saved first, whatever
 the training says meanwhile; in other stages it is enough to stop, because every finished stage is recorded.
+Where there is no run, both end the work and what it wrote on the way is removed.
 """
 
 from __future__ import annotations
@@ -61,6 +62,34 @@ def pausing(run: RunFolder, show: Listener) -> Iterator[Listener]:
     finally:
         for number, action in before.items():
             signal.signal(number, action)
+
+
+@contextmanager
+def ending(what: str) -> Iterator[None]:
+    """Within it, SIGTERM ends the work as Ctrl-C does: what was written on the way, a copy of all rows, is removed.
+
+    Args:
+        what: What a person is told of it.
+
+    Raises:
+        Interrupted: a SIGTERM came.
+    """
+    received: list[int] = []
+
+    def end(number: int, _frame: Any) -> None:
+        received.append(number)
+        signal.signal(number, signal.SIG_IGN)  # a second one must not stop the tidying
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not received:
+            raise
+        raise Interrupted(what, signal_number=received[0]) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupted(run: RunFolder, number: int) -> Interrupted:

@@ -27,7 +27,7 @@ CODES = {
     "E311": "the confidences of the tuned model say something else than its answers",
     "E312": "the model forgot something of what its base knew",
     "E313": "worse than the base on some kinds of examples",
-    "E314": "more answers of one side cannot be read in the declared format",
+    "E314": "more answers of one side, by over 5 points, cannot be read in the declared format",
     "E315": "more than 5 % of the test inputs are longer than what is read of them",
     "E317": "the judge could not be asked, or there is reason not to believe it",
     "E318": "more than 5 % of the written answers were stopped by the limit of tokens",

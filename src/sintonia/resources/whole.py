@@ -15,11 +15,11 @@ from sintonia.resources.estimate import ALL_ROWS_TURNS, FORWARD_AND_BACKWARD, nu
 from sintonia.resources.plan import RUNTIME_BYTES
 from sintonia.settings import Recipe
 
-_OTHER_SECONDS = {"train": 0.5, "evaluate": 4.0, "report": 1.5}
-"""What no pace says: statistics, records, pictures, and the libraries of each, loaded when first used; set by hand:
-`python -m benchmarks.estimates` compares the sums with what runs take."""
+_OTHER_SECONDS = {"train": 0.5, "evaluate": 2.0, "report": 0.8}
+"""What no pace says: statistics, records, pictures, and the libraries of each, loaded when first used; by what twelve
+runs of `python -m benchmarks.estimates` took."""
 _RANGES: dict[str, tuple[float, float]] = {"train": (0.8, 1.3), "evaluate": (0.65, 1.6), "report": (0.4, 2.5)}
-"""What a stage may take over what is promised; set by hand."""
+"""What a stage may take over what is promised; set by hand, and held by all twelve runs of `benchmarks.estimates`."""
 _UNTRIED_RANGE = (0.6, 1.8)
 """Of training, where the steps were not tried; set by hand."""
 _LIBRARIES_BYTES = 200 * 2**20

@@ -45,16 +45,50 @@ def test_log_me_is_the_greatest_evidence(num_texts: int, width: int) -> None:
     assert log_me(features, targets) == pytest.approx(slow_log_me(features, targets), abs=2e-3)
 
 
-def test_the_h_score_is_that_of_direct_matrices() -> None:
-    features, targets = clouds(90, 12, 3.0, seed=2)
+def direct_h_score(features: np.ndarray, targets: np.ndarray) -> float:
+    """The plain one, class by class, as in its paper."""
     fitted = LedoitWolf().fit(features)
-    centre, between = features.mean(axis=0), np.zeros((12, 12))
-    for one in range(3):
+    centre, between = features.mean(axis=0), np.zeros((features.shape[1],) * 2)
+    for one in np.unique(targets):
         away = features[targets == one].mean(axis=0) - centre
-        between += (targets == one).sum() * np.outer(away, away) / 89
-    expected = np.trace(np.linalg.inv(fitted.covariance_) @ between) * (1 - fitted.shrinkage_)
+        between += (targets == one).sum() * np.outer(away, away) / (len(features) - 1)
     assert 0.01 < fitted.shrinkage_ < 1  # else a forgotten factor would not show
-    assert h_score(features, targets) == pytest.approx(expected, rel=1e-9)
+    return float(np.trace(np.linalg.inv(fitted.covariance_) @ between) * (1 - fitted.shrinkage_))
+
+
+@pytest.mark.parametrize(("num_texts", "width"), [(90, 12), (40, 60)])
+def test_the_h_score_is_that_of_direct_matrices_beyond_labels_that_change_places(num_texts: int, width: int) -> None:
+    features, targets = clouds(num_texts, width, 3.0, seed=2)
+    generator = np.random.default_rng(0)
+    chance = np.mean([direct_h_score(features, generator.permutation(targets)) for _ in range(1000)])
+    expected = (direct_h_score(features, targets) - chance) / (2 - chance)
+    assert h_score(features, targets) == pytest.approx(expected, abs=0.02) and expected > 0.2
+
+
+def bent(width: int, distance: float, targets: np.ndarray, seed: int) -> np.ndarray:
+    """Features whose spread falls as in real ones, with classes this far apart in the first of them."""
+    generator = np.random.default_rng(seed)
+    centres = np.zeros((targets.max() + 1, width))
+    centres[:, :20] = generator.normal(size=(len(centres), 20))
+    centres *= distance / np.linalg.norm(centres, axis=1, keepdims=True)
+    spread = np.arange(1, width + 1) ** -0.5
+    return (generator.normal(size=(len(targets), width)) + centres[targets]) * spread
+
+
+@pytest.mark.parametrize(("num_texts", "num_classes"), [(60, 4), (120, 4), (120, 16), (240, 16)])
+def test_of_few_texts_wide_noise_never_beats_features_that_separate(num_texts: int, num_classes: int) -> None:
+    """The plain score takes the noise, for its width; the other way round, width is no fault either."""
+    targets = np.arange(num_texts) % num_classes
+    plain, mended = 0, 0
+    for seed in range(5):
+        good, noise = bent(96, 1.5, targets, seed), bent(192, 0.0, targets, seed)
+        plain += direct_h_score(good, targets) < direct_h_score(noise, targets)
+        mended += h_score(good, targets) > h_score(noise, targets)
+        wide_good, narrow_noise = bent(192, 3.0, targets, seed), bent(96, 0.0, targets, seed)
+        assert h_score(wide_good, targets) > h_score(narrow_noise, targets)
+        assert abs(h_score(noise, targets)) < 0.25
+    assert mended == 5
+    assert plain >= 3, "else this shows nothing"
 
 
 @pytest.mark.parametrize("score", [h_score, log_me])

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +10,6 @@ import pytest
 from sintonia.cli import choose as door
 from sintonia.cli.main import main
 from sintonia.records import Fertility, Fit, Ranked, Ranking
-from tests.tiny import make_rows, write_rows
 
 RANKING = Ranking(
     task="classify",
@@ -119,34 +114,6 @@ def test_where_nothing_was_ranked_nothing_is_said_of_validation_and_test(asked, 
     said = capsys.readouterr().err
     assert "why       few rows" in said and "no base was ranked" in said and "neither" not in said
     assert said.splitlines()[-1].endswith("tune rows.csv --base minilm --task classify")
-
-
-CODE = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background commands begin with it ignored
-from sintonia.corridor import choosing
-from sintonia.cli.main import main
-def stopped(*_):
-    print("copied", flush=True)
-    signal.pause()
-choosing.look_at_all = stopped
-sys.exit(main(["choose", sys.argv[1]]))
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_no_copy_of_the_rows(tmp_path: Path, number: int) -> None:
-    data, work = write_rows(tmp_path / "rows.jsonl", make_rows(400)), tmp_path / "tmp"
-    work.mkdir()
-    environment = {**os.environ, "TMPDIR": str(work)}
-    command = [sys.executable, "-c", CODE, str(data)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as ours:
-        assert ours.stdout and ours.stdout.readline() == "copied\n"
-        assert any(work.iterdir())
-        ours.send_signal(number)
-        _, said = ours.communicate(timeout=60)
-    assert ours.returncode == 128 + number
-    assert not any(work.iterdir()) and "Traceback" not in said
 
 
 def test_mistakes_are_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from sintonia.models import catalog as catalog_room
 from sintonia.models.catalog import Entry
 from sintonia.records import Machine
 from sintonia.records.health import Reading
+from sintonia.resources.whole import Paces
 from tests.unit.cli.conftest import Call
 
 GIB = 2**30
@@ -169,23 +170,49 @@ def test_a_wrong_version_is_told_with_the_command(call: Call, monkeypatch) -> No
     assert "1 problem above should be cured" in found.out
 
 
-def test_speeds_are_measured_with_the_bases_that_are_here(
-    call: Call, private_home: Path, tiny_base: Path, monkeypatch
-) -> None:
-    """The default base of `classify` is the tiny one here; the other is not here, and not timed."""
+@pytest.fixture
+def base_here(private_home: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default base of `classify` is the tiny one; the other is not here, and not timed."""
     from sintonia.choose import base as choosing
     from sintonia.models import open as opening
 
     _put_base(private_home, tiny_base, monkeypatch)
     for module in (choosing, opening):
         monkeypatch.setattr(module, "find_entry", catalog_room.find_entry)
+
+
+def test_speeds_are_measured_with_the_bases_that_are_here(call: Call, base_here: None) -> None:
+    """Which of two measured speeds is the greater says nothing on a busy machine: each is measured, and no more."""
     found = json.loads(call("doctor", "--json").out)["speeds"]
     assert 1e8 < found["fp32_operations_per_second"] < 1e15
     (pace,) = found["bases"]
     assert (pace["base"], pace["method"]) == ("minilm", "full")
-    assert pace["forward_tokens_per_second"] > pace["training_tokens_per_second"] > 0
+    assert pace["forward_tokens_per_second"] > 0 and pace["training_tokens_per_second"] > 0
     shown = call("doctor")
     assert "tokens a second and learns" in shown.out and "measuring the price of a token" in shown.err
+
+
+def test_a_token_that_is_learned_costs_its_step_and_a_share_of_the_update(
+    call: Call, base_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With paces that are given: what is read and what is learned are not mixed up, and the update is shared out."""
+    from sintonia.corridor.billing import trial
+
+    real, measured, updates = trial.try_steps, [], iter((0.0, 0.064, 0.128))
+
+    def given(*told: object) -> Paces:
+        measured.append(real(*told))  # type: ignore[arg-type]
+        return dataclasses.replace(measured[-1], forward_seconds=1e-4, step_seconds=3e-4, update_seconds=next(updates))
+
+    monkeypatch.setattr(trial, "try_steps", given)
+    learned = []
+    for _ in range(3):
+        (pace,) = json.loads(call("doctor", "--json").out)["speeds"]["bases"]
+        assert pace["forward_tokens_per_second"] == pytest.approx(1e4)
+        learned.append(1 / pace["training_tokens_per_second"] - 3e-4)
+    assert learned[0] == pytest.approx(0.0, abs=1e-9) and learned[2] == pytest.approx(2 * learned[1])
+    assert 0.064 / 1e4 < learned[1] < 0.064 / 16, "the tokens of a step are more than its examples"
+    assert all(one.forward_seconds > 0 and one.step_seconds > 0 and one.update_seconds >= 0 for one in measured)
 
 
 def test_on_a_machine_that_is_too_busy_no_base_is_timed(

@@ -17,6 +17,7 @@ from sintonia.pipeline import Progress
 from sintonia.records import Event
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
+from tests.tiny import make_rows, write_rows
 
 BETWEEN = Progress(stage="choose", message="base tiny")
 STEP = Progress(stage="train", message="step", event=Event(kind="step", step=1, seconds=0.1))
@@ -98,3 +99,42 @@ def test_a_run_elsewhere_is_named_by_its_whole_path(run, tmp_path: Path) -> None
     (tmp_path / "other").mkdir()
     os.chdir(tmp_path / "other")
     assert resume_command(run) == f"sintonia resume '{run.path}'"
+
+
+STOPPED = """
+import importlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background commands begin with it ignored
+from sintonia.cli.main import main
+def stopped(*_, **__):
+    print("copied", flush=True)
+    signal.pause()
+module, _, name = sys.argv[1].partition(":")
+setattr(importlib.import_module(module), name, stopped)
+sys.exit(main(sys.argv[2:]))
+"""
+"""The command line, which stops for a signal where it would call this function."""
+
+
+@pytest.mark.parametrize(
+    ("where", "command", "number"),
+    [
+        ("sintonia.corridor.choosing:look_at_all", "choose", signal.SIGTERM),
+        ("sintonia.corridor.choosing:look_at_all", "choose", signal.SIGINT),
+        ("sintonia.corridor.checking:read_decisions", "check", signal.SIGTERM),
+        ("sintonia.choose:choose", "evaluate", signal.SIGTERM),
+    ],
+)
+def test_without_a_run_a_signal_leaves_no_copy_of_the_rows(
+    tmp_path: Path, tiny_base: Path, where: str, command: str, number: int
+) -> None:
+    data, work = write_rows(tmp_path / "rows.jsonl", make_rows(400)), tmp_path / "tmp"
+    work.mkdir()
+    words = [command, str(data), *(("--base", f"file:{tiny_base}") if command != "choose" else ())]
+    called, environment = [sys.executable, "-c", STOPPED, where, *words], {**os.environ, "TMPDIR": str(work)}
+    with subprocess.Popen(called, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as ours:
+        assert ours.stdout and ours.stdout.readline() == "copied\n"
+        assert any(work.rglob("train.jsonl"))
+        ours.send_signal(number)
+        _, said = ours.communicate(timeout=60)
+    assert ours.returncode == 128 + number
+    assert not any(work.iterdir()) and "Traceback" not in said

@@ -1,4 +1,4 @@
-"""The ladder: five honest rungs, fitted on training rows, settings chosen on validation."""
+"""The ladder: seven honest rungs, fitted on training rows, settings chosen on validation."""
 
 from __future__ import annotations
 
@@ -44,22 +44,26 @@ def test_every_rung_answers_every_example_with_a_known_label(ground: Ground):
     scored = score_baselines(ground, baselines, make_examples(80, 3), "test")
     assert [rung.name for rung, _ in scored] == [
         "majority",
+        "labels at random",
         "zero-shot by label names",
         "nearest neighbours",
+        "nearest centroid",
         "linear probe",
         "TF-IDF",
     ]
     for rung, card in scored:
         assert len(card.predictions) == 80 and set(card.predictions) <= set(ground.labels)
         assert rung.score == next(one.value for one in card.scores if one.metric == "accuracy")
-    assert [rung.needs_training for rung, _ in scored] == [False, False, True, True, True]
+    assert [rung.needs_training for rung, _ in scored] == [False, False, False, True, True, True, True]
 
 
 def test_fitted_rungs_learn_and_the_majority_does_not(ground: Ground):
     baselines = choose_baselines(ground, make_examples(60, 2))
     scores = {rung.name: rung.score for rung, _ in score_baselines(ground, baselines, make_examples(200, 3), "test")}
     assert scores["majority"] < 0.4
+    assert scores["labels at random"] < 0.4
     assert scores["TF-IDF"] > 0.9
+    assert scores["nearest centroid"] > 0.5
     assert scores["linear probe"] > 0.6
 
 
@@ -69,10 +73,34 @@ def test_zero_shot_never_looks_at_training_targets(ground: Ground):
     wrong = tuple(dataclasses.replace(one, target=turned[one.target]) for one in ground.train)
     there = dataclasses.replace(ground, train=wrong)
     cards = [
-        score_baselines(one, choose_baselines(one, make_examples(30, 2))[1:2], examples, "test")[0][1]
+        score_baselines(one, choose_baselines(one, make_examples(30, 2))[2:3], examples, "test")[0][1]
         for one in (ground, there)
     ]
     assert cards[0].predictions == cards[1].predictions
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_labels_at_random_score_what_they_do_on_average_and_never_by_luck(ground: Ground, metric: str):
+    """Of 60 examples one draw is lucky by six points of accuracy as often as not; a lucky base would hide a gain."""
+    rare = tuple(one for k, one in enumerate(ground.train) if one.target == ground.labels[0] or k % 5 == 0)
+    ground, examples = dataclasses.replace(ground, train=rare, primary_metric=metric), make_examples(60, 3)
+    shares = [sum(one.target == label for one in rare) / len(rare) for label in ground.labels]
+    (chosen,) = [one for one in choose_baselines(ground, make_examples(30, 2)) if one.name == "labels at random"]
+    ((rung, card),) = score_baselines(ground, (chosen,), examples, "test")
+    draws, targets = np.random.default_rng(9), [one.target for one in examples]
+    values = [METRICS[metric].function(targets, draws.choice(ground.labels, 60, p=shares)) for _ in range(400)]
+    assert rung.score == pytest.approx(np.mean(values), abs=0.4 * np.std(values)) and np.std(values) > 0.03
+    assert 0.4 < card.predictions.count(ground.labels[0]) / 60 < 0.95
+    again = score_baselines(ground, (chosen,), examples, "test")[0][1]
+    assert again.predictions == card.predictions
+
+
+def test_a_label_without_training_examples_has_no_centroid(ground: Ground):
+    known = tuple(one for one in ground.train if one.target != ground.labels[1])
+    ground = dataclasses.replace(ground, train=known)
+    chosen = [one for one in choose_baselines(ground, make_examples(30, 2)) if one.name == "nearest centroid"]
+    ((_, card),) = score_baselines(ground, chosen, make_examples(80, 3), "test")
+    assert set(card.predictions) == {ground.labels[0], *ground.labels[2:]}
 
 
 def test_a_rung_and_a_model_with_the_same_logits_are_not_told_apart_by_their_probabilities(ground: Ground):
@@ -113,7 +141,7 @@ def probe_chances(ground: Ground, setting: float, examples: tuple[Example, ...])
 def test_few_validation_examples_give_no_rung_a_temperature_and_votes_never_have_one(ground: Ground):
     assert {one.temperature for one in choose_baselines(ground, make_examples(60, 2))} == {None}
     found = {one.name: one.temperature for one in choose_baselines(ground, make_examples(150, 2))}
-    assert found.pop("nearest neighbours") is None
+    assert found.pop("nearest neighbours") is None and found.pop("labels at random") is None
     assert all(found.values())
 
 

@@ -20,22 +20,28 @@ _NO_DIRECTION = 1e-10
 
 
 def h_score(features: np.ndarray, targets: np.ndarray) -> float:
-    """The regularised H-score: how much of the spread of the features lies between the classes; more is better.
+    """The regularised H-score beyond chance: the share of the spread that lies between the classes; 1 at most.
 
     tr(pinv(S) (1 - shrink) G), with S the covariance shrunk by Ledoit and Wolf and G the covariance of the class
     means: Ibrahim, Ponomareva, Mazumder, Newer is not always better, ECML PKDD 2022; `hscore.py` of transformer-ranker.
+    Of few texts labels at random have much of it, the more the wider the features are: of 240 texts in 16 classes, 192
+    features of noise had more than 96 that separate them. So what labels get on average when they change places is
+    taken off, exactly, and the rest is a share of what is left, as in an adjusted R squared.
     """
     from sklearn.covariance import ledoit_wolf
 
     centred = np.asarray(features, dtype=np.float64)
     centred = centred - centred.mean(axis=0)
-    if len(centred) < 2 or not centred.any():
+    classes, counts = np.unique(targets, return_counts=True)
+    if len(classes) < 2 or not centred.any():
         return 0.0
     covariance, shrinkage = ledoit_wolf(centred, assume_centered=True)
-    classes, counts = np.unique(targets, return_counts=True)
     means = np.stack([centred[targets == one].mean(axis=0) for one in classes])
-    between = (means * counts[:, None]).T @ means / (len(centred) - 1)
-    return float(np.trace(np.linalg.pinv(covariance, hermitian=True) @ between) * (1.0 - shrinkage))
+    inverse = np.linalg.pinv(covariance, hermitian=True) * (1.0 - shrinkage) / (len(centred) - 1)
+    between = float(np.sum(inverse * ((means * counts[:, None]).T @ means)))
+    most = len(classes) - 1
+    chance = float(np.sum(inverse * (centred.T @ centred))) * most / (len(centred) - 1)
+    return (between - chance) / max(most - chance, _TINY)
 
 
 def log_me(features: np.ndarray, targets: np.ndarray) -> float:
