@@ -169,7 +169,7 @@ def append_line(path: Path, record: Any, *, sync: bool = True) -> None:
     line = json.dumps(to_json(record), ensure_ascii=False, allow_nan=False) + "\n"
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _drop_unfinished_line(path)
+        drop_unfinished_line(path)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             if os.fstat(stream.fileno()).st_size == 0:
@@ -213,7 +213,7 @@ def stream_lines(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _drop_unfinished_line(path: Path) -> None:
+def drop_unfinished_line(path: Path) -> None:
     """A line cut by a kill would otherwise glue itself to the next one."""
     if not path.exists() or path.stat().st_size == 0:
         return

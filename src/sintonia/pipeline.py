@@ -19,10 +19,21 @@ from sintonia.corridor.beginning import (
     metrics_of_run,
     refuse_early,
     remember_originals,
-    told_metrics_of_run,
     with_whole_paths,
 )
-from sintonia.corridor.doors import evaluate_base, look_over_machine, refuse_file, write_scaled_model
+from sintonia.corridor.doors import (
+    add_rows,
+    combine_turns,
+    evaluate_base,
+    label,
+    look_over_machine,
+    measure_curve,
+    propose,
+    refuse_file,
+    seeds_to_train,
+    train_seeds,
+    write_scaled_model,
+)
 from sintonia.corridor.trackers import check_trackers
 from sintonia.corridor.walk import Ask, Listener, Progress, Walk, finished_turns, loss_of, walking
 from sintonia.errors import StopFindings
@@ -37,19 +48,25 @@ from sintonia.settings import Recipe
 __all__ = [
     "Listener",
     "Progress",
+    "add_rows",
     "check",
     "choose",
+    "combine_turns",
     "compare",
     "duration",
     "evaluate_base",
     "evaluate_on",
     "finished_turns",
     "improve",
+    "label",
     "look_over_machine",
     "loss_of",
+    "measure_curve",
     "propose",
     "request_pause",
+    "seeds_to_train",
     "start",
+    "train_seeds",
     "write_scaled_model",
 ]
 
@@ -120,15 +137,6 @@ def choose(
         return rank_bases(recipe, listener, bases, licence)
 
 
-def propose(run: RunFolder) -> tuple[Change, ...]:
-    """The changes worth trying next, best first; nothing is trained."""
-    from sintonia.corridor.rounds import changes_worth_trying
-
-    prepared = run.read("prepared.json", Prepared)
-    with told_metrics_of_run(run):
-        return changes_worth_trying(finished_turns(run), prepared.parts if prepared else ())
-
-
 def evaluate_on(run: RunFolder, file: Path, listener: Listener = lambda _: None) -> Evaluated:
     """Judges the model of a finished run on another file; that opening of the file is counted."""
     refuse_file(run, file)
@@ -192,22 +200,11 @@ def _choose(walk: Walk, prepared: Prepared) -> Base:
 def _examine(walk: Walk, base: Base, prepared: Prepared, ask: Ask) -> tuple[Finding, ...]:
     """Audit what needs the base, promise the bill, and stop where going on is pointless."""
     from sintonia.corridor.billing.promise import promise
-    from sintonia.corridor.examining import Examined, look_with_base
-    from sintonia.corridor.planning import filled_and_planned
+    from sintonia.corridor.examining import examine
     from sintonia.corridor.worth import tell_worth
-    from sintonia.resolve import refuse_idle_patience, resolve
 
-    run, recipe = walk.run, walk.run.recipe()
-    filled, resolved = resolve(recipe, base, prepared)
-    examined = run.read("cache/examined.json", Examined)
-    if examined is None:
-        refuse_idle_patience(recipe, filled)  # a run that was begun before this was refused is gone on with
-    run.write_resolved(resolved)
-    if examined is None:
-        with walk.stage("examine", "looking at the training rows with the base"):
-            examined = look_with_base(run, base, prepared, filled)
-        run.write("cache/examined.json", examined)
-    run.write_resolved(filled_and_planned(run, recipe, base, prepared)[1])
+    recipe = walk.run.recipe()
+    filled, examined = examine(walk, base, prepared)
     findings = (*prepared.findings, *examined.findings)
     walk.write_findings(findings)
     for one in findings:
@@ -251,7 +248,7 @@ def _evaluate(
     shipped, found = shipped_turn(run, best), (*findings, *findings_of(best))
     verdicts = [run.read(f"verdicts/{path.name}", Verdict) for path in sorted(run.path.glob("verdicts/*.json"))]
     verdict = next((one for one in verdicts if one and shipped and one.turn == shipped.number), None)
-    advice = advice_of(turns, prepared.parts)
+    advice = advice_of(turns, prepared.parts, findings)
     if verdict is None or shipped is None:
         refuse_broken(run, best)
         with walk.stage("evaluate", "fitting the honest baselines"):

@@ -20,7 +20,7 @@ from sintonia.errors import UsageError, nearest
 from sintonia.files import SCHEMA, storage_errors, to_json
 from sintonia.settings import Recipe
 
-STOPPING = ("D103", "D110", "D113", "D130", "D133")
+STOPPING = ("D103", "D110", "D113", "D130", "D133", "D138")
 """Codes of the findings that can stop a run, and be accepted."""
 
 
@@ -174,7 +174,7 @@ def override(body: dict[str, Any], dotted: str) -> None:
 
 
 _SWITCHES = ("training.cache", "training.checkpointing")
-_LISTS = ("accept", "tracking")
+_LISTS = ("accept", "tracking", "data.added")
 """Settings of several values, of which one may be written alone."""
 
 
@@ -199,7 +199,7 @@ def recipe_id(recipe: Recipe) -> str:
     body = to_json(recipe)
     for name in ("budget_seconds", "prices", "tracking"):
         body.pop(name)
-    for path in ("path", "test", "validation", "production"):
+    for path in ("path", "test", "validation", "added", "production"):
         body["data"].pop(path)
     body["evaluation"].pop("metrics_file")
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
@@ -228,6 +228,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "evaluation.confidence": (0.5, 0.9999),
     "evaluation.new_tokens": (1, 4096),
     "adjusting.turns": (1, 1000),
+    "adjusting.search": (0, 1000),
 }
 
 
@@ -252,6 +253,8 @@ def check_values(recipe: Recipe) -> Recipe:
     unknown = [code for code in recipe.accept if code not in STOPPING]
     if unknown:
         problems.append(f"`accept`: {', '.join(unknown)} never stops a run; {', '.join(STOPPING)} may")
+    if recipe.adjusting.search in (1, 2):
+        problems.append(f"`adjusting.search` is {recipe.adjusting.search}: a search compares 3 configurations or more")
     if recipe.training.epochs == 0 or recipe.training.learning_rate == 0:
         problems.append("`training.epochs` and `training.learning_rate` must be above 0")
     if problems:

@@ -209,7 +209,7 @@ def _refuse_idle(recipe: Recipe) -> None:
         f"for the task {recipe.task}": [
             *(() if is_chat or recipe.chat == ChatSettings() else ("chat",)),
             *(f"training.{name}" for name in ("shared_prefix", "fused", "checkpointing") if not is_chat),
-            *(("training.head_start",) if is_chat else ()),
+            *((f"training.{name}" for name in ("head_start", "class_weights")) if is_chat else ()),
             *(("training.precision",) if is_chat and training.precision == "bf16" else ()),
             *(("training.dropout",) if is_chat and training.dropout != 0 else ()),
         ],

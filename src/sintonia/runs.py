@@ -30,6 +30,12 @@ from sintonia.settings import Recipe
 T = TypeVar("T")
 WORTH = "worth.json"
 """Whether tuning is worth its while, as it was answered before training."""
+CURVE = "curve.json"
+"""Whether more data would help, as it was last answered."""
+CONTINUES = "continues.json"
+"""Which run this one goes on from with more rows, where it does."""
+BOUGHT = "bought.json"
+"""What those rows bought, once the verdict is there."""
 LABEL_SIGNAL = "cache/label-signal.json"
 """What the audit of labels has measured, for whoever asks later."""
 

@@ -30,6 +30,9 @@ class DataSettings:
     """A file with your own test set: used as it is, sealed, and checked for rows that are also trained on."""
     validation: str | None = None
     """A file with your own validation set: used as it is."""
+    added: tuple[str, ...] = ()
+    """Files with more labelled rows, to be trained on only: no row of them is validated or tested on, and every other
+    row stays in its set. Rows that repeat one of validation or the test, or nearly, are set aside."""
     language: str | None = None
     """The language the texts should be in (`en`, `it`, ...); rows in another one are then a finding."""
     production: str | None = None
@@ -87,6 +90,9 @@ class TrainingSettings:
     """Compute activations again in the backward pass, to save memory; `auto` does so only where memory is short."""
     averaging: bool = False
     """Try the mean of the three best weights, and keep it if validation says that it is better."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """How much an example counts in the training loss: all the same, or the more the rarer its class is (the inverse of
+    the root of how common it is, 1 on average). Validation is never weighted."""
     loss_spikes: Literal["stop", "note"] = "stop"
     """What a training loss that stays far above its usual size does."""
 
@@ -167,6 +173,10 @@ class AdjustingSettings:
 
     turns: int = 4
     """Most turns of train, validate, diagnose, adjust."""
+    search: int = 0
+    """How many configurations are tried after the first turn, 3 or more; 0 is no search. Below 10 they differ in the
+    learning rate, from 10 on in epochs too, from 25 on in batch, weight decay and rank. Most are trained for a small
+    share of the steps; the best one is trained in full, twice. It needs 300 rows or more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,10 +32,13 @@ def recipe_for(data: Path, base: Path, **settings) -> Recipe:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, tiny_base: Path) -> tuple[RunFolder, Verdict, list[Progress]]:
-    """One finished run on 400 separable rows, shared by the tests that only look at it."""
+    """One finished run on 400 separable rows, which accepts a finding that they do not have.
+
+    Shared by the tests that only look at it.
+    """
     folder = tmp_path_factory.mktemp("finished")
     data = write_rows(folder / "rows.jsonl", make_rows(400))
-    run = start(recipe_for(data, tiny_base), folder / "run")
+    run = start(recipe_for(data, tiny_base, accept=("D103",)), folder / "run")
     seen: list[Progress] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SINTONIA_HOME", str(folder / "home"))
@@ -50,8 +53,10 @@ def test_a_separable_task_is_better_than_its_base(finished):
     assert verdict.test_openings == 1
     assert {rung.name for rung in verdict.rungs} >= {
         "majority",
+        "labels at random",
         "zero-shot by label names",
         "nearest neighbours",
+        "nearest centroid",
         "linear probe",
         "TF-IDF",
     }
@@ -158,7 +163,7 @@ def test_a_change_after_the_verdict_is_a_second_counted_opening(tmp_path: Path, 
     run = start(recipe, tmp_path / "run")
     first = improve(run)
     assert first.test_openings == 1
-    changes = propose(run)
+    changes = propose(run).changes
     assert changes
     second = improve(run, change=changes[0])
     assert second.test_openings == 2
@@ -167,11 +172,10 @@ def test_a_change_after_the_verdict_is_a_second_counted_opening(tmp_path: Path, 
     assert run.read("verdict.json", Verdict) == second
 
 
-def test_a_pause_in_training_is_resumed_to_the_same_weights(tmp_path: Path, tiny_base: Path, rows_file: Path):
+def test_a_pause_in_training_is_resumed_to_the_same_weights(finished, tmp_path: Path, tiny_base: Path, rows_file: Path):
     from sintonia.files import sha256_file
 
-    whole = start(recipe_for(rows_file, tiny_base), tmp_path / "whole")
-    improve(whole)
+    whole, _, _ = finished  # on the same rows
     run = start(recipe_for(rows_file, tiny_base), tmp_path / "paused")
 
     def listen(progress: Progress) -> None:
@@ -235,8 +239,8 @@ def test_data_that_are_refused_leave_no_folder(tmp_path: Path, tiny_base: Path):
     assert not run.path.exists()
 
 
-def test_accepting_what_was_not_found_is_not_claimed(tmp_path: Path, tiny_base: Path, rows_file: Path):
-    verdict = improve(start(recipe_for(rows_file, tiny_base, accept=("D103",)), tmp_path / "run"))
-    assert verdict.accepted == ()
+def test_accepting_what_was_not_found_is_not_claimed(finished, tmp_path: Path, tiny_base: Path, rows_file: Path):
+    run, verdict, _ = finished
+    assert run.recipe().accept == ("D103",) and verdict.accepted == ()
     with pytest.raises(UsageError, match="FOO never stops a run"):
         start(recipe_for(rows_file, tiny_base, accept=("FOO",)), tmp_path / "other")

@@ -62,7 +62,9 @@ def test_after_adjusting_the_verdict_is_told_with_the_settings_of_the_turn_that_
     run = start(recipe, tmp_path / "run")
     assert improve(run).turn == 1
     better = dataclasses.replace(recipe.training, learning_rate=1e-3, epochs=3.0)
-    change = dataclasses.replace(propose(run)[0], recipe=dataclasses.replace(run.recipe(), training=better, seed=1))
+    change = dataclasses.replace(
+        propose(run).changes[0], recipe=dataclasses.replace(run.recipe(), training=better, seed=1)
+    )
     assert improve(run, change=change).turn == 2, "the second turn must be better, or nothing is shown here"
     assert [(one.turn, one.has_verdict) for one in books] == [
         ("001", False),

@@ -125,7 +125,7 @@ def _report_runs_no_code(run: RunFolder) -> None:
     text = write_report(run).read_text(encoding="utf-8")
     assert "Everything after the first word of an answer." in text
     assert "token F1" in write_card(run).read_text(encoding="utf-8")
-    assert isinstance(pipeline.propose(run), tuple)
+    assert isinstance(pipeline.propose(run).changes, tuple)
 
 
 def test_nothing_is_written_when_nobody_asks(folder: Path, tiny_language_model: Path) -> None:

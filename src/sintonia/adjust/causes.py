@@ -26,8 +26,25 @@ LOW_UPDATE_FROM_BASE = 3e-4
 """The first for all weights of a language model, whose loss moves a little at any rate."""
 LOW_UPDATE_ADAPTER, HIGH_UPDATE_ADAPTER = 1e-3, 0.1
 """The same for adapters: their weights are small, and change by 1 % to 4 % in a step at the usual rate."""
+MANY_EMPTY = 0.1
+"""Share of conversations without a learned token that says the mask, or the template, is broken; set by hand."""
+LABEL_LEVEL = 0.05
+"""Level of the test of D110, whether labels can be predicted at all."""
 FEW_STEPS, TOO_FEW_TO_TELL = 100, 10
 """Optimizer steps that are few for any task; so few that the size of the updates says nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of the data besides the curves: it tells labels that cannot be learned from weights that do not."""
+
+    label_p_value: float | None = None
+    """That a simple model on the frozen base predicts shuffled labels as well (D110); None where nobody asked."""
+    empty_fraction: float = 0.0
+    """Share of the conversations of which nothing is learned (D134)."""
+
+
+NO_EVIDENCE = Evidence()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,7 @@ class Case:
     num_broken: int
     """Evaluations with a loss or a norm that is not a number."""
     fit: float
+    evidence: Evidence = NO_EVIDENCE
 
     @property
     def guess(self) -> float:
@@ -93,6 +111,12 @@ class Case:
     def largest_update(self) -> float:
         """Largest relative change of the weights in one step."""
         return float(self.curves.update[1:].max())
+
+    @property
+    def largest_update_in_words(self) -> str:
+        """`1.2 % at step 40 (learning rate 0.001; 0.01 % to 1 % is usual)`."""
+        position = 1 + int(self.curves.update[1:].argmax())
+        return f"{self.largest_update:.2%} at step {self.curves.steps[position]} ({self.usual})"
 
     @property
     def is_improving(self) -> bool:
@@ -193,15 +217,39 @@ def in_words(count: float, noun: str) -> str:
 
 
 def _too_fast(case: Case) -> tuple[str, str]:
-    update = f"a step changed the weights by up to {case.largest_update:.1%} ({case.usual})"
-    return "T204", f"{update}; the loss did not settle"
+    update = f"a step changed the weights by up to {case.largest_update_in_words}"
+    return "T204", f"{update}; the loss did not settle: {_ways(case)}"
 
 
 def _too_slow(case: Case) -> tuple[str, str]:
     return "T202", (
-        f"no step changed the weights by more than {case.largest_update:.4%} ({case.usual}); the loss is smooth"
+        f"in {in_words(int(case.curves.steps[-1]), 'step')} none changed the weights by more than "
+        f"{case.largest_update:.4%} ({case.usual}); the loss is smooth: {_ways(case)}"
+    )
+
+
+def _ways(case: Case) -> str:
+    """`2.30 at step 0, 2.29 at step 200`."""
+    curves = case.curves
+    return (
+        f"{curves.train_loss[0]:.2f} at step {curves.steps[0]}, {curves.train_loss[-1]:.2f} at step {curves.steps[-1]}"
     )
 
 
 def _stuck(case: Case) -> tuple[str, str]:
-    return "T205", f"the loss stayed at {case.curves.train_loss[-1]:.2f}, and {case.guessing} has {case.guess:.2f}"
+    """The loss stays where guessing is: of labels that nothing predicts, or of weights that cannot follow them."""
+    half, evidence = int(case.curves.steps[len(case.curves.steps) // 2]), case.evidence
+    loss = (
+        f"from step {half} to step {case.curves.steps[-1]} the loss stayed at {case.curves.train_loss[-1]:.2f}, and "
+        f"{case.guessing} has {case.guess:.2f}"
+    )
+    if evidence.empty_fraction >= MANY_EMPTY:
+        return "T205", f"{loss}; of {evidence.empty_fraction:.0%} of the examples nothing is learned (D134)"
+    p_value = evidence.label_p_value
+    if p_value is None:
+        return "T205", f"{loss}; whether the targets or the trained weights are the reason, the curves do not tell"
+    if p_value > LABEL_LEVEL:
+        simple = f"a simple model on the frozen base finds nothing in the labels either (p = {p_value:.2f})"
+        return "T205", f"{loss}; {simple}: the labels are the reason, not the training"
+    simple = f"a simple model on the frozen base does predict the labels (p = {p_value:.2f})"
+    return "T206", f"{loss}; {simple}, so it is the trained weights that cannot follow, and not the labels"

@@ -89,8 +89,7 @@ TRAINING_FINDINGS: dict[str, Kind] = {
     "T211": Kind(
         "overfitting, too few examples",
         "warning",
-        "more labelled examples help most; a shorter training does not. A simpler model (`method: head`) may "
-        "do as well on so few",
+        "more labelled examples help; a shorter training does not. `sintonia adjust RUN --curve` says whether they pay",
         chat_hint="more examples help most; a shorter training does not. A smaller `lora.rank` may do as well "
         "on so few",
     ),

@@ -14,8 +14,11 @@ from sintonia.adjust import axes as measure
 from sintonia.adjust.axes import Prior
 from sintonia.adjust.causes import (
     LEAST_FIT,
+    NO_EVIDENCE,
+    TOO_FEW_TO_TELL,
     WELL_FITTED,
     Case,
+    Evidence,
     has_hardly_moved,
     in_words,
     is_overwriting,
@@ -28,17 +31,23 @@ from sintonia.statistics.power import minimum_detectable_effect
 
 USEFUL_GAIN, USEFUL_GAIN_OVER_BASE = 0.10, 0.05
 """Share of the loss of guessing, or of the base, that would be worth having."""
+MOST_NEEDED = 100_000
+"""More validation examples than that are told as too many."""
 
 
 def diagnose(
-    evaluations: tuple[Evaluation, ...], prior: Prior, resolved: Mapping[str, Any], spikes: tuple[str, ...] = ()
+    evaluations: tuple[Evaluation, ...],
+    prior: Prior,
+    resolved: Mapping[str, Any],
+    spikes: tuple[str, ...] = (),
+    evidence: Evidence = NO_EVIDENCE,
 ) -> tuple[Finding, ...]:
     """What the curves of one training show; empty when it is healthy.
 
     `evaluations` are in the order of training, step 0 first. `resolved` holds the settings used, by dotted
     name: `training.learning_rate` is quoted, `method` tells how much a step usually changes, and
-    `evaluation.primary_metric` what the metric is. `spikes` are the losses that jumped, in words. Codes and
-    hints are in `codes.py`.
+    `evaluation.primary_metric` what the metric is. `spikes` are the losses that jumped, in words; `evidence` is
+    what the audit knows of the data. Codes and hints are in `codes.py`.
 
     Raises:
         ValueError: the prior is not about the same validation examples.
@@ -49,10 +58,11 @@ def diagnose(
     finite = tuple(one for one in evaluations if measure.is_finite(one))
     num_broken = len(evaluations) - len(finite)
     if len(finite) < 2:
-        message = f"{num_broken} of {len(evaluations)} evaluations gave losses that are not numbers"
+        first = next((f", the first at step {one.step}" for one in evaluations if not measure.is_finite(one)), "")
+        message = f"{num_broken} of {len(evaluations)} evaluations gave losses that are not numbers{first}"
         return (*((make_finding("T201", message),) if num_broken else ()), *jumps)
     curves = measure.curves_of(finite, _metric_name(resolved))
-    case = Case(curves, prior, resolved, num_broken, measure.fit(curves, prior))
+    case = Case(curves, prior, resolved, num_broken, measure.fit(curves, prior), evidence)
     rules = (_unstable, _underfit, _transfer, _rise, _gap, _unfinished)
     found = (make_finding(code, text, is_chat=case.is_from_base) for rule in rules for code, text in rule(case))
     return (*found, *jumps)
@@ -72,7 +82,10 @@ def _unstable(case: Case) -> Iterator[tuple[str, str]]:
     bursts = measure.gradient_bursts(curves, case.prior)
     reasons = []
     if case.num_broken:
-        reasons.append(f"{case.num_broken} evaluations gave losses that are not numbers")
+        reasons.append(
+            f"{case.num_broken} evaluations gave losses that are not numbers, and step {curves.steps[-1]} the last "
+            "that are"
+        )
     if has_jumped and end > poor_end:
         reasons.append(
             f"the training loss jumped from {curves.train_loss[position - 1]:.2f} to "
@@ -82,8 +95,7 @@ def _unstable(case: Case) -> Iterator[tuple[str, str]]:
     is_high = end > (guess if case.is_from_base else 0.6 * guess)
     if (has_jumped or is_high or underfit_cause(case) is not None) and is_overwriting(case):
         reasons.append(
-            f"single steps changed the weights by up to {case.largest_update:.1%} "
-            f"({case.usual}) and the loss did not settle"
+            f"single steps changed the weights by up to {case.largest_update_in_words} and the loss did not settle"
         )
     if bursts * 0.5 > 0.05 * curves.last:
         reasons.append(f"in {bursts} of {curves.last} stretches most gradients were over 10 times their usual size")
@@ -109,9 +121,8 @@ def _underfit(case: Case) -> Iterator[tuple[str, str]]:
     elif has_hardly_moved(case):
         yield (
             "T214",
-            f"no step changed them by more than {case.largest_update:.4%} "
-            f"({case.rate}), and the training loss went from "
-            f"{curves.train_loss[0]:.3f} to {curves.train_loss[-1]:.3f}",
+            f"in {in_words(int(curves.steps[-1]), 'step')} none changed them by more than {case.largest_update:.4%} "
+            f"({case.rate}), and the training loss went from {curves.train_loss[0]:.3f} to {curves.train_loss[-1]:.3f}",
         )
 
 
@@ -128,12 +139,13 @@ def _transfer(case: Case) -> Iterator[tuple[str, str]]:
     if found.learned and not (removed > 0.5 and _is_manner_only(case, found, guess_loss)):
         return
     evidence = (
-        f"on {count} validation examples the loss is {guess_loss - found.gain:.2f}, "
+        f"on {count} validation examples the loss is {guess_loss - found.gain:.2f} at its best (step "
+        f"{case.curves.steps[case.curves.best]}), "
         f"{'that of the base' if case.is_from_base else 'with guessing'} {guess_loss:.2f}"
     )
     useful = USEFUL_GAIN_OVER_BASE if case.is_from_base else USEFUL_GAIN
     if not found.learned and found.gain + 1.64 * found.error >= useful * guess_loss:
-        yield "T208", f"{evidence}; only {_provable(case, found)} or more could be proven"
+        yield "T208", f"{evidence}; only {_provable(case, found)} or more could be proven{_would_decide(case, found)}"
         return
     if removed > 0.5:
         evidence += f", although training removed {removed:.0%} of the training loss: memorised"
@@ -157,6 +169,16 @@ def _provable(case: Case, found: measure.Transfer) -> str:
         return f"a fall of the loss by {share:.0%}"
     effect = minimum_detectable_effect(max(found.disagreement, 1 / count), count, 0.05)
     return f"a gain of {100 * effect:.0f} points"
+
+
+def _would_decide(case: Case, found: measure.Transfer) -> str:
+    """How many validation examples would prove a gain of the size that is seen; nothing where none is seen."""
+    if found.gain <= 0 or not np.isfinite(found.error):
+        return ""
+    count = len(case.prior.validation_losses)
+    needed = max(int(np.ceil(count * (2.8 * found.error / found.gain) ** 2)), count + 1)
+    shown = f"{float(f'{needed:.2g}'):,.0f}" if needed <= MOST_NEEDED else f"more than {MOST_NEEDED:,}"
+    return f"; to prove the one that is seen, about {shown} validation examples would be needed"
 
 
 def _rise(case: Case) -> Iterator[tuple[str, str]]:
@@ -186,7 +208,12 @@ def _rise(case: Case) -> Iterator[tuple[str, str]]:
 
 
 def _gap(case: Case) -> Iterator[tuple[str, str]]:
-    """Training examples known by heart, new ones much less: limited by data, not by time."""
+    """Training examples known by heart, new ones much less: limited by data, not by time.
+
+    Where hardly anything was trained, the gap was there before: it is that of the head's start.
+    """
+    if has_hardly_moved(case) or case.curves.steps[-1] < TOO_FEW_TO_TELL:
+        return
     size, low = measure.gap(case.curves)
     seen = float(case.curves.train_metric[-1])
     if seen >= WELL_FITTED and low > 0.10:
@@ -194,7 +221,7 @@ def _gap(case: Case) -> Iterator[tuple[str, str]]:
             "T211",
             f"{seen:.0%} of the training examples are {_right(case)} but only "
             f"{seen - size:.0%} of the validation examples, a gap of {100 * size:.0f} "
-            f"points (at least {100 * low:.0f})",
+            f"points (at least {100 * low:.0f}), at step {case.curves.steps[-1]}",
         )
     elif case.is_from_base:
         yield from _gap_of_losses(case)
@@ -207,8 +234,8 @@ def _gap_of_losses(case: Case) -> Iterator[tuple[str, str]]:
     if removed >= WELL_FITTED and low > 0.25:
         yield (
             "T211",
-            f"training removed {removed:.0%} of the loss of the base on its own examples but only "
-            f"{removed - size:.0%} on the validation examples",
+            f"by step {case.curves.steps[-1]} training removed {removed:.0%} of the loss of the base on its own "
+            f"examples but only {removed - size:.0%} on the validation examples",
         )
 
 

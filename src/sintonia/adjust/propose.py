@@ -11,9 +11,11 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from sintonia.adjust.ideas import Idea, Remedy, effective, is_chat
-from sintonia.adjust.remedies import BASICS, DATA_FIRST, REFINEMENTS, small_probe
-from sintonia.adjust.speed import train_upper_layers
+from sintonia.adjust.remedies.balance import RARE_CLASS, weigh_classes
+from sintonia.adjust.remedies.experience import confidence_of, direction_of, gain_in_words, gain_of
+from sintonia.adjust.remedies.ideas import Idea, Remedy, effective, is_chat
+from sintonia.adjust.remedies.settings import BASICS, DATA_FIRST, REFINEMENTS, small_probe
+from sintonia.adjust.remedies.speed import train_upper_layers
 from sintonia.errors import UsageError
 from sintonia.methods import METHODS
 from sintonia.metrics import METRICS
@@ -36,6 +38,7 @@ def next_changes(history: tuple[Turn, ...]) -> tuple[Change, ...]:
     anchor = max(history, key=lambda turn: (_goodness(turn), -turn.number))
     if _is_perfect(anchor):
         return ()
+    anchor = _as_trained(anchor, history)
     tried = {turn.recipe_id for turn in history}
     changes: list[Change] = []
     for code, remedy in _remedies(anchor):
@@ -49,8 +52,19 @@ def next_changes(history: tuple[Turn, ...]) -> tuple[Change, ...]:
     return tuple(changes)
 
 
+def is_small_probe(change: Change) -> bool:
+    """Whether nothing is wrong, and it only looks to each side of the learning rate."""
+    return change.aim == "quality" and not change.finding
+
+
 def _goodness(turn: Turn) -> float:
     return METRICS[turn.primary_metric].goodness(turn.validation_metric)
+
+
+def _as_trained(turn: Turn, history: tuple[Turn, ...]) -> Turn:
+    """The turn with the cost of a training; one that was combined took none, and its parent says what one takes."""
+    parent = next((one for one in history if turn.combined and one.number == turn.parent), None)
+    return dataclasses.replace(turn, resources=parent.resources) if parent else turn
 
 
 def _is_perfect(turn: Turn) -> bool:
@@ -69,7 +83,9 @@ def _remedies(turn: Turn) -> Iterator[tuple[str, Remedy]]:
         return
     else:
         present = [(code, remedy) for code, remedy in REFINEMENTS.items() if code in codes]
-        yield from present or [("", small_probe), ("", train_upper_layers)]
+        yield from present
+        yield RARE_CLASS, weigh_classes
+        yield from () if present else (("", small_probe), ("", train_upper_layers))
 
 
 def _did(turn: Turn, idea: Idea, identity: str) -> bool:
@@ -91,16 +107,23 @@ def _is_possible(recipe: Recipe, task: str) -> bool:
 
 def _as_change(turn: Turn, code: str, idea: Idea) -> Change:
     before = effective(turn, idea.setting)
+    task = "chat" if is_chat(turn) else "classify"
+    is_for_quality = idea.aim == "quality"
+    gain = gain_of(code, idea.setting, direction_of(before, idea.after), task) if is_for_quality else None
     return Change(
         recipe=_with_setting(turn.recipe, idea.setting, idea.after),
         setting=idea.setting,
         before="auto" if before is None else _text(before),
         after=_text(idea.after),
         reason=idea.reason,
-        expected=idea.expected,
+        expected=f"{idea.expected}; {gain_in_words(gain)}" if is_for_quality else idea.expected,
         cost=_cost(turn, idea),
         finding=code,
         aim=idea.aim,
+        seconds=_seconds(turn, idea),
+        kwh=_kwh(turn, idea),
+        gain=gain,
+        confidence=confidence_of(gain),
     )
 
 
@@ -131,16 +154,37 @@ def _of_new_method(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, training=training, lora=lora)
 
 
+def _seconds(turn: Turn, idea: Idea) -> float | None:
+    """Of the next training: steps that are more or fewer take more or less, validations are as many as before."""
+    whole, factor = turn.resources.seconds, idea.time_factor
+    if factor is None:
+        return None
+    if idea.aim == "speed" or turn.layers is None:
+        return whole * factor
+    return max(whole + (factor - 1) * turn.layers.step_seconds, 0.0)
+
+
+def _kwh(turn: Turn, idea: Idea) -> tuple[float, float] | None:
+    """At least and at most, by what the turn that it starts from used in its seconds."""
+    energy, seconds = turn.resources.energy, _seconds(turn, idea)
+    if energy is None or seconds is None or turn.resources.seconds <= 0:
+        return None
+    factor = seconds / turn.resources.seconds
+    return energy.low * factor, energy.high * factor
+
+
 def _cost(turn: Turn, idea: Idea) -> str:
-    minutes, factor = turn.resources.seconds / 60, idea.time_factor
-    before = f"turn {turn.number} took {_minutes(minutes)}"
-    time = f"not known ({before})" if factor is None else f"about {_minutes(minutes * factor)} ({before})"
+    seconds, kwh = _seconds(turn, idea), _kwh(turn, idea)
+    before = f"turn {turn.number} took {_minutes(turn.resources.seconds)}"
+    energy = f", {kwh[0]:.2g} to {kwh[1]:.2g} kWh" if kwh else ""
+    time = f"not known ({before})" if seconds is None else f"about {_minutes(seconds)}{energy} ({before})"
     if not idea.disk_bytes:
         return time
     return f"{time}; about {idea.disk_bytes / 2**20:,.1f} MiB of disk for what is kept, until the run is deleted"
 
 
-def _minutes(minutes: float) -> str:
+def _minutes(seconds: float) -> str:
+    minutes = seconds / 60
     return f"{minutes:.1f} minutes" if minutes < 10 else f"{minutes:.0f} minutes"
 
 

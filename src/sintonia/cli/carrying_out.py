@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 
 from sintonia.cli.bill import show_bill
+from sintonia.cli.bought import show_bought
 from sintonia.cli.interrupting import pausing
 from sintonia.cli.journal import keep_log
 from sintonia.cli.options import RUNS
@@ -41,6 +42,7 @@ def carry_out(
                 RUNS.rmdir()  # it was made for this run, unless others are in it
         raise
     show_verdict(run, verdict)
+    show_bought(run)
     show_bill(run)
     if as_json:
         show_json(verdict)

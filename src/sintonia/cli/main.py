@@ -24,6 +24,7 @@ COMMANDS = {
     "redact": "Replace e-mails, phones, cards and other personal numbers in a copy of a file.",
     "resume": "Go on with a run that was interrupted.",
     "adjust": "Propose the next change to a run, and with --apply carry it out.",
+    "label": "Label the texts that would help most, one key each; what was answered is saved at once.",
     "evaluate": "Show a verdict again, judge a run on another file, or weigh a base alone.",
     "compare": "Compare finished runs on the test examples they share.",
     "report": "Write report.html and card.md of a run again, and show its verdict.",

@@ -102,11 +102,10 @@ def _one_line(text: str) -> str:
 
 
 def _answers(model: Path, inputs: list[str]) -> list[dict[str, Any]]:
-    """The most probable label of each text, with its probability."""
-    from sintonia.evaluate import predict_texts
+    """The label that the model answers to each text, with its probability."""
+    from sintonia.evaluate import answer_texts
 
-    labels, probabilities = predict_texts(model, inputs)
-    best = probabilities.argmax(axis=1)
+    labels, probabilities, best = answer_texts(model, inputs)
     return [
         {"input": text, "prediction": labels[k], "confidence": float(row[k])}
         for text, row, k in zip(inputs, probabilities, best, strict=True)

@@ -61,20 +61,25 @@ def review_suspects(data: Path, suspects: tuple[Suspect, ...]) -> int:
 
 
 def _show(suspect: Suspect, where: str) -> None:
-    width = max(40, min(shutil.get_terminal_size().columns, 100)) - 4
-    lines = [part for line in suspect.input.splitlines() for part in textwrap.wrap(line, width) or [""]]
-    cut = [f"… {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
     say()
     say(f"{where}   {suspect.place.file}:{suspect.place.line}", style="dim")
-    for line in [*lines[:_MOST_LINES], *cut]:
-        say(f"  {_printable(line)}")
+    show_text(suspect.input)
     sure = "" if suspect.confidence == 0 else f"  (look-alikes give this label a chance of {suspect.confidence:.0%})"
-    say(f"label      {_printable(suspect.target)}{sure}", style="bold")
-    say(f"suggested  {_printable(suspect.suggested)}", style="bold")
+    say(f"label      {printable(suspect.target)}{sure}", style="bold")
+    say(f"suggested  {printable(suspect.suggested)}", style="bold")
     say(_KEYS, style="dim")
 
 
-def _printable(text: str) -> str:
+def show_text(text: str) -> None:
+    """A text as wide as the terminal, at most twelve lines of it, and how many more there are."""
+    width = max(40, min(shutil.get_terminal_size().columns, 100)) - 4
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width) or [""]]
+    cut = [f"… {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+    for line in [*lines[:_MOST_LINES], *cut]:
+        say(f"  {printable(line)}")
+
+
+def printable(text: str) -> str:
     """Without control characters: a text must not be able to steer the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 

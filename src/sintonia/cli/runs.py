@@ -17,15 +17,24 @@ from sintonia.runs import RunFolder
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to look for runs.")] = RUNS,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to look for runs, or one run.")] = RUNS,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="Show the turns of each: which came from which, why, and what it gave.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """List the runs below a folder."""
     if not folder.is_dir() and folder != RUNS:
         raise UsageError(f"there is no folder `{folder}`", hint="name the folder that holds the run folders")
     rows = [_row(path.parent) for path in sorted(folder.glob("**/recipe.yaml"))]
+    if tree:
+        from sintonia.cli.tree import show_trees, turns_of_run
+
+        rows = [row | {"turns": turns_of_run(row["run"])} for row in rows]
     if as_json:
         show_json(rows)
+    elif rows and tree:
+        show_trees(rows)
     elif rows:
         Console(highlight=False).print(_table(rows))
     else:

@@ -172,9 +172,14 @@ class PlainLines:
         print(f"{stage:<10}{text}", file=sys.stderr, flush=True)
 
 
+def can_ask() -> bool:
+    """Whether a person sits there who can answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def ask_at_terminal(question: str) -> bool:
     """Whether a person says yes; no where none can be asked. Ctrl-C is no answer and goes up as ever."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         return False
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     print(f"{question}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -265,7 +270,7 @@ def show_verdict(run: RunFolder, verdict: Verdict) -> None:
     for advice in verdict.advice[:2]:
         say(f"next      {advice.action}: {advice.reason}")
     path = shlex.quote(os.path.relpath(run.path))
-    if verdict.advice:
+    if any(" -> " in one.action for one in verdict.advice):
         say(f"to do it  {program()} adjust {path} --apply")
     say(f"report    {os.path.relpath(run.file('report.html'))}")
     if verdict.primary.metric == "bits_per_byte":

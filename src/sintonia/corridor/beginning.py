@@ -123,6 +123,7 @@ def with_whole_paths(recipe: Recipe) -> Recipe:
             path=str(data.absolute()),
             test=_whole(recipe.data.test),
             validation=_whole(recipe.data.validation),
+            added=tuple(str(Path(one).expanduser().absolute()) for one in recipe.data.added),
             production=_whole(recipe.data.production),
         ),
         chat=dataclasses.replace(recipe.chat, template=template),
@@ -233,7 +234,7 @@ def remember_originals(run: RunFolder, recipe: Recipe) -> None:
     It is called before they are read, so that a change meanwhile is seen. What cannot be read is left to the reading.
     """
     asked = recipe.data
-    paths = [path for path in (asked.path, asked.test, asked.validation, asked.production) if path]
+    paths = [path for path in (asked.path, asked.test, asked.validation, *asked.added, asked.production) if path]
     files = [_original(path) for path in paths if Path(path).is_file() or Path(path).is_dir()]
     run.write(_ORIGINALS, _Originals(files=tuple(one for one in files if one)))
 

@@ -25,6 +25,7 @@ from sintonia.corridor.planning import (
     write_ground,
 )
 from sintonia.corridor.turns import read_sets
+from sintonia.corridor.walk import Walk
 from sintonia.corridor.worth import weigh_worth
 from sintonia.evaluate.written.writing import Prompt, before_last_answer, prompts_of, tokens_to_give
 from sintonia.metrics import METRICS
@@ -32,6 +33,7 @@ from sintonia.metrics.table import BUILT_IN
 from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from sintonia.records import Base, Example, Finding, Prepared, Resources
+from sintonia.resolve import refuse_idle_patience, resolve
 from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn, shape_of, workload_of
 from sintonia.resources.plan import language_peak_parts
 from sintonia.resources.whole import Paces, Work, encoder_run_bytes, language_run_bytes
@@ -63,6 +65,26 @@ class _Looked:
     findings: tuple[Finding, ...]
     counted: Counted
     paces: Paces
+
+
+def examine(walk: Walk, base: Base, prepared: Prepared) -> tuple[Recipe, Examined]:
+    """The recipe with every `auto` filled and planned for, and what was found; a resumed run reads it.
+
+    Raises:
+        UsageError: early stopping that could never act was asked for, in a run that begins.
+    """
+    run, recipe = walk.run, walk.run.recipe()
+    filled, resolved = resolve(recipe, base, prepared)
+    examined = run.read("cache/examined.json", Examined)
+    if examined is None:
+        refuse_idle_patience(recipe, filled)  # a run that was begun before this was refused is gone on with
+    run.write_resolved(resolved)
+    if examined is None:
+        with walk.stage("examine", "looking at the training rows with the base"):
+            examined = look_with_base(run, base, prepared, filled)
+        run.write("cache/examined.json", examined)
+    run.write_resolved(filled_and_planned(run, recipe, base, prepared)[1])
+    return filled, examined
 
 
 def look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Recipe) -> Examined:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sintonia.adjust import Prior, diagnose, prior_from_base
+from sintonia.adjust import Evidence, Prior, diagnose, prior_from_base
 from sintonia.errors import RunFailed, StorageError
 from sintonia.evaluate import fit_to_validation, score_candidate, score_writing
-from sintonia.records import Candidate, Evaluation, Event, Finding, Resolved, Scorecard
+from sintonia.records import Candidate, Evaluation, Event, Finding, LabelSignal, Resolved, Scorecard
+from sintonia.runs import LABEL_SIGNAL
 from sintonia.tasks.classify import encode_targets
 from sintonia.train import AVERAGED_FILE, Job
 
@@ -32,8 +33,18 @@ def look_back(job: Job, candidate: Candidate, resolved: tuple[Resolved, ...]) ->
     events = job.run.lines(job.file("events.jsonl"), Event)
     spikes = tuple(dict.fromkeys(one.values["text"] for one in events if one.kind == "spike"))
     settings = {one.setting: one.value for one in resolved} | {"evaluation.primary_metric": job.primary_metric}
-    findings = diagnose(evaluations, prior, settings, spikes)
+    findings = diagnose(evaluations, prior, settings, spikes, _evidence(job))
     return _metric(job, candidate, card), (*_reload(job, candidate, card), *findings)
+
+
+def _evidence(job: Job) -> Evidence:
+    """What the audit found that tells broken targets from a broken training; 1 is written where nothing was asked."""
+    signal = job.run.read(LABEL_SIGNAL, LabelSignal)
+    empty = next((one.count for one in job.run.lines("findings.jsonl", Finding) if one.code == "D134"), 0)
+    return Evidence(
+        label_p_value=signal.p_value if signal and signal.p_value < 1 else None,
+        empty_fraction=min(empty / max(len(job.train) + len(job.validation), 1), 1.0),
+    )
 
 
 def _reloaded(job: Job, candidate: Candidate) -> Scorecard:

@@ -3,27 +3,33 @@
 With several parts each adjusts alone, on its own validation set, but the budget is shared: a round gives one turn
 to every part that has a change worth trying, and begins only while time is left for all of it. So every part gets
 the same effort, and what is judged is one recipe: this one, adjusted for so many rounds. What is offered for speed
-alone, at a price in quality, no round takes by itself: a person asks for it. It trains nothing.
+alone, at a price in quality, no round takes by itself: a person asks for it. When the rounds end, it is said why in
+one line, which is kept: that was decided by the clock too. It trains nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sintonia.adjust import next_changes
-from sintonia.corridor.hindsight import flattery_in_words
-from sintonia.corridor.turns import turns_of, unfinished_change
+from sintonia.adjust import data_steps, next_changes
+from sintonia.corridor.hindsight import flattery_in_words, is_worth_a_turn, why_nothing_is_left
+from sintonia.corridor.searching import refuse_search, search_changes
+from sintonia.corridor.turns import best_turns, findings_of, turns_of, unfinished_change
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.files import write_atomic
 from sintonia.recipe import recipe_id
-from sintonia.records import Advice, Change, Part, Turn
+from sintonia.records import Advice, Change, DataStep, Finding, Part, Turn
+from sintonia.runs import RunFolder
 
 _ASKED = "cache/asked-change.json"
 _ENDED = "cache/adjusting-ended"
 _TURNS_FOR_ALL_ROWS = 2
 """Training on all rows takes as long as this many turns of a part, at most: it has half as many rows again."""
+
+
+Steps = tuple[DataStep, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,7 @@ def turns_to_take(walk: Walk, parts: tuple[Part, ...], change: Change | None) ->
     """The turns still to be taken, one after the other; each must be taken before the next is asked for."""
     run, names, num_before = walk.run, [part.name for part in parts], len(finished_turns(walk.run))
     was_begun = set(names) <= {turn.part for turn in finished_turns(run)}
+    refuse_search(walk, parts)
     for part in parts:
         if not turns_of(finished_turns(run), part.name):
             yield part, None
@@ -46,8 +53,10 @@ def turns_to_take(walk: Walk, parts: tuple[Part, ...], change: Change | None) ->
         if asked and not _was_served(finished_turns(run), part, asked, is_alone=len(parts) == 1):
             yield part, asked.change
     run.file(_ASKED).unlink(missing_ok=True)
+    yield from ((parts[0], one) for one in search_changes(walk, parts[0]))
     yield from _adjusting(walk, parts)
-    write_atomic(run.file(_ENDED), b"")  # the clock decided; a resumed run must not decide again
+    if not run.file(_ENDED).exists():
+        write_atomic(run.file(_ENDED), b"")  # without a budget nothing was decided
     turns = finished_turns(run)
     flattery = flattery_in_words(run, turns, parts) if len(turns) > num_before else ""
     if flattery:
@@ -65,9 +74,21 @@ def changes_worth_trying(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tu
     return tuple(sorted(first.values(), key=lambda one: (one.aim == "speed", -votes[one.setting, one.after])))
 
 
-def advice_of(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tuple[Advice, ...]:
-    """The same, as a verdict tells them."""
-    return tuple(
+def steps_with_data(turns: tuple[Turn, ...], parts: tuple[Part, ...], about_data: Iterable[Finding]) -> Steps:
+    """What the data need before any setting, by the audit and by what the best turn of each part shows."""
+    if not turns or not parts:
+        return ()
+    num_rows = parts[0].train.count + parts[0].validation.count
+    return data_steps(tuple(about_data), findings_of(best_turns(turns, parts)), num_rows)
+
+
+def advice_of(
+    turns: tuple[Turn, ...], parts: tuple[Part, ...], about_data: Iterable[Finding] = ()
+) -> tuple[Advice, ...]:
+    """What to do next, as a verdict tells it: what the data need first, then the changes of a setting."""
+    steps = steps_with_data(turns, parts, about_data)
+    first = [Advice(action=one.action, reason=one.reason, expected=one.expected, cost=one.cost) for one in steps]
+    changes = [
         Advice(
             action=f"{one.setting}: {one.before} -> {one.after}",
             reason=one.reason,
@@ -75,7 +96,14 @@ def advice_of(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tuple[Advice,
             cost=one.cost,
         )
         for one in changes_worth_trying(turns, parts)
-    )
+    ]
+    return (*first, *changes)
+
+
+def why_ended(run: RunFolder) -> str:
+    """Why the rounds of adjusting of a run ended, in words; empty where it had none, or has not ended."""
+    path = run.file(_ENDED)
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def _asked(walk: Walk, names: list[str], change: Change | None) -> _Asked | None:
@@ -103,31 +131,46 @@ def _was_served(turns: tuple[Turn, ...], part: Part, asked: _Asked, *, is_alone:
 
 
 def _adjusting(walk: Walk, parts: tuple[Part, ...]) -> Iterator[tuple[Part, Change | None]]:
-    """Rounds, until no part has a change worth trying, or time or turns are used up."""
+    """Rounds, until no part has a change worth its cost, or time or turns are used up."""
     run, recipe = walk.run, walk.run.recipe()
     while recipe.budget_seconds is not None and not run.file(_ENDED).exists():
         turns = finished_turns(run)
         counts = {part.name: len(turns_of(turns, part.name)) for part in parts}
         num_rounds = max(counts.values())
-        worth = {part.name: _for_quality(turns_of(turns, part.name)) for part in parts}
+        worth = {part.name: _for_quality(run, turns_of(turns, part.name), part) for part in parts}
         late = [part for part in parts if counts[part.name] < num_rounds and worth[part.name]]
         due = late or [part for part in parts if counts[part.name] == num_rounds and worth[part.name]]
         is_begun = bool(late) or unfinished_change(run, len(turns) + 1) is not None
-        if not due or (not is_begun and not _is_time_left(walk, turns, num_rounds, len(due))):
+        why = why_nothing_is_left(run, turns, parts) if not due else ""
+        if due and not is_begun:
+            why = _why_no_time(walk, turns, num_rounds, tuple(worth[part.name][0] for part in due))
+        if why:
+            walk.tell("adjust", f"no further turn: {why}")
+            write_atomic(run.file(_ENDED), why.encode())  # the clock decided; a resumed run must not decide again
             return
         yield due[0], worth[due[0].name][0]
 
 
-def _for_quality(turns: tuple[Turn, ...]) -> tuple[Change, ...]:
-    return tuple(one for one in next_changes(turns) if one.aim == "quality")
+def _for_quality(run: RunFolder, turns: tuple[Turn, ...], part: Part) -> tuple[Change, ...]:
+    """The changes that a round may take: for quality, and worth a turn."""
+    changes = tuple(one for one in next_changes(turns) if one.aim == "quality")
+    return tuple(one for one in changes if is_worth_a_turn(run, one, turns, part))
 
 
-def _is_time_left(walk: Walk, turns: tuple[Turn, ...], num_rounds: int, num_due: int) -> bool:
-    """Whether a round of `num_due` turns still fits in the budget, and in the number of turns of a part.
+def _why_no_time(walk: Walk, turns: tuple[Turn, ...], num_rounds: int, changes: tuple[Change, ...]) -> str:
+    """Why a round of these changes does not fit in the budget, or in the number of turns of a part; empty if it does.
 
     With several parts, the training on all rows that comes last has its time too.
     """
-    recipe = walk.run.recipe()
+    recipe, last = walk.run.recipe(), turns[-1].resources.seconds
+    if num_rounds >= recipe.adjusting.turns:
+        return f"a part takes at most {recipe.adjusting.turns} turns (`adjusting.turns`), and these were taken"
     is_alone = len({turn.part for turn in turns}) == 1
-    needed = (num_due if is_alone else num_due + _TURNS_FOR_ALL_ROWS) * turns[-1].resources.seconds
-    return num_rounds < recipe.adjusting.turns and walk.seconds + needed <= float(recipe.budget_seconds or 0.0)
+    needed = sum(last if one.seconds is None else one.seconds for one in changes)
+    needed += 0.0 if is_alone else _TURNS_FOR_ALL_ROWS * last
+    left = float(recipe.budget_seconds or 0.0) - walk.seconds
+    if needed <= left:
+        return ""
+    what = f"{changes[0].setting}: {changes[0].before} -> {changes[0].after}"
+    takes, has = f"{needed / 60:.1f} minutes", f"{max(left, 0.0) / 60:.1f} minutes"
+    return f"the next one ({what}) takes about {takes}, and {has} of the budget are left"

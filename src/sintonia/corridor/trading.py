@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from sintonia.adjust.speed import WORTHWHILE, time_factor
+from sintonia.adjust.remedies.speed import WORTHWHILE, time_factor
 from sintonia.corridor.planning import read_ground
 from sintonia.evaluate.answers import answers_of
 from sintonia.evaluate.compare import FEWEST_EXAMPLES, Rule, compare

@@ -40,6 +40,7 @@ from sintonia.records import (
     Turn,
 )
 from sintonia.resolve import settle
+from sintonia.resources.energy import Stretch, scaled_energy
 from sintonia.resources.meter import peak_memory_bytes
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
@@ -166,6 +167,7 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
         run.write(f"{run.turn(number)}/change.json", change)
     job, resolved = _job(walk, asked, base, prepared, part)
     _announce(walk, job, prepared, change.reason if change else f"method {recipe.method}")
+    mark = walk.energy_mark()
     with walk.stage("train", ""):
         ended = run_training(walk, job, None if change else _refining(walk, job, prepared))
     candidate = candidate_of(job, ended)
@@ -184,7 +186,7 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
         candidate=candidate,
         validation_metric=metric,
         primary_metric=prepared.primary_metric,
-        resources=Resources(basis="measured", seconds=ended.seconds, peak_memory_bytes=peak_memory_bytes()),
+        resources=_spent(ended, walk.stretch_since(mark)),
         layers=layers,
     )
     if change and change.aim == "speed" and before:
@@ -192,6 +194,15 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
         walk.tell("adjust", turn.trade)
     end_turn(walk, turn)
     return turn
+
+
+def _spent(ended: Event, watched: Stretch | None) -> Resources:
+    """What a training took; its energy by what was counted in `watched`, unless most of it was trained before that."""
+    energy = None
+    if watched and watched.seconds >= ended.seconds / 2:
+        factor = ended.seconds / watched.seconds
+        energy = scaled_energy(watched.energy, (factor, factor, factor), "")
+    return Resources(basis="measured", seconds=ended.seconds, peak_memory_bytes=peak_memory_bytes(), energy=energy)
 
 
 def _announce(walk: Walk, job: Job, prepared: Prepared, why: str) -> None:

@@ -6,7 +6,15 @@ from sintonia.evaluate.ladders import LADDERS, Footing, Ladder
 from sintonia.evaluate.ladders.classify import choose_baselines, score_baselines
 from sintonia.evaluate.language import score_language
 from sintonia.evaluate.pooled import Side, partly_had, pool_cards, pool_rungs
-from sintonia.evaluate.predict import fit_to_validation, predict_texts, score_candidate, score_untempered
+from sintonia.evaluate.predict import (
+    answer_texts,
+    fit_thresholds,
+    fit_to_validation,
+    may_have_offsets,
+    predict_texts,
+    score_candidate,
+    score_untempered,
+)
 from sintonia.evaluate.prompts import prompt_doubts
 from sintonia.evaluate.score import metrics_of
 from sintonia.evaluate.validity import invalid_reasons
@@ -35,13 +43,16 @@ __all__ = [
     "Side",
     "Sizes",
     "Texts",
+    "answer_texts",
     "base_silent",
     "choose_baselines",
     "drawn",
+    "fit_thresholds",
     "fit_to_validation",
     "fitted_texts",
     "invalid_reasons",
     "judge",
+    "may_have_offsets",
     "metrics_of",
     "no_fitted_note",
     "nothing_written",

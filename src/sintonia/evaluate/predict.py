@@ -1,27 +1,49 @@
-"""Runs a tuned model, loaded from its saved folder, over texts. Metrics never touch a model."""
+"""Runs a tuned model, loaded from its saved folder, over texts. Metrics never touch a model.
+
+Offsets, where a model has them, say which label it answers, never how likely one is. They stand beside the weights and
+are not added to the bias of the head: there they would make the probabilities those of other data, with rare classes
+more common than they are, and losses, temperature and calibration would be about these.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sintonia.errors import RunFailed
 from sintonia.evaluate.language import score_language
-from sintonia.evaluate.score import bare_scorecard, make_scorecard
+from sintonia.evaluate.score import bare_scorecard, make_scorecard, metrics_of, with_scores
+from sintonia.metrics import METRICS
 from sintonia.models.forward import compute_logits
-from sintonia.models.open import OpenCandidate, candidate_task, keep_temperature, open_candidate
+from sintonia.models.open import OpenCandidate, candidate_task, keep_offsets, keep_temperature, open_candidate
 from sintonia.models.tokens import tokenize
 from sintonia.records import Example, Scorecard, Split
-from sintonia.statistics.calibration import Temperature, fit_temperature, scaled_probabilities
+from sintonia.statistics.calibration import LEAST_EXAMPLES, Temperature, fit_temperature, scaled_probabilities
+from sintonia.statistics.offsets import cross_fitted_answers, fit_offsets
 from sintonia.tasks.classify import encode_targets
+
+OF_ANSWERS = ("accuracy", "macro_f1")
+"""Metrics that read answers, so that a threshold can raise them."""
 
 
 def predict_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
-    """The labels of the candidate in `folder`, and the probabilities (texts, labels), at its temperature."""
+    """The labels of the candidate in `folder`, and the probabilities (texts, labels), at its temperature.
+
+    The likeliest label is the answer, unless the candidate has offsets: see `answer_texts`.
+    """
+    labels, probabilities, _ = answer_texts(folder, texts)
+    return labels, probabilities
+
+
+def answer_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """The same, and the position of the label that is the answer to each text."""
     candidate = open_candidate(folder)
-    return candidate.labels, scaled_probabilities(_logits(candidate, texts), candidate.temperature.value)
+    logits = logits_of(candidate, texts)
+    probabilities = scaled_probabilities(logits, candidate.temperature.value)
+    return candidate.labels, probabilities, _answers(candidate, logits, probabilities)
 
 
 def score_candidate(folder: Path, examples: Sequence[Example], split: Split, *, learn: str = "answers") -> Scorecard:
@@ -35,8 +57,9 @@ def score_candidate(folder: Path, examples: Sequence[Example], split: Split, *, 
         from sintonia.models.language.saved import open_language_candidate
 
         return score_language(open_language_candidate(folder), examples, split, "tuned", learn=learn)
-    labels, probabilities = predict_texts(folder, [one.input for one in examples])
-    return make_scorecard("tuned", split, examples, labels, probabilities)
+    labels, probabilities, answers = answer_texts(folder, [one.input for one in examples])
+    card = decided(bare_scorecard("tuned", split, examples, labels, probabilities), labels, probabilities, answers)
+    return with_scores(card, examples, metrics_of("classify"))
 
 
 def fit_to_validation(folder: Path, validation: Sequence[Example]) -> Scorecard:
@@ -48,7 +71,7 @@ def fit_to_validation(folder: Path, validation: Sequence[Example]) -> Scorecard:
         RunFailed: an answer is no finite number: the model is damaged.
     """
     candidate = open_candidate(folder)
-    logits = _logits(candidate, [one.input for one in validation])
+    logits = logits_of(candidate, [one.input for one in validation])
     goal = encode_targets([one.target for one in validation], candidate.labels)
     num_broken = int((~np.isfinite(logits)).any(axis=1).sum())
     if num_broken:
@@ -66,12 +89,62 @@ def score_untempered(folder: Path, examples: Sequence[Example]) -> tuple[Scoreca
     candidate = open_candidate(folder)
     if candidate.temperature.value is None:
         return None, candidate.temperature
-    logits = _logits(candidate, [one.input for one in examples])
+    logits = logits_of(candidate, [one.input for one in examples])
     probabilities = scaled_probabilities(logits, None)
-    return bare_scorecard("untempered", "test", examples, candidate.labels, probabilities), candidate.temperature
+    bare = bare_scorecard("untempered", "test", examples, candidate.labels, probabilities)
+    answers = _answers(candidate, logits, probabilities)
+    return decided(bare, candidate.labels, probabilities, answers), candidate.temperature
 
 
-def _logits(candidate: OpenCandidate, texts: Sequence[str]) -> np.ndarray:
+def may_have_offsets(metric: str, num_validation: int) -> bool:
+    """Whether a metric looks at answers, and validation is large enough to fit anything on it."""
+    return metric in OF_ANSWERS and num_validation >= LEAST_EXAMPLES
+
+
+def fit_thresholds(
+    folder: Path, validation: Sequence[Example], metric: str, label_counts: Mapping[str, int]
+) -> Scorecard:
+    """Keeps offsets beside a candidate; the scorecard has the answers with offsets that other examples were fitted on.
+
+    So what validation says of them is what they give on new examples. `label_counts` are of the training set. The
+    losses and the temperature are those of the model without offsets.
+    """
+    candidate = open_candidate(folder)
+    logits = logits_of(candidate, [one.input for one in validation]).astype(np.float64)
+    counts = np.array([label_counts.get(label, 0) for label in candidate.labels], dtype=np.float64)
+    shares, targets = counts / max(counts.sum(), 1.0), [one.target for one in validation]
+    labels = np.array(candidate.labels, dtype=object)
+    function = METRICS[metric].function
+
+    def score(rows: np.ndarray, answers: np.ndarray) -> float:
+        return METRICS[metric].goodness(function([targets[k] for k in rows], labels[answers].tolist()))
+
+    answers = cross_fitted_answers(logits, shares, [one.group for one in validation], score)
+    keep_temperature(folder, fit_temperature(logits, encode_targets(targets, candidate.labels)))
+    keep_offsets(folder, tuple(float(one) for one in fit_offsets(logits, shares, score)))
+    probabilities = scaled_probabilities(logits, None)
+    bare = bare_scorecard("tuned", "validation", validation, candidate.labels, probabilities)
+    card = decided(bare, candidate.labels, probabilities, answers)
+    return with_scores(card, validation, metrics_of("classify"))
+
+
+def decided(card: Scorecard, labels: Sequence[str], probabilities: np.ndarray, answers: np.ndarray) -> Scorecard:
+    """The card with these answers (positions of labels) and how likely each is; losses know of no answer."""
+    return dataclasses.replace(
+        card,
+        predictions=tuple(labels[int(k)] for k in answers),
+        confidences=tuple(probabilities[np.arange(len(answers)), answers].tolist()),
+    )
+
+
+def _answers(candidate: OpenCandidate, logits: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Positions of labels; the offsets are to logits without a temperature, which moves no answer by itself."""
+    if not candidate.offsets:
+        return np.asarray(probabilities.argmax(axis=1))
+    return np.asarray((logits.astype(np.float64) + np.array(candidate.offsets)).argmax(axis=1))
+
+
+def logits_of(candidate: OpenCandidate, texts: Sequence[str]) -> np.ndarray:
     """Shape (texts, labels)."""
     if not len(texts):
         return np.zeros((0, len(candidate.labels)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ class OpenCandidate:
     max_tokens: int
     temperature: Temperature
     """What its logits are divided by, where validation could tell."""
+    offsets: tuple[float, ...] = ()
+    """What is added to its logits before the largest one is the answer, never to what probabilities are made of; empty
+    where nothing is."""
 
 
 def find_base(base: Base) -> BaseFiles:
@@ -107,17 +111,21 @@ def open_candidate(folder: Path) -> OpenCandidate:
         limits = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
         labels, max_tokens = tuple(str(one) for one in body["labels"]), int(limits["max_seq_length"])
         temperature = from_json(Temperature, body.get("temperature") or {"value": None, "num_examples": None})
+        offsets = tuple(float(one) for one in body.get("offsets") or ())
     except (OSError, ValueError, KeyError, TypeError):
         raise StorageError(f"`{folder}` holds no tuned classifier", hint="`sintonia resume` finishes the run") from None
     model = load_encoder(folder)
     if model.head is None or model.head.out_features != len(labels):
         raise StorageError(f"`{folder}` holds no head for {len(labels)} labels", hint="train it again")
+    if offsets and not (len(offsets) == len(labels) and all(map(math.isfinite, offsets))):
+        raise StorageError(f"the offsets of `{folder}` are not one number for each label", hint="train it again")
     return OpenCandidate(
         model=model,
         tokenizer=load_tokenizer(folder),
         labels=labels,
         max_tokens=max_tokens,
         temperature=temperature,
+        offsets=offsets,
     )
 
 
@@ -126,3 +134,10 @@ def keep_temperature(folder: Path, temperature: Temperature) -> None:
     body = read_candidate(folder)
     with storage_errors(folder):
         write_json(folder / "sintonia.json", {**body, "temperature": to_json(temperature)})
+
+
+def keep_offsets(folder: Path, offsets: tuple[float, ...]) -> None:
+    """Writes beside a candidate what is to be added to its logits before it answers; its weights stay as they are."""
+    body = read_candidate(folder)
+    with storage_errors(folder):
+        write_json(folder / "sintonia.json", {**body, "offsets": list(offsets)})

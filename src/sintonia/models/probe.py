@@ -23,10 +23,19 @@ class Probe:
         return np.asarray(features @ self.weight.T + self.bias)
 
 
-def fit_probe(features: np.ndarray, targets: np.ndarray, num_labels: int, strength: float) -> Probe:
-    """The probe with inverse regularisation `strength`; a label without training rows can never win."""
+def fit_probe(
+    features: np.ndarray,
+    targets: np.ndarray,
+    num_labels: int,
+    strength: float,
+    weights: np.ndarray | None = None,
+) -> Probe:
+    """The probe with inverse regularisation `strength`; a label without training rows can never win.
+
+    `weights` (labels,) says how much a row of each label counts; all the same without.
+    """
     model = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
-    model.fit(features, targets)
+    model.fit(features, targets, None if weights is None else weights[targets])
     weight = np.zeros((num_labels, features.shape[1]), dtype=np.float32)
     bias = np.full(num_labels, -30.0, dtype=np.float32)
     if len(model.classes_) == 2:

@@ -103,7 +103,7 @@ def write_scaled(folder: Path, new_folder: Path, scale: float, base: Opened) -> 
     """Writes a candidate with its training scaled, in the form that it has: adapters in peft's, else all weights.
 
     Of adapters B is scaled and `lora_alpha` left alone, for some programs take whole numbers only. `sintonia.json` says
-    the scale; a temperature is left out, since it was fitted to other logits.
+    the scale; a temperature and offsets are left out, since they were fitted to other logits.
 
     Raises:
         FileExistsError: there is such a folder.
@@ -150,6 +150,7 @@ def _say_scale(work: Path, scale: float) -> None:
     body["scale"] = scale * float(body.get("scale", 1.0))
     if "temperature" in body:
         body["temperature"] = None
+    body.pop("offsets", None)
     (work / "sintonia.json").write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

@@ -11,11 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from sintonia.metrics.asked import refuse_idle
+from sintonia.prepare.added.placing import take_in, told
+from sintonia.prepare.added.reading import names_of_added
 from sintonia.prepare.audit import SETS, Audit, is_imbalanced
 from sintonia.prepare.checks import explain, run_checks
 from sintonia.prepare.checks.d122_language import language_of_each
 from sintonia.prepare.conversations import count_conversations
+from sintonia.prepare.examples import MIN_USABLE_ROWS
 from sintonia.prepare.gather import Gathered, gather
+from sintonia.prepare.labelling.outside import read_answers, refuse_tool, write_waiting
+from sintonia.prepare.labelling.pool import read_pool, split_keys, text_key
 from sintonia.prepare.mending.decisions import ACTIONS, read_decisions, write_decision
 from sintonia.prepare.mending.fix import Fixed, fix
 from sintonia.prepare.mending.suspects import SUSPECTS_FILE
@@ -23,6 +28,7 @@ from sintonia.prepare.production import read_inputs, read_production
 from sintonia.prepare.sets.another import AnotherFile, read_another
 from sintonia.prepare.sets.folds import FEWER_ROWS, Fold, make_folds
 from sintonia.prepare.sets.place import Placed, place
+from sintonia.prepare.sets.recorded import UNKNOWN
 from sintonia.prepare.sets.write import data_id, write_and_seal, write_set_aside
 from sintonia.prepare.smart_home import write_smart_home
 from sintonia.prepare.table import shown
@@ -35,18 +41,26 @@ from sintonia.tasks import TASKS, chat
 
 __all__ = [
     "ACTIONS",
+    "MIN_USABLE_ROWS",
     "SUSPECTS_FILE",
     "AnotherFile",
     "Fixed",
     "explain",
     "fix",
     "language_of_each",
+    "names_of_added",
     "prepare",
     "read_another",
+    "read_answers",
     "read_decisions",
     "read_inputs",
+    "read_pool",
+    "refuse_tool",
+    "split_keys",
+    "text_key",
     "write_decision",
     "write_smart_home",
+    "write_waiting",
 ]
 
 _NAMES: dict[Split, str] = {"train": "training", "validation": "validation", "test": "sealed test"}
@@ -69,7 +83,10 @@ def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepar
     is_folded = _is_folded(recipe.data, gathered)
     placed = place(recipe.data, gathered, is_recorded=not is_check, is_folded=is_folded)
     folds = _folds(recipe.data.path, placed) if is_folded else ()
-    audit = dataclasses.replace(_audit(recipe, gathered, placed, folds), production=production)
+    taken = take_in(recipe.data, gathered, placed, folds, is_recorded=not is_check)
+    placed, folds = taken.placed, taken.folds
+    audit = _audit(recipe, gathered, placed, folds)
+    audit = dataclasses.replace(audit, production=production, num_added=taken.num_added, added=taken.files)
     write_set_aside(run.file("data/set_aside.jsonl"), audit.dropped)
     counts = audit.counts() if folds else audit.counts("train")
     parts = write_and_seal(run, Path(recipe.data.test or recipe.data.path), audit, folds)
@@ -88,6 +105,7 @@ def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepar
             *_sizes(recipe.data, audit),
             *_shared(placed, recipe.data),
             placed.note,
+            *told(taken.files, num_parts=len(folds)),
         ),
         rows_in=audit.rows_in,
         rows_used=len(audit.rows),
@@ -95,6 +113,7 @@ def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepar
         label_counts={label: counts[label] for label in sorted(counts)},
         leaked=_ids(audit, audit.leaks.tested),
         near_copies=_ids(audit, audit.leaks.near),
+        added=taken.files,
     )
 
 
@@ -117,7 +136,9 @@ def _folds(where: str, placed: Placed) -> tuple[Fold, ...]:
 
 def _audit(recipe: Recipe, gathered: Gathered, placed: Placed, folds: tuple[Fold, ...]) -> Audit:
     """What the checks look at; of ten parts the sets of the first."""
-    sets = np.array([SETS.index(one) for one in folds[0].sets], dtype=np.int8) if folds else placed.sets
+    sets = placed.sets
+    if folds:
+        sets = np.array([SETS.index(one) if one else UNKNOWN for one in folds[0].sets], dtype=np.int8)
     audit = Audit(
         file=Path(recipe.data.path).name,
         task=gathered.form.task,
@@ -196,11 +217,14 @@ def _sizes(asked: DataSettings, audit: Audit) -> tuple[str, ...]:
     together = "equal or nearly equal texts"
     if asked.group:
         together = f"equal texts and equal values of `{shown(asked.group)}`"
-    num_tested = len(audit.rows) if audit.num_parts > 1 else len(audit.in_set("test"))
+    num_tested = len(audit.rows) - audit.num_added if audit.num_parts > 1 else len(audit.in_set("test"))
     sizes = ", ".join(f"{len(audit.in_set(split)):,} {_NAMES[split]}" for split in SETS)
     how = f"; the latest by `{shown(asked.time)}` are the test" if asked.time else ""
     if audit.num_parts > 1:
-        sizes, how = f"{audit.num_parts} parts (5 folds, twice), each row tested in two of them", ""
+        tested = "each row of the data file" if audit.num_added else "each row"
+        sizes, how = f"{audit.num_parts} parts (5 folds, twice), {tested} tested in two of them", ""
+        if audit.num_added and len(audit.rows) >= FEWER_ROWS:
+            how = f"; they stay, as the data file has fewer than {FEWER_ROWS} rows: in one file all would be one part"
     split = f"split: {sizes}; {together} stay together{how}"
     if not audit.rows.classes:
         return (split,)

@@ -12,7 +12,7 @@ from sintonia.prepare.near import NearPairs
 from sintonia.prepare.rows import NO_CLASS, Rows
 from sintonia.prepare.sets.leaks import Leaks
 from sintonia.prepare.table import Table, shown
-from sintonia.records import Place, Split
+from sintonia.records import AddedFile, Place, Split
 
 MAX_PLACES = 20
 EVEN_SHARE_FRACTION = 0.1
@@ -77,6 +77,10 @@ class Audit:
     """Columns that play no part, which the examples keep."""
     production: tuple[str, ...] = ()
     """Texts as they come in real use, when there is a file of them."""
+    num_added: int = 0
+    """So many of the rows, the last ones, stand in files that were added for training."""
+    added: tuple[AddedFile, ...] = ()
+    """What became of the rows of each of these files."""
 
     def in_set(self, split: Split) -> np.ndarray:
         """Positions of the rows of one set."""

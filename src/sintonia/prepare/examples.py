@@ -42,8 +42,10 @@ class Reading:
     """How the time column is read."""
     fields: FieldColumns = field(default_factory=lambda: FieldColumns(()))
     """What the other columns say."""
+    is_added: bool = False
+    """Whether it is of a file that is added for training: reviews of that file are applied to it."""
     decisions: Mapping[str, Decision] = field(init=False)
-    """Of reviews of the data file; a file of one's own is used as it is."""
+    """Of reviews of the data file, or of the added one; a test or validation file of one's own is used as it is."""
     dropped: list[Dropped] = field(default_factory=list)
     relabelled: list[int] = field(default_factory=list)
     """Lines of the rows that a review gave another target."""
@@ -62,7 +64,7 @@ class Reading:
             known = {"file": f"{name}/{row.file}" if row.file else name, "ordinal": ordinal}
             try:
                 labelled = replace(self._label(row, **known), fields=self.fields.of(row))
-                decided = self._decided(labelled, row, **known) if is_main else labelled
+                decided = self._decided(labelled, row, **known) if is_main or self.is_added else labelled
                 if decided is not labelled:
                     self.relabelled.append(row.line)
                 yield decided
@@ -192,6 +194,8 @@ def check_classes(where: str, column: str, rows: Rows, *, is_task_asked: bool) -
         DataError: one class, numbers that measure something, or hardly two rows with the same target.
     """
     counts = np.bincount(rows.codes, minlength=len(rows.classes))
+    classes = [name for name, count in zip(rows.classes, counts, strict=True) if count]
+    counts = counts[counts > 0]
     name, total = f"`{shown(column)}`", len(rows)
     if len(counts) < 2:
         raise DataError(
@@ -200,8 +204,8 @@ def check_classes(where: str, column: str, rows: Rows, *, is_task_asked: bool) -
             where=where,
             hint="add rows of another class, or choose another column with `--columns target=NAME`",
         )
-    numeric = sum(int(counts[k]) for k, one in enumerate(rows.classes) if is_number(one)) > 0.95 * total
-    is_code = set(rows.classes) == {str(number) for number in range(len(counts))}
+    numeric = sum(int(counts[k]) for k, one in enumerate(classes) if is_number(one)) > 0.95 * total
+    is_code = set(classes) == {str(number) for number in range(len(counts))}
     is_many = len(counts) > MAX_CLASS_SHARE * total
     if numeric and (is_many or (len(counts) > MAX_NUMERIC_CLASSES and not is_code and not is_task_asked)):
         raise DataError(

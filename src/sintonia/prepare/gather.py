@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from sintonia.errors import DataError, UsageError, nearest
+from sintonia.prepare.added.reading import Addition, additions, rows_of
 from sintonia.prepare.audit import SETS, Dropped
 from sintonia.prepare.columns import as_text
 from sintonia.prepare.examples import (
@@ -44,7 +46,7 @@ FREE = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """All rows of a data set, each once, and where they came from."""
+    """All rows of a data set, each once, and where they came from; those of added files are `added` alone."""
 
     table: Table
     form: Form
@@ -59,6 +61,10 @@ class Gathered:
     rows_in: int
     notes: tuple[str, ...]
     reading: Reading
+    whole: Rows
+    """The rows, and behind them those of added files, file by file."""
+    added: tuple[tuple[Addition, int, int], ...] = ()
+    """Each added file, with how many rows it has and how many of them can be used."""
 
 
 def gather(
@@ -83,28 +89,32 @@ def gather(
         raise _untaught(recipe, form, taught)
     files = [(main, FREE), *_own_sets(asked)]
     fields = FieldColumns(() if recipe.privacy.redact else _unused(table, match.columns, asked))
-    clock = _clock(table, asked.time)
-    reading = Reading(form=form, columns=match.columns, asked=asked, repair=repair, clock=clock, fields=fields)
-    rows = Rows.keep(_all_rows(reading, files), has_classes=form.task == "classify", folder=folder)
-    origins = np.repeat(np.array([origin for _, origin in files], dtype=np.int8), [kept for _, kept in reading.counts])
+    clock, columns = _clock(table, asked.time), match.columns
+    reading = Reading(form=form, columns=columns, asked=asked, repair=repair, clock=clock, fields=fields)
+    added = additions(asked, reading)
+    every = chain(_all_rows(reading, files), *map(rows_of, added))
+    whole = Rows.keep(every, has_classes=form.task == "classify", folder=folder)
+    counts, of_added = reading.counts[: len(files)], reading.counts[len(files) :]
+    rows = whole.only(np.arange(sum(kept for _, kept in counts))) if added else whole
+    origins = np.repeat(np.array([origin for _, origin in files], dtype=np.int8), [kept for _, kept in counts])
     first = find_repeats(rows, origins)
     if rows.classes:
-        target = match.columns.get("target", "label")
-        check_classes(f"{main.path}:1", target, rows, is_task_asked=recipe.task != "auto")
+        check_classes(f"{main.path}:1", columns.get("target", "label"), rows, is_task_asked=recipe.task != "auto")
     num_different = len(np.unique(first))
-    rows_in = sum(count for count, _ in reading.counts)
-    check_enough(f"{main.path}:{table.rows[-1].line}", num_different, rows_in - num_different)
+    check_enough(f"{main.path}:{table.rows[-1].line}", num_different, sum(one for one, _ in counts) - num_different)
     return Gathered(
         table=table,
         form=form,
-        columns=match.columns,
+        columns=columns,
         rows=rows,
         origins=origins,
         first=first,
         dropped=reading.dropped,
-        rows_in=rows_in,
-        notes=(*_notes(files, reading.counts), *table.notes, *match.why, *_fate_of_columns_and_rows(table, reading)),
+        rows_in=sum(count for count, _ in reading.counts),
+        notes=(*_notes(files, counts), *table.notes, *match.why, *_fate_of_columns_and_rows(table, reading, added)),
         reading=reading,
+        whole=whole,
+        added=tuple((one, *counted) for one, counted in zip(added, of_added, strict=True)),
     )
 
 
@@ -211,10 +221,11 @@ def _clock(table: Table, column: str | None) -> Clock | None:
     )
 
 
-def _fate_of_columns_and_rows(table: Table, reading: Reading) -> list[str]:
-    """The columns that play no part, which a person may have meant; and what decisions of reviews have changed."""
+def _fate_of_columns_and_rows(table: Table, reading: Reading, added: Iterable[Addition]) -> list[str]:
+    """How added files are read, which columns play no part, and what decisions of reviews have changed."""
     names = [f"`{shown(name)}`" for name in _unused(table, reading.columns, reading.asked)]
-    told = [f"columns: not used: {', '.join(names[:12])}", *reading.fields.note()] if names else []
+    told = [why for one in added for why in one.why]
+    told += [f"columns: not used: {', '.join(names[:12])}", *reading.fields.note()] if names else []
     num_dropped = sum(one.kind == "reviewed" for one in reading.dropped)
     if reading.relabelled or num_dropped:
         told.append(

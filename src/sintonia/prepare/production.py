@@ -31,7 +31,7 @@ def read_production(asked: DataSettings, gathered: Gathered) -> tuple[str, ...]:
     if not path.exists():
         raise UsageError(f"there is no file `{path}`", hint="check the path", where="data.production")
     if path.suffix.lower() == ".txt":
-        return tuple(row.values["text"] for row in look_at(_lines(path)).rows)
+        return tuple(row.values["text"] for row in look_at(text_lines(path)).rows)
     table = look_at(open_source(path))
     texts = tuple(text for row in table.rows if (text := _text_of(row, gathered)))
     if not texts:
@@ -80,7 +80,7 @@ def read_inputs(file: Path, prepared: Prepared) -> list[str]:
     return texts
 
 
-def _lines(path: Path) -> Source:
+def text_lines(path: Path) -> Source:
     """A text file as rows of one text each; blank lines are none."""
     text = open_text(path)
 

@@ -104,6 +104,20 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddedFile:
+    """A file of rows that were added for training, and what became of them."""
+
+    file: str
+    """Its name, as the places of its rows have it."""
+    rows_in: int
+    rows_used: int
+    set_aside: dict[str, int]
+    """How many rows are not used, by what they do: `repeat a row that is trained on`, for example."""
+    partly_used: int = 0
+    """Of those that are used, how many some of ten parts leave out, for they test what the row is close to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """The data, read, audited, split and sealed."""
 
@@ -127,6 +141,8 @@ class Prepared:
     """Ids of test examples whose text is trained on too."""
     near_copies: tuple[str, ...] = ()
     """Ids of test examples that have a near-copy in training."""
+    added: tuple[AddedFile, ...] = ()
+    """Files whose rows are trained on only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

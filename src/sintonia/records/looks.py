@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sintonia.records.examples import Finding
+from sintonia.records.examples import AddedFile, Finding
 from sintonia.records.training import Score
 from sintonia.records.verdict import Comparison, Interval, Outcome, Verdict
 
@@ -131,3 +131,57 @@ class ComparedRuns:
     duels: tuple[Duel, ...]
     claims: tuple[RecipeClaim, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continues:
+    """Which run a run goes on from, with more rows to train on."""
+
+    run: str
+    """Its folder, relative to this run."""
+    files: tuple[str, ...]
+    """The added files that it did not have, or had when they were shorter, as the recipe names them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoughtLabel:
+    """New training rows of a label, and how its test examples were answered before and after."""
+
+    label: str
+    rows: int
+    answers: int
+    """Answers to test examples of the label; of ten parts two each."""
+    right_before: int
+    right_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """What added rows brought: the model of a run against that of the run it continues, on the same test examples."""
+
+    continues: str
+    """That run, relative to this one."""
+    files: tuple[AddedFile, ...]
+    """As the data were read now: all that became of the rows of the added files."""
+    rows_used: int
+    """Rows of them that are trained on now and were not before."""
+    rows_before: int
+    """Training rows of the run that is continued."""
+    labels: tuple[BoughtLabel, ...]
+    """The label with most new rows first; empty where the task has no labels."""
+    comparison: Comparison
+    """Base is the model before, tuned the one after."""
+    confidence: float
+    """Of the intervals."""
+    level: float
+    opening: int
+    """Which opening of the test the newer verdict came from: the level is that of it."""
+    outcome: Outcome
+    per_hundred_rows: Interval
+    """The difference, for every hundred rows used, if each brings as much."""
+    seconds: float
+    """Of the training that gave the model; of ten parts of all their trainings."""
+    seconds_before: float
+    also_changed: tuple[str, ...]
+    """What else differs between the two, so that not all of the difference is the rows'."""
+    sentence: str

@@ -1,10 +1,11 @@
-"""The nouns of training: the base, a turn with its candidate, what was measured on the way, the change after it."""
+"""The nouns of training: the base, a turn with its candidate, what was measured on the way, a search of settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sintonia.records.combining import Combination
 from sintonia.records.costs import Resources
 from sintonia.records.examples import Finding, Resolved, Split
 from sintonia.settings import Recipe
@@ -74,10 +75,10 @@ class Baseline:
 
     name: str
     setting: float
-    """What was chosen on validation: neighbours, strength of a fit, number of the template."""
+    """What was chosen on validation: neighbours, strength of a fit, number of the template or of the way to choose."""
     validation_score: float
-    """Of the metric that chose the setting: the primary one, or where that reads texts, of rungs that are weighed the
-    bits per byte."""
+    """Of the metric that chose the setting, in its unit: the primary one. Where that reads what is written, it is so
+    for the rung that chooses among known answers alone; the others, which are weighed, have bits per byte."""
     needs_training: bool
     description: str
     temperature: float | None = None
@@ -174,20 +175,84 @@ class Turn:
     trade: str = ""
     """Of a turn that was tried for its speed: its validation and its seconds beside those of the turn it started from,
     and what that means."""
+    combined: Combination | None = None
+    """Of a turn that trained nothing: what its model was made of. Its recipe is that of the first of these turns, and
+    its seconds are those of combining."""
+
+
+Values = dict[str, float]
+"""Settings by their dotted names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """The next recipe to try, and why."""
+class SearchAxis:
+    """A setting that a search varies: any value of a range, evenly on a logarithmic scale, or one of a few."""
 
-    recipe: Recipe
     setting: str
-    before: str
-    after: str
-    reason: str
-    expected: str
-    cost: str
-    finding: str
-    """Code of the finding it answers."""
-    aim: Literal["quality", "speed"] = "quality"
-    """A change for speed is offered to people only: no round of adjusting takes it by itself."""
+    usual: float
+    """What the first turn was trained with."""
+    low: float = 0.0
+    high: float = 0.0
+    choices: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Settings that a search tries, and who proposed them."""
+
+    number: int
+    """From 0 on: the recipe as it was asked for."""
+    values: Values
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPlan:
+    """What a search was begun with; a resumed one goes on with it."""
+
+    axes: tuple[SearchAxis, ...]
+    num_configurations: int
+    first: tuple[Configuration, ...]
+    """Decided before anything was tried; those after them are proposed from what these gave."""
+    seed: int
+    full_seconds: float
+    """What training the first turn took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchTrial:
+    """A configuration in one rung of a search, as it went."""
+
+    configuration: Configuration
+    rung: int
+    """From 1 on."""
+    num_steps: int
+    seconds: float
+    losses: tuple[float, ...]
+    """Of each validation example; empty where the training broke."""
+    metric: float | None
+    """The primary metric on validation."""
+    why_broken: str = ""
+
+    @property
+    def loss(self) -> float | None:
+        """The mean over validation; None where the training broke."""
+        return sum(self.losses) / len(self.losses) if self.losses else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOutcome:
+    """What a search found, before the winner is trained in full."""
+
+    winner: Configuration
+    num_configurations: int
+    """That were tried."""
+    dropped: dict[str, str]
+    """Why, by the number of the configuration."""
+    optimism: float
+    """By how much the mean validation loss of the winner is too low, if no configuration is truly better."""
+    loss: float
+    """That of the winner in its last rung; trained in full it is another."""
+    seconds: float
+    ended: str
+    """Why nothing more was tried."""

@@ -13,7 +13,7 @@ from sintonia.metrics import adding
 from sintonia.metrics.kept import told_metrics
 from sintonia.report import summaries
 from sintonia.report.contents import Contents, read_contents
-from sintonia.report.page import environment, page_values
+from sintonia.report.page import environment, shared_values
 from sintonia.runs import RunFolder
 
 MEANINGFUL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
@@ -40,11 +40,8 @@ def render_card(contents: Contents) -> str:
 
 
 def card_values(contents: Contents) -> dict[str, object]:
-    """What the card shows: the values of the page without pictures and quotations."""
-    values = page_values(contents)
-    shown = ("run", "name", "verdict", "words", "confidence", "bars", "blind", "bill", "bill_notes", "findings")
-    shown_of_task = ("is_chat", "is_written")
-    return {**{key: values[key] for key in (*shown, *shown_of_task)}, "pairs": summaries.worst_pairs(contents, most=5)}
+    """What the card shows: the values of the page without pictures, which take time to draw, and quotations."""
+    return {**shared_values(contents), "pairs": summaries.worst_pairs(contents, most=5)}
 
 
 def plain(text: object) -> str:

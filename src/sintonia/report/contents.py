@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,9 +20,11 @@ from sintonia.errors import SintoniaError
 from sintonia.files import from_json, read_lines
 from sintonia.records import (
     Base,
+    Bought,
     Details,
     Evaluation,
     Finding,
+    LearningCurve,
     Preference,
     Prepared,
     Resolved,
@@ -33,7 +35,8 @@ from sintonia.records import (
     Worth,
 )
 from sintonia.report.bill import Bill, read_bill
-from sintonia.runs import WORTH, RunFolder
+from sintonia.report.turns import TurnTree, read_turn_tree
+from sintonia.runs import BOUGHT, CURVE, WORTH, RunFolder
 from sintonia.settings import Recipe
 
 T = TypeVar("T")
@@ -97,6 +100,12 @@ class Contents:
     """What a judge model made of the written answers, where one was asked."""
     worth: Worth | None = None
     """Whether tuning was worth its while, as it was seen before the training."""
+    bought: Bought | None = None
+    """What added rows brought, where the run continues another with more of them."""
+    curve: LearningCurve | None = None
+    """Whether more examples would help, where that was asked."""
+    tree: TurnTree = field(default_factory=TurnTree)
+    """The turns, each below the one it came from."""
 
 
 class _Reader:
@@ -147,6 +156,9 @@ def read_contents(run: RunFolder) -> Contents:
         details=reader.record(f"{folder}/details.json", Details) if folder else None,
         preference=reader.record(f"{folder}/preference.json", Preference) if folder else None,
         worth=reader.record(WORTH, Worth),
+        bought=reader.record(BOUGHT, Bought),
+        curve=reader.record(CURVE, LearningCurve),
+        tree=reader.guarded(lambda: read_turn_tree(run), TurnTree()),
         findings=findings,
         set_aside=reader.lines("data/set_aside.jsonl", SetAside),
         bill=reader.guarded(lambda: read_bill(run), Bill()),

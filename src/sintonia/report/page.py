@@ -6,6 +6,7 @@ page asks for nothing from outside, runs no script, and escapes every text of th
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -20,6 +21,7 @@ from sintonia.records import Evaluation, Place, Verdict
 from sintonia.report import summaries, wording
 from sintonia.report.bill import amount_words, bill_notes, bill_rows
 from sintonia.report.contents import Contents, read_contents
+from sintonia.report.curve_figure import curve_values
 from sintonia.report.figures import SECOND, TUNED, Curve, Gap, curves_figure, difference_figure, ladder_figure
 from sintonia.report.inspection import inspection_values, num_quoted
 from sintonia.runs import RunFolder
@@ -71,8 +73,9 @@ def render(contents: Contents) -> str:
     return f"{template.render(page_values(contents))}\n"
 
 
+@functools.cache
 def environment(*, escapes: bool) -> Any:
-    """The templates with our filters; `escapes` for HTML."""
+    """The templates with our filters, made ready once; `escapes` for HTML."""
     import jinja2  # here, so that importing the package stays fast
 
     found = jinja2.Environment(
@@ -88,28 +91,42 @@ def environment(*, escapes: bool) -> Any:
     return found
 
 
-def page_values(contents: Contents) -> dict[str, Any]:
-    """Everything the template shows."""
+def shared_values(contents: Contents) -> dict[str, Any]:
+    """What both page and card show: words and numbers, no picture."""
     verdict = contents.verdict
-    bars = summaries.ladder(contents)
-    improved, worsened = summaries.most_changed(contents.answers)
-    is_redacted = contents.recipe is None or contents.recipe.privacy.redact
-    is_chat = bool(contents.prepared and contents.prepared.task == "chat")
-    preferred = contents.preference.told if contents.preference else ""
-    inspected = inspection_values(contents.details, preferred, is_redacted=is_redacted, is_chat=is_chat)
     return {
         "run": contents,
         "name": contents.path.name,
         "verdict": verdict,
-        "outcome": verdict.outcome if verdict else "unfinished",
         "words": wording.OUTCOMES[verdict.outcome if verdict else "unfinished"],
-        "against_best_rung": wording.AGAINST_BEST_RUNG,
         "confidence": contents.recipe.evaluation.confidence if contents.recipe else 0.95,
+        "bars": summaries.ladder(contents),
+        "is_chat": bool(contents.prepared and contents.prepared.task == "chat"),
+        "is_written": any(name in METRICS and METRICS[name].reads == "texts" for name in _metrics(contents)),
+        "findings": summaries.by_severity(contents.findings),
+        **_bill(contents),
+        "blind": summaries.blind_spots(_metrics(contents)),
+    }
+
+
+def page_values(contents: Contents) -> dict[str, Any]:
+    """Everything the template shows."""
+    verdict, shared = contents.verdict, shared_values(contents)
+    improved, worsened = summaries.most_changed(contents.answers)
+    is_redacted = contents.recipe is None or contents.recipe.privacy.redact
+    preferred = contents.preference.told if contents.preference else ""
+    inspected = inspection_values(contents.details, preferred, is_redacted=is_redacted, is_chat=shared["is_chat"])
+    return {
+        **shared,
+        "outcome": verdict.outcome if verdict else "unfinished",
+        "against_best_rung": wording.AGAINST_BEST_RUNG,
         "margin": _margin(contents),
         "difference": _difference(contents, verdict) if verdict else None,
-        "ladder": ladder_figure(bars, verdict.primary.metric) if verdict else None,
-        "bars": bars,
+        "ladder": ladder_figure(shared["bars"], verdict.primary.metric) if verdict else None,
         "curves": _curves(contents),
+        "tree": contents.tree,
+        "has_change": verdict is not None and any(" -> " in one.action for one in verdict.advice),
+        "growth": curve_values(contents.curve),
         "rounds": [_round(evaluation) for evaluation in contents.evaluations],
         "pairs": summaries.worst_pairs(contents),
         "wrong": summaries.most_wrong(contents.answers),
@@ -118,14 +135,9 @@ def page_values(contents: Contents) -> dict[str, Any]:
         "inspection": inspected,
         "num_quoted": 0 if is_redacted else num_quoted(inspected),
         "is_redacted": is_redacted,
-        "is_chat": is_chat,
         "metric_of_rounds": _followed(contents),
-        "is_written": any(name in METRICS and METRICS[name].reads == "texts" for name in _metrics(contents)),
         "longest_text": LONGEST_TEXT,
-        "findings": summaries.by_severity(contents.findings),
         "aside": summaries.aside_groups(contents.set_aside),
-        **_bill(contents),
-        "blind": summaries.blind_spots(_metrics(contents)),
         "command_path": shlex.quote(str(contents.path)),
         "python_path": repr(str(contents.path)),
     }

@@ -3,7 +3,7 @@
 Nothing here knows a record, a model or a file; what the numbers mean is decided in `evaluate/judge.py`.
 """
 
-from sintonia.statistics.bootstrap import Bootstrap, cluster_bootstrap, sum_by_group
+from sintonia.statistics.bootstrap import Bootstrap, cluster_bootstrap, paired_difference, sum_by_group
 from sintonia.statistics.intervals import clustered_wilson, unseen_fraction, wilson
 from sintonia.statistics.mcnemar import clustered_midp, midp
 from sintonia.statistics.power import (
@@ -37,6 +37,7 @@ __all__ = [
     "level_of_opening",
     "midp",
     "minimum_detectable_effect",
+    "paired_difference",
     "recipe_difference",
     "selection_optimism",
     "sum_by_group",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.float64]
@@ -88,6 +88,22 @@ def cluster_bootstrap(
         draws=np.concatenate(values),
         left_out=_leave_each_out(by_group, totals, statistic, at_once),
     )
+
+
+def paired_difference(
+    before: Any, after: Any, groups: Sequence[Hashable], score: Statistic, draws: int = 2_000
+) -> tuple[float, float]:
+    """The score of `after` less that of `before` on the same examples, and its paired standard error.
+
+    Both are counts, one row an example, as an array or sparse; groups of examples are drawn again, the same for both.
+    """
+    width = after.shape[1]
+
+    def difference(totals: Array) -> Array:
+        return score(totals[:, width:]) - score(totals[:, :width])
+
+    found = cluster_bootstrap(hstack([csr_array(before), csr_array(after)]), groups, difference, draws)
+    return found.estimate, found.standard_error()
 
 
 def sum_by_group(counts: Any, groups: Sequence[Hashable]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sintonia.adjust import TRAINING_FINDINGS, diagnose
+from sintonia.adjust import TRAINING_FINDINGS, Evidence, diagnose
 
 GUESS = 2.3
 FALLING = (2.3, 1.6, 1.2, 0.95, 0.8, 0.7, 0.64, 0.61, 0.6)
@@ -189,6 +189,58 @@ def test_targets_that_cannot_be_learned(planted: Any) -> None:
     flat = (2.4, 2.31, 2.3, 2.3, 2.3, 2.3, 2.3, 2.3, 2.3)
     found = codes(planted, train=flat, validation=flat, metric=0.1, train_metric=0.1)
     assert found & UNDERFIT == {"T205"}
+
+
+FLAT = (2.4, 2.31, 2.3, 2.3, 2.3, 2.3, 2.3, 2.3, 2.3)
+
+
+@pytest.mark.parametrize(
+    ("p_value", "code", "said"),
+    [
+        (0.43, "T205", "finds nothing in the labels either (p = 0.43)"),
+        (0.01, "T206", "does predict the labels (p = 0.01)"),
+        (None, "T205", "the curves do not tell"),
+    ],
+)
+def test_broken_labels_are_told_from_weights_that_cannot_follow(
+    planted: Any, p_value: float | None, code: str, said: str
+) -> None:
+    """The same curve: what a simple model finds in the labels decides whose fault it is."""
+    case = planted(train=FLAT, validation=FLAT, metric=0.1, train_metric=0.1)
+    found = diagnose(case.evaluations(), case.prior(), {}, evidence=Evidence(label_p_value=p_value))
+    (one,) = [one for one in found if one.code in UNDERFIT]
+    assert one.code == code and said in one.message
+    assert "from step 200 to step 400" in one.message, "the steps that prove it"
+
+
+def test_a_gain_that_cannot_be_proven_says_what_would_decide_it(planted: Any) -> None:
+    case = planted(**HEALTHY | {"validation": (2.3,) + (2.25,) * 8}, num_validation=30, metric=0.1, noise=0.3)
+    found = {one.code: one.message for one in diagnose(case.evaluations(), case.prior(), {})}
+    needed = re.search(r"about ([\d,]+) validation examples would be needed", found["T208"])
+    assert needed and int(needed[1].replace(",", "")) > 30
+
+
+def test_every_finding_names_a_step(planted: Any) -> None:
+    """So that a person can find it on the curve."""
+    rising = (2.3, 1.4, 1.1, 1.0, 1.1, 1.3, 1.5, 1.6, 1.7)
+    jump = (2.3, 1.5, 1.0, 2.0, 2.1, 1.9, 1.9, 1.9, 1.9)
+    short = (2.3, 1.2, 0.7, 0.4, 0.2, 0.1, 0.06, 0.04, 0.03)
+    curves: list[dict[str, Any]] = [
+        {"train": FLAT, "validation": FLAT},
+        {"train": FLAT, "validation": FLAT, "update": 1e-6},
+        {"train": jump, "validation": jump, "update": 0.3},
+        {"train": short, "validation": rising, "train_metric": 0.99, "metric": 0.4},
+        {"train": (2.3, 2.29), "validation": (2.3, 2.29), "steps_each": 1},
+        {"train": FALLING, "validation": FALLING, "epochs": 0.5},
+        {"train": (2.3, float("nan")), "validation": (2.3, 2.3)},
+    ]
+    seen = set()
+    for one in curves:
+        case = planted(**one)
+        for found in diagnose(case.evaluations(), case.prior(), {}):
+            seen.add(found.code)
+            assert re.search(r"\bstep(s)? \d|\d steps?\b", found.message), f"{found.code}: {found.message}"
+    assert len(seen) >= 8
 
 
 def test_capacity(planted: Any) -> None:

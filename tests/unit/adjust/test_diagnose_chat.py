@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from sintonia.adjust import TRAINING_FINDINGS, diagnose, prior_from_base
+from sintonia.adjust import TRAINING_FINDINGS, Evidence, diagnose, prior_from_base
 from sintonia.records import Evaluation, Finding
 from tests.unit.adjust.tiny_chat import make_base, trained
 
@@ -126,6 +126,17 @@ def test_a_base_that_knows_it_all_stays_as_it_is(planted: Any) -> None:
 def test_a_loss_that_stays_at_the_base_teaches_nothing(planted: Any) -> None:
     flat = (1.0, 0.999, 1.0, 0.998, 0.999, 0.999, 1.0, 0.999, 0.999)
     assert planted_codes(planted, train=flat, validation=flat, update=0.02) == {"T205", "T207"}
+
+
+def test_a_mask_that_leaves_nothing_to_learn_is_named(planted: Any) -> None:
+    flat = (1.0, 0.999, 1.0, 0.998, 0.999, 0.999, 1.0, 0.999, 0.999)
+    case = planted(train=flat, validation=flat, update=0.02, train_metric=0.0, metric=0.0, start="base", num_probed=64)
+    for share, is_named in ((0.6, True), (0.01, False)):
+        found = diagnose(
+            case.evaluations(), case.prior(), BITS | {"method": "lora"}, evidence=Evidence(empty_fraction=share)
+        )
+        (message,) = [one.message for one in found if one.code == "T205"]
+        assert ("of 60% of the examples nothing is learned (D134)" in message) == is_named
 
 
 def test_a_base_that_gets_worse_was_trained_too_fast(planted: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sintonia.adjust import TRAINING_FINDINGS, next_changes
-from sintonia.adjust.ideas import Idea
-from sintonia.adjust.remedies import BASICS, DATA_FIRST, REFINEMENTS, small_probe
+from sintonia.adjust.remedies.ideas import Idea
+from sintonia.adjust.remedies.settings import BASICS, DATA_FIRST, REFINEMENTS, small_probe
 from sintonia.errors import UsageError
 from sintonia.recipe import check_values, make_recipe, put
 from sintonia.records import Turn
@@ -98,11 +98,12 @@ def _changed(turn: Turn, setting: str) -> Any:
 
 def test_a_new_method_takes_the_settings_of_the_old_one_with_it(make_turn: Any) -> None:
     own = {"training.frozen_layers": 1, "training.cache": "on", "training.dropout": 0.0, "training.micro_tokens": 512}
-    head = _changed(make_turn("T211", asked={"method": "full", **own}), "method")
-    assert (head.method, head.training) == ("head", TrainingSettings())
-    adapters = {"lora.rank": 8, "lora.layers": 2, "training.max_tokens": 64}
-    head = _changed(make_turn("T211", asked={"method": "lora", **adapters}), "method")
-    assert (head.lora, head.training) == (LoraSettings(), TrainingSettings(max_tokens=64))
+    at_random = {"method": "full", **own, "training.head_start": "random"}
+    head = _changed(make_turn("T209", asked=at_random), "method")
+    assert (head.method, head.training) == ("head", TrainingSettings(head_start="random"))
+    adapters = {"lora.rank": 8, "lora.layers": 2, "training.max_tokens": 64, "training.head_start": "random"}
+    head = _changed(make_turn("T209", asked={"method": "lora", **adapters}), "method")
+    assert (head.lora, head.training) == (LoraSettings(), TrainingSettings(max_tokens=64, head_start="random"))
     lora = _changed(make_turn("T211", asked={"task": "chat", "method": "full", **own}), "method")
     assert (lora.method, lora.training) == ("lora", TrainingSettings(dropout=0.0, micro_tokens=512))
 

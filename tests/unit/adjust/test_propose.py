@@ -10,6 +10,7 @@ import pytest
 from sintonia.adjust import TRAINING_FINDINGS, next_changes
 from sintonia.methods import METHODS
 from sintonia.recipe import check_values, recipe_id
+from sintonia.records import Combination
 from sintonia.settings import Recipe
 
 FULL_RATE = METHODS["full"].learning_rate("classify", 384)[0]
@@ -35,6 +36,15 @@ def first(turn: Any) -> tuple[str, str]:
     """Setting and new value of the first change."""
     change = next_changes((turn,))[0]
     return change.setting, change.after
+
+
+def test_a_combined_turn_promises_what_a_training_takes(make_turn: Any) -> None:
+    trained = make_turn("T212", seconds=120)
+    made = Combination(kind="mean", turns=(1,))
+    quick = replace(trained.resources, seconds=5.0)
+    combined = replace(trained, number=2, parent=1, validation_metric=0.9, combined=made, resources=quick)
+    change = next_changes((trained, combined))[0]
+    assert change.seconds == pytest.approx(2 * 120) and "took 2.0 minutes" in change.cost
 
 
 def test_nothing_without_history() -> None:
@@ -89,13 +99,15 @@ def test_still_improving_doubles_the_epochs(make_turn: Any) -> None:
 
 def test_overfitting_by_time_is_shortened_first(make_turn: Any) -> None:
     changes = next_changes((make_turn("T209", best_step=100, last_step=300),))
-    assert [change.setting for change in changes] == [
-        "training.epochs",
-        "training.learning_rate",
-        "method",
-        "training.weight_decay",
-    ]
+    settings = ["training.epochs", "training.learning_rate", "training.weight_decay"]
+    assert [change.setting for change in changes] == settings
     assert changes[0].after == "1"
+
+
+def test_a_head_alone_is_tried_only_where_training_did_not_start_from_it(make_turn: Any) -> None:
+    asked = {"training.head_start": "random"}
+    assert "method" in [name for name, _ in proposed(make_turn("T209", asked=asked, best_step=100, last_step=300))]
+    assert "method" not in [name for name, _ in proposed(make_turn("T209", best_step=100, last_step=300))]
 
 
 def test_early_stopping_counts_the_planned_steps(make_turn: Any) -> None:
@@ -106,7 +118,8 @@ def test_early_stopping_counts_the_planned_steps(make_turn: Any) -> None:
 def test_few_examples_are_not_answered_by_shortening(make_turn: Any) -> None:
     turn = make_turn("T211", asked={"training.head_start": "random"}, best_step=100)
     settings = [change.setting for change in next_changes((turn,))]
-    assert settings == ["training.head_start", "method", "training.weight_decay"]
+    assert settings == ["training.head_start"]
+    assert next_changes((make_turn("T211", best_step=100),)) == (), "more examples, and no setting"
 
 
 def test_new_method_brings_its_own_rate(make_turn: Any) -> None:
@@ -195,11 +208,9 @@ def test_overfitting_adapters_shrink(make_turn: Any) -> None:
 
 
 def test_a_head_has_nothing_to_drop(make_turn: Any) -> None:
-    settings = [
-        name for name, _ in proposed(make_turn("T211", asked={"method": "head"}, used={"training.dropout": 0.0}))
-    ]
-    assert settings == ["training.weight_decay"]
-    full = proposed(make_turn("T211", asked={"method": "full"}, used={"training.dropout": 0.0}))
+    head = proposed(make_turn("T209", asked={"method": "head"}, used={"training.dropout": 0.0}))
+    assert ("training.weight_decay", "0.1") in head and ("training.dropout", "0.1") not in head
+    full = proposed(make_turn("T209", asked={"method": "full"}, used={"training.dropout": 0.0}))
     assert ("training.dropout", "0.1") in full
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sintonia.adjust import TRAINING_FINDINGS, next_changes
-from sintonia.adjust.speed import time_factor
+from sintonia.adjust.remedies.speed import time_factor
 from sintonia.records import Change, LayerWork, Turn
 
 CHAT = {"task": "chat", "method": "lora"}

@@ -70,3 +70,31 @@ def test_whether_the_best_quick_baseline_was_beaten_is_listed_in_a_hundred_colum
     assert "best quick baseline" in lines[-1]
     rows = json.loads(call("runs", "--json").out)
     assert {row["worth_tuning"] for row in rows} == {"better", "inconclusive", "equivalent", "worse"}
+
+
+def test_the_turns_of_a_run_are_a_tree(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.unit.report.fixture import write_run
+    from tests.unit.report.test_turns import with_second_turn
+
+    monkeypatch.setenv("COLUMNS", "200")
+    with_second_turn(write_run(Path("runs/a-001")))
+    outcome = call("runs", "runs/a-001", "--tree")
+    head, first, second, flattery = outcome.out.splitlines()[:4]
+    assert outcome.exit_code == 0 and head.startswith("runs/a-001")
+    assert "turn 1" in first and "T202" in first and first.index("turn 1") < second.index("turn 2"), "indented"
+    assert "training.learning_rate: 1e-07 -> 5e-05" in second and "+10.0 points (standard error 1." in second
+    assert "The best of 2 turns" in flattery
+    (row,) = json.loads(call("runs", "--tree", "--json").out)
+    assert [one["parent"] for one in row["turns"]["nodes"]] == [None, 1]
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = " ".join(call("runs", "--tree").out.split())
+    assert "standard error" in narrow and "only the test tells" in narrow.replace("│ ", ""), "nothing is cut off"
+    assert "turns" not in json.loads(call("runs", "--json").out)[0]
+
+
+def test_a_tree_of_a_damaged_run_says_so(call) -> None:
+    run = _run("runs/a-001")
+    run.file("prepared.json").write_text("{")
+    _run("runs/a-002")
+    outcome = call("runs", "--tree")
+    assert outcome.exit_code == 0 and "damaged" in outcome.out and "no turn has ended yet" in outcome.out

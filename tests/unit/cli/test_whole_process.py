@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sintonia.records import Details, Remedy, Verdict
+from sintonia.records import Details, Proposals, Remedy, Verdict
 from sintonia.runs import RunFolder
 from tests.tiny import make_rows, write_rows
 
@@ -104,7 +104,7 @@ def test_adjust_proposes_and_trains_nothing(place: Path, call, monkeypatch: pyte
     monkeypatch.chdir(place)
     outcome = call("adjust", "runs/rows-001", "--json")
     assert outcome.exit_code == 0
-    changes = json.loads(outcome.out)
+    changes = json.loads(outcome.out)["changes"]
     assert changes and {"setting", "before", "after", "reason", "cost"} <= set(changes[0])
     assert changes[0]["reason"] in outcome.err
     assert [path.name for path in Path("runs/rows-001/turns").iterdir()] == ["001"]
@@ -116,8 +116,8 @@ def test_adjust_proposes_and_trains_nothing(place: Path, call, monkeypatch: pyte
         (("--pick", "2"), "add --apply: --apply --pick 2"),
         (("--pick", "1"), "add --apply: --apply --pick 1"),
         (("--apply", "--pick", "99"), "there is no change 99 to apply"),
-        (("--scale", "0.6", "--out", "new", "--apply"), "goes with neither"),
-        (("--scale", "0.6", "--out", "new", "--pick", "1"), "goes with neither"),
+        (("--scale", "0.6", "--out", "new", "--apply"), "`--apply` and `--scale` are two things"),
+        (("--scale", "0.6", "--out", "new", "--pick", "1"), "`--pick` does not go with `--scale`"),
         (("--scale", "0.6"), "`--scale` needs `--out FOLDER`"),
         (("--out", "new"), "`--out` needs `--scale 0.6`"),
         (("--scale", "1", "--out", "new"), "between 0 (the base) and 1"),
@@ -141,7 +141,7 @@ def test_what_cannot_be_done_is_refused_in_words(
 
 def test_with_no_change_there_is_nothing_to_pick(place: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
-    monkeypatch.setattr("sintonia.cli.adjust.propose", lambda _: ())
+    monkeypatch.setattr("sintonia.cli.offering.propose", lambda _: Proposals(data_steps=(), changes=()))
     outcome = call("adjust", "runs/rows-001", "--apply", "--pick", "1")
     assert outcome.exit_code == 2 and "there is nothing to pick from" in outcome.err and "1 to 0" not in outcome.err
 

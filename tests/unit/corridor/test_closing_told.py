@@ -138,7 +138,7 @@ def test_a_model_that_answers_no_numbers_is_refused_with_a_hint(monkeypatch: pyt
     logits[1, 0] = np.nan
     candidate = SimpleNamespace(labels=("a", "b"))
     monkeypatch.setattr("sintonia.evaluate.predict.open_candidate", lambda _folder: candidate)
-    monkeypatch.setattr("sintonia.evaluate.predict._logits", lambda _candidate, _texts: logits)
+    monkeypatch.setattr("sintonia.evaluate.predict.logits_of", lambda _candidate, _texts: logits)
     with pytest.raises(RunFailed, match="1 of 3") as refused:
         fit_to_validation(Path("model"), make_chat_examples(3, 1))
     assert "learning_rate" in refused.value.hint

@@ -53,6 +53,20 @@ def test_midp(fixed: int, broken: int) -> None:
     assert ours.midp(fixed, broken) == exact(mcnemar([[5, fixed], [broken, 9]], exact=True).pvalue - half)
 
 
+def test_paired_difference() -> None:
+    """Means of single examples: the estimate to the letter, the error that of scipy's paired test but for its draws."""
+    generator = np.random.default_rng(3)
+    before = generator.normal(size=(200, 1))
+    after = before * 0.5 + generator.normal(0.2, 0.4, size=(200, 1))
+    mean = lambda totals: totals[:, 0] / 200  # noqa: E731
+    size, error = ours.paired_difference(before, after, range(200), mean, draws=20_000)
+    paired = stats.ttest_rel(after[:, 0], before[:, 0])
+    assert size == exact(float(np.mean(after - before)))
+    assert error == pytest.approx(size / paired.statistic, rel=0.02)
+    again, _ = ours.paired_difference(before, before, range(200), mean)
+    assert again == 0
+
+
 def all_flips(values: np.ndarray) -> stats._resampling.PermutationTestResult:
     return stats.permutation_test(
         (values,), lambda x, axis: x.sum(axis=axis), permutation_type="samples", vectorized=True, n_resamples=np.inf

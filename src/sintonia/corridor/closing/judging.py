@@ -89,7 +89,12 @@ def judge_all(benches: tuple[Bench, ...], prepared: Prepared, opened: Opened, kn
     verdict = judge(_judge_input(seen, prepared, known))
     opinion = ask_opinion(seen, known.tell) if known.is_first_look else ()
     verdict = dataclasses.replace(verdict, causes=(*verdict.causes, *opinion))
-    return look_behind(seen, verdict, measures_forgetting=known.is_first_look)
+    verdict = look_behind(seen, verdict, measures_forgetting=known.is_first_look)
+    if known.is_first_look:
+        from sintonia.corridor.growing.bought import weigh_added_rows  # it compares finished runs, which imports this
+
+        weigh_added_rows(seen, prepared, verdict, known.tell)
+    return verdict
 
 
 def _score(benches: tuple[Bench, ...], prepared: Prepared, opened: Opened, known: Circumstances) -> Seen:

@@ -13,6 +13,7 @@ import dataclasses
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import chain
 
 from sintonia.corridor.looking_back import compare_reloaded
 from sintonia.corridor.planning import filled_and_planned
@@ -21,6 +22,7 @@ from sintonia.corridor.turns import (
     candidate_of,
     end_turn,
     forget_unfinished_training_on_all,
+    read_sets,
     run_training,
 )
 from sintonia.corridor.walk import Walk, finished_turns
@@ -73,6 +75,8 @@ def train_on_all(
 ) -> Turn:
     """One more turn, on every row. `opened` are the tests of the parts: after the opening nothing is held back.
 
+    Rows that were added for training are in no test, but in the training sets.
+
     Raises:
         Interrupted: somebody asked for a pause; a checkpoint is saved.
         RunFailed: the training broke.
@@ -82,7 +86,8 @@ def train_on_all(
     if run.read(f"{run.turn(number)}/{ON_ALL}", OnAll) != decided:
         forget_unfinished_training_on_all(run, number)
         run.write(f"{run.turn(number)}/{ON_ALL}", decided)
-    rows = tuple(sorted({one.id: one for examples in opened for one in examples}.values(), key=_place))
+    added = (one for part in prepared.parts for one in read_sets(run, part)[0]) if prepared.added else ()
+    rows = tuple(sorted({one.id: one for one in (*chain(*opened), *added)}.values(), key=_place))
     job, resolved = _job(walk, base, prepared, decided, rows)
     purpose = f"the model to keep: all {len(rows)} rows, to epoch {decided.epoch:.2f}, the median of the parts' best"
     walk.tell("train", f"turn {number}: {purpose}")

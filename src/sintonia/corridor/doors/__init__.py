@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sintonia.corridor.beginning import metrics_of_recipe, with_whole_paths
+from sintonia.corridor.beginning import metrics_of_recipe, told_metrics_of_run, with_whole_paths
 from sintonia.corridor.doors.refusing import refuse_file, refuse_scale
-from sintonia.corridor.walk import Listener
-from sintonia.records import BaseAlone
+from sintonia.corridor.walk import Ask, Listener
+from sintonia.records import BaseAlone, Change, Combining, Labelling, LearningCurve, Proposals
 from sintonia.records.health import Health
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
 if TYPE_CHECKING:
     from sintonia.corridor.doors.scaling import Scaled
+    from sintonia.corridor.growing.labelling import LabellingSession
 
 
-__all__ = ["evaluate_base", "look_over_machine", "refuse_file", "write_scaled_model"]
+__all__ = [
+    "add_rows",
+    "combine_turns",
+    "evaluate_base",
+    "label",
+    "look_over_machine",
+    "measure_curve",
+    "propose",
+    "refuse_file",
+    "seeds_to_train",
+    "train_seeds",
+    "write_scaled_model",
+]
+
+
+def add_rows(
+    run: RunFolder, files: Sequence[Path], out: Path | None = None, *, accept: Sequence[str] = ()
+) -> RunFolder:
+    """A new run folder that goes on from a finished run with more rows to train on; `improve` then does the work.
+
+    Validation and test stay as they are. Without `out` it lies beside the run, as `RUN-added`.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint. Then there is no new folder.
+    """
+    from sintonia.corridor.growing.adding import begin_with_added
+
+    return begin_with_added(run, files, out, accept)
+
+
+def propose(run: RunFolder) -> Proposals:
+    """What is worth doing next with a run: what its data need first, then the changes; nothing is trained."""
+    from sintonia.corridor.doors.proposing import proposals_of
+
+    with told_metrics_of_run(run):
+        return proposals_of(run)
 
 
 def evaluate_base(recipe: Recipe, listener: Listener = lambda _: None) -> BaseAlone:
@@ -50,3 +88,75 @@ def write_scaled_model(run: RunFolder, scale: float, folder: Path) -> Scaled:
     from sintonia.corridor.doors.scaling import scale_model
 
     return scale_model(run, scale, folder)
+
+
+def measure_curve(
+    run: RunFolder,
+    *,
+    fine_tunes: bool = False,
+    goal: float | None = None,
+    listener: Listener = lambda _: None,
+    ask: Ask = lambda _: True,
+) -> LearningCurve:
+    """Whether more data would help a finished run, and where examples are missing; no test is opened.
+
+    A probe of frozen features tells in seconds; with `fine_tunes` three smaller trainings do, after `ask` was told how
+    long they take.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint. Sizes that were trained are kept.
+    """
+    from sintonia.corridor.growing.curve import Wanted
+    from sintonia.corridor.growing.curve import measure_curve as measure
+
+    return measure(run, Wanted(fine_tunes=fine_tunes, goal=goal), listener, ask)
+
+
+def combine_turns(run: RunFolder, listener: Listener = lambda _: None) -> Combining:
+    """Averages and scales the models of a finished run; one that wins on validation becomes a turn, not yet judged.
+
+    Nothing is trained and no test is opened: `improve` judges the new turn. Where nothing wins, no file is changed.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint. No half of a turn stays.
+    """
+    from sintonia.corridor.combining.trying import try_combinations
+
+    return try_combinations(run, listener)
+
+
+def seeds_to_train(run: RunFolder, count: int) -> tuple[Change, ...]:
+    """The trainings that the best turn of a finished run lacks to have `count` further seeds, each with its cost.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint.
+    """
+    from sintonia.corridor.combining.seeding import seeds_to_train as missing
+
+    return missing(run, count)
+
+
+def train_seeds(run: RunFolder, changes: tuple[Change, ...], listener: Listener = lambda _: None) -> None:
+    """Trains these changes of a finished run, one turn each; no test is opened, `improve` judges the best turn.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint. A pause leaves a turn that `improve` goes on with.
+    """
+    from sintonia.corridor.combining.seeding import train_seeds as train
+
+    train(run, changes, listener)
+
+
+def label(
+    asked: Labelling, listener: Listener = lambda _: None, *, is_picking: bool = True
+) -> AbstractContextManager[LabellingSession]:
+    """A sitting of labelling texts of a pool, picked by the model of a run or by where they lie; nothing is trained.
+
+    Without `is_picking` no new batch is picked when none is left.
+
+    Raises:
+        SintoniaError: on entering, one of its kinds, each with place and hint.
+    """
+    from sintonia.corridor.growing.labelling import labelling
+
+    return labelling(asked, listener, is_picking=is_picking)

@@ -32,7 +32,10 @@ from sintonia.statistics import level_of_opening
 from sintonia.statistics.several import FEWEST_SEEDS
 
 _ABSENT = "-"
-_NOT_SETTINGS = ("data.path", "data.test", "data.validation", "data.production", "budget_seconds", "tracking", "accept")
+_NOT_SETTINGS = (
+    *(f"data.{name}" for name in ("path", "test", "validation", "added", "production")),
+    *("budget_seconds", "tracking", "accept"),
+)
 
 
 def compare_runs(runs: Sequence[RunFolder], open_test: OpenTest) -> ComparedRuns:

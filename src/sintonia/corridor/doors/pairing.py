@@ -72,6 +72,14 @@ def read_finished(run: RunFolder) -> FinishedRun:
     card = run.read(f"{run.turn(turn.number)}/scorecards/{kind}-tuned.json", Scorecard)
     if card is None:
         raise StorageError(f"`{run.path}` lacks the scorecard of its test", hint="restore it from a copy")
+    return as_finished(run, (verdict, prepared, base), (*scored, turn), card)
+
+
+def as_finished(
+    run: RunFolder, known: tuple[Verdict, Prepared, Base], turns: tuple[Turn, ...], card: Scorecard
+) -> FinishedRun:
+    """A run as it is compared, of what is known of it; `turns` are those that were tested, and last the one kept."""
+    (verdict, prepared, base), (*scored, turn) = known, turns
     tested = Judged(
         name=_name(run),
         recipe=_known_by(run, turn, base, prepared),
@@ -79,7 +87,9 @@ def read_finished(run: RunFolder) -> FinishedRun:
         card=card,
         standing=_standing(verdict),
     )
-    return FinishedRun(run=run, verdict=verdict, prepared=prepared, base=base, turn=turn, scored=scored, tested=tested)
+    return FinishedRun(
+        run=run, verdict=verdict, prepared=prepared, base=base, turn=turn, scored=tuple(scored), tested=tested
+    )
 
 
 def _name(run: RunFolder) -> str:
@@ -97,7 +107,8 @@ def _known_by(run: RunFolder, turn: Turn, base: Base, prepared: Prepared) -> str
     usual = EvaluationSettings()
     evaluation = dataclasses.replace(asked.evaluation, judge=usual.judge, judge_examples=usual.judge_examples)
     plain = dataclasses.replace(asked, seed=0, accept=(), tracking=(), evaluation=evaluation)
-    stands_for = f"{recipe_id(plain)} {budget} {base.revision} {prepared.data_id}"
+    combined = f" {turn.combined}" if turn.combined else ""  # no seed of the recipe by itself
+    stands_for = f"{recipe_id(plain)} {budget} {base.revision} {prepared.data_id}{combined}"
     return hashlib.sha256(stands_for.encode()).hexdigest()[:16]
 
 
@@ -191,9 +202,14 @@ def _conditions(one: FinishedRun) -> dict[str, str]:
 def used_settings(one: FinishedRun) -> dict[str, Any]:
     """Each setting as it was asked for; one that was left open as it was filled; by dotted names."""
     filled = {each.setting: each.value for each in one.turn.resolved}
-    asked = _flat(to_json(one.turn.recipe))
+    asked = asked_settings(one)
     used = {name: filled.get(name, value) if value == "auto" else value for name, value in asked.items()}
     return used | {"training rows": one.prepared.data_id}
+
+
+def asked_settings(one: FinishedRun) -> dict[str, Any]:
+    """Each setting as it was asked for, by dotted names."""
+    return _flat(to_json(one.turn.recipe))
 
 
 def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, Any]:

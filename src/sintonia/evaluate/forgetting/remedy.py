@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array
 
 from sintonia.metrics import Metric
-from sintonia.statistics import cluster_bootstrap
+from sintonia.statistics import cluster_bootstrap, paired_difference
 
 STEPS = 10
 """Scales are tenths."""
@@ -52,13 +52,7 @@ class Ruler:
 
     def paired_error(self, counts: Any, other: Any) -> float:
         """Of the difference of the metric between two scales, groups of examples drawn again."""
-        width = other.shape[1]
-
-        def difference(totals: np.ndarray) -> np.ndarray:
-            return self.metric.from_counts(totals[:, width:]) - self.metric.from_counts(totals[:, :width])
-
-        both = hstack([csr_array(other), csr_array(counts)])
-        return cluster_bootstrap(both, self.groups, difference, _DRAWS).standard_error()
+        return paired_difference(other, counts, self.groups, self.metric.from_counts, _DRAWS)[1]
 
 
 def choose_scale(ruler: Ruler, tried: Mapping[int, Any]) -> Chosen:

@@ -39,6 +39,8 @@ _TABLE_CHECKS = (
     "d130_one_class",
     "d131_telling_column",
     "d132_unseen_class",
+    "d138_added_class",
+    "d139_added_leak",
 )
 _ROW_CHECKS = (
     "d119_too_short",

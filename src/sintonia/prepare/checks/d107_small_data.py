@@ -17,7 +17,8 @@ CODE = "D107"
 
 def check(audit: Audit) -> Finding | None:
     """One finding when the data are few."""
-    if len(audit.rows) >= FEWER_ROWS:
+    usable = len(audit.rows) - audit.num_added  # rows that are added are trained on only
+    if usable >= FEWER_ROWS:
         return None
     tested = f"{len(audit.in_set('test'))} of them in the test"
     if audit.num_parts > 1:
@@ -25,7 +26,7 @@ def check(audit: Audit) -> Finding | None:
     return Finding(
         code=CODE,
         severity="warning",
-        count=len(audit.rows),
-        message=f"{len(audit.rows)} usable rows, {tested}: only large differences can be shown",
+        count=usable,
+        message=f"{usable} usable rows, {tested}: only large differences can be shown",
         hint=f"label more rows: from {FEWER_ROWS} the verdict is worth more",
     )

@@ -24,7 +24,7 @@ def check(audit: Audit) -> Finding | None:
     leaks = audit.leaks
     tested, rows, found = len(audit.in_set("test")), "test rows", "have a near-copy in training"
     if audit.num_parts > 1:  # each row is tested in two of the parts
-        tested, rows = len(audit.rows), "rows"
+        tested, rows = len(audit.rows) - audit.num_added, "rows"
         found = "have a near-copy in another group, which a part that tests them may train on"
     told = []
     if len(leaks.near):

@@ -1,12 +1,13 @@
 """The forms of Argilla's exports, nested (`fields`, `responses`) or flat (`QUESTION.responses`): labels and spans.
 
-It looks at columns and at one row at a time. A suggestion is a model's word and never a target.
-Source: argilla/records/_io/_generic.py and records/_resource.py of argilla 2.
+It looks at columns and at one row at a time. A suggestion is a model's word and never a target. What it writes is read
+by `dataset.records.from_json`. Source: argilla/records/_io/_generic.py, _json.py, records/_resource.py of argilla 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from sintonia.prepare.forms.label_studio import labelled, only_text, tagged
 from sintonia.prepare.forms.looking import SURE, decoded, in_rows, kind_of, named, num_opened, opened, raw_text_in
 from sintonia.prepare.forms.spans import checked_spans, is_span_list
 from sintonia.prepare.table import Row, Table, shown
+from sintonia.records import Waiting
 
 _END = ".responses"
 _ROLES = {
@@ -155,3 +157,48 @@ SPANS = Form(
     parse=_parse_spans,
     optional_roles=("status",),
 )
+
+
+_FIELD, _QUESTION = "text", "label"
+
+
+def record_of(waiting: Waiting) -> dict[str, Any]:
+    """A text in the nested form of a record, with the model's suggestion; nobody has answered yet."""
+    suggestion = {"value": waiting.suggested, "score": waiting.probability, "agent": "sintonia"}
+    return {
+        "id": waiting.key,
+        "fields": {_FIELD: waiting.text},
+        "metadata": {"origin": waiting.origin},
+        "suggestions": {_QUESTION: suggestion} if waiting.suggested is not None else {},
+        "responses": {},
+        "vectors": {},
+    }
+
+
+def settings_of(labels: Sequence[str]) -> str:
+    """The settings of a data set for these records (`rg.Settings.from_json`): a text, a question with labels."""
+    question = {
+        "name": _QUESTION,
+        "title": "Label",
+        "required": True,
+        "settings": {
+            "type": "label_selection",
+            "options": [{"value": label, "text": label, "description": None} for label in labels],
+        },
+    }
+    field = {"name": _FIELD, "title": "Text", "required": True, "settings": {"type": "text", "use_markdown": False}}
+    origin = {
+        "name": "origin",
+        "title": "Picked by",
+        "visible_for_annotators": True,
+        "settings": {"type": "terms"},
+    }
+    body = {
+        "guidelines": None,
+        "allow_extra_metadata": False,
+        "fields": [field],
+        "questions": [question],
+        "metadata": [origin],
+        "vectors": [],
+    }
+    return json.dumps(body, ensure_ascii=False, indent=1)

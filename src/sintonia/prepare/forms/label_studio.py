@@ -1,19 +1,22 @@
-"""The forms of Label Studio's JSON export: `data`, and `annotations` with results of choices or of labelled spans.
+"""The forms of Label Studio's JSON: `data`, and `annotations` with results of choices or of labelled spans.
 
-It looks at columns and at one row at a time. Source: labelstud.io/guide/task_format (JSON_MIN is read by spans.py).
+It looks at columns and at one row at a time, and writes one task at a time: `data` with `predictions`. Source:
+labelstud.io/guide/task_format (JSON_MIN is read by spans.py), guide/predictions, tags/choices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 from sintonia.prepare.forms.form import Form, Match, Parsed, Unusable
 from sintonia.prepare.forms.looking import SURE, decoded, in_rows, kind_of, list_in, named, opened
 from sintonia.prepare.forms.spans import Span, checked_spans, spans_in_words
 from sintonia.prepare.forms.votes import majority
 from sintonia.prepare.table import Row, Table, shown
+from sintonia.records import Waiting
 
 _ROLES = {"data": ("data",), "annotations": ("annotations", "completions")}
 
@@ -141,3 +144,26 @@ SPANS = Form(
     recognise=partial(_recognise, "labels", _SPANS_NAME),
     parse=_parse_spans,
 )
+
+
+_CONTROL, _OBJECT = "label", "text"
+"""Names of the tags of the interface, which every result repeats."""
+
+
+def task_of(waiting: Waiting) -> dict[str, Any]:
+    """A text as a task, with the model's suggestion as its prediction; the score sorts tasks in the data manager."""
+    task: dict[str, Any] = {"data": {"text": waiting.text, "origin": waiting.origin, "key": waiting.key}}
+    if waiting.suggested is None:
+        return task
+    chosen = {"choices": [waiting.suggested]}
+    result = {"from_name": _CONTROL, "to_name": _OBJECT, "type": "choices", "value": chosen}
+    return task | {"predictions": [{"model_version": "sintonia", "score": waiting.probability, "result": [result]}]}
+
+
+def interface_of(labels: Sequence[str]) -> str:
+    """The labelling interface that these tasks need: one choice a text."""
+    choices = "".join(f"    <Choice value={quoteattr(label)}/>\n" for label in labels)
+    return (
+        f'<View>\n  <Text name="{_OBJECT}" value="$text"/>\n'
+        f'  <Choices name="{_CONTROL}" toName="{_OBJECT}" choice="single">\n{choices}  </Choices>\n</View>'
+    )

@@ -83,6 +83,21 @@ class FieldColumns:
         return self._num_rows[name] >= max(LEAST_ROWS, ROWS_EACH * num_values)
 
 
+class KnownFields(FieldColumns):
+    """The same columns in files that are added: they say what was said in them before, or nothing.
+
+    So what was found to name no person stays so, and the columns that are kept stay the same.
+    """
+
+    def __init__(self, found: FieldColumns) -> None:
+        self._seen, self._num_rows = found._seen, found._num_rows
+
+    def of(self, row: Row) -> dict[str, str]:
+        """The values of a row in the columns that are held, empty where one is new."""
+        texts = {name: as_text(single(row.values.get(name))) or "" for name in self._seen}
+        return {name: seen.get(texts[name], "") for name, seen in self._seen.items()}
+
+
 def _is_private_name(name: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
     return any(word in _PRIVATE_WORDS or word.endswith(_PRIVATE_ENDS) for word in words)

@@ -33,7 +33,8 @@ class Fold:
 
     repeat: int
     number: int
-    sets: tuple[Split, ...]
+    sets: tuple[Split | None, ...]
+    """None for a row that this part does without."""
 
     @property
     def name(self) -> str:

@@ -70,7 +70,7 @@ def find_leaks(rows: Rows, sets: np.ndarray, pairs: NearPairs) -> Leaks:
     groups = rows.group_keys[learned]
     grouped = test[np.isin(rows.group_keys[test], groups[groups != 0])]
     is_learned = np.where(sets == 1, 0, sets)
-    partner = nearest_elsewhere(_among_placed(pairs, sets), is_learned).partner
+    partner = nearest_elsewhere(among_placed(pairs, sets), is_learned).partner
     near = test[(partner[test] >= 0) & (is_learned[partner[test]] == 0)]
     return Leaks(
         tested=tested,
@@ -81,7 +81,7 @@ def find_leaks(rows: Rows, sets: np.ndarray, pairs: NearPairs) -> Leaks:
     )
 
 
-def _among_placed(pairs: NearPairs, sets: np.ndarray) -> NearPairs:
+def among_placed(pairs: NearPairs, sets: np.ndarray) -> NearPairs:
     """The pairs of rows that have a set. A copy that speaks for others and has none hands on to one that has."""
     copies = clusters(len(sets), pairs.at_least(1.0), len(sets) + 1)
     speaker = np.full(len(sets), len(sets))

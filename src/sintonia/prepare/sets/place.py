@@ -5,6 +5,7 @@ It writes one file, the record of the split beside the data, and only when it is
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -38,7 +39,7 @@ from sintonia.settings import DataSettings
 LARGEST_CLUSTER_FRACTION = 0.02
 """A cluster of near-copies with more of the rows than this is cut at a stricter similarity (science.md 3.3)."""
 _MIN_LARGEST_CLUSTER = 10
-_OF_CONVERSATIONS = ("chat", "prefer")
+OF_CONVERSATIONS = ("chat", "prefer")
 """Tasks whose inputs may share long passages."""
 LEAST_TRAINED_FRACTION = 0.2
 """With fewer of the rows in training a split by groups or by time has gone wrong."""
@@ -61,6 +62,10 @@ class Placed:
     note: str
     passages: Passages
     """What many rows share word for word, which is left out where near-copies are looked for."""
+    used: np.ndarray
+    """Position of each row among those that were gathered, int64."""
+    late_from: float = math.inf
+    """Time from which rows are validated or tested on, where the split is by time."""
 
 
 def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_folded: bool = False) -> Placed:
@@ -73,24 +78,21 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
         StorageError: the record cannot be read or written.
     """
     rows = gathered.rows
-    is_shared = gathered.form.task in _OF_CONVERSATIONS
+    is_shared = gathered.form.task in OF_CONVERSATIONS
     passages = find_passages(rows.texts() if is_shared else (), largest_cluster(len(rows)))
     twins = passages.twins(rows.answer_keys)
     near = near_pairs(passages.left_out(rows.texts()) if passages.shared else rows.texts())
     free = np.flatnonzero(gathered.origins == FREE)
     if is_folded:
-        sets, groups = (
-            np.full(len(rows), TRAIN, dtype=np.int8),
-            tie_together(ties_of(rows, near_ids(asked, near, twins))),
-        )
-        reasons, note = {}, "split: ten parts below 300 rows, decided by hashes; they are not recorded"
+        sets = np.full(len(rows), TRAIN, dtype=np.int8)
+        groups, reasons = tie_together(ties_of(rows, near_ids(asked, near, twins))), dict[int, tuple[str, str]]()
+        note, late_from = "split: ten parts below 300 rows, decided by hashes; they are not recorded", math.inf
     else:
-        ties = near_ids(asked, _among(near, free, len(rows)), twins[free])
+        ties = near_ids(asked, among(near, free, len(rows)), twins[free])
         split, note = _split(asked, rows.only(free), ties, is_recorded=is_recorded)
         sets, groups = _with_own_sets(gathered.origins, free, split, rows)
-        reasons = _unplaced(free, split)
-    is_repeat = gathered.first != np.arange(len(rows))
-    sets[is_repeat] = UNKNOWN
+        reasons, late_from = _unplaced(free, split), (split.record.cuts or (math.inf,))[0]
+    sets[gathered.first != np.arange(len(rows))] = UNKNOWN
     leaks = _between_groups(near, sets, groups) if is_folded else _take_out_leaks(rows, sets, near, reasons)
     _take_out_unseen(rows, sets, reasons)
     dropped = [
@@ -105,11 +107,13 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
         rows=rows.only(used),
         sets=sets[used],
         groups=groups[used],
-        near=_among(near, used, len(rows)),
+        near=among(near, used, len(rows)),
         leaks=leaks.at(back),
         dropped=dropped,
         note=note,
         passages=passages,
+        used=used,
+        late_from=late_from,
     )
 
 
@@ -204,7 +208,7 @@ def _with_own_sets(
     return sets, groups
 
 
-def _among(pairs: NearPairs, positions: np.ndarray, count: int) -> NearPairs:
+def among(pairs: NearPairs, positions: np.ndarray, count: int) -> NearPairs:
     """The pairs with both ends among some rows, by their positions there."""
     back = np.full(count, UNKNOWN, dtype=np.int64)
     back[positions] = np.arange(len(positions))

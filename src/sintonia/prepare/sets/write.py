@@ -21,7 +21,7 @@ from sintonia.tasks import chat
 
 def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fold] = ()) -> tuple[Part, ...]:
     """Writes the sets of each part, the tests last; from here on nobody reads a test until it is opened."""
-    names = group_names(audit.rows, audit.groups)
+    names = group_names(audit.rows, audit.groups, audit.num_added)
     sets = {fold.name: {split: fold.positions(split) for split in SETS} for fold in folds}
     sets = sets or {ONE_PART: {split: audit.in_set(split) for split in SETS}}
     shape = _Shape(has_content=audit.task == chat.NAME, fields=audit.fields)
@@ -44,10 +44,16 @@ def write_set_aside(path: Path, dropped: Sequence[Dropped]) -> None:
     write_lines(path, (SetAside(place=Place(file=one.file, line=one.line), reason=one.reason) for one in dropped))
 
 
-def group_names(rows: Rows, groups: np.ndarray) -> list[str]:
-    """A name for the group of each row that does not depend on the order of the rows: its smallest key of a text."""
+def group_names(rows: Rows, groups: np.ndarray, num_added: int = 0) -> list[str]:
+    """A name for the group of each row that does not depend on the order of the rows: its smallest key of a text.
+
+    The last `num_added` rows name only groups of none but such rows, so that every other group keeps its name.
+    """
     smallest = np.full(int(groups.max(initial=0)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(smallest, groups, rows.text_keys)
+    is_old = np.arange(len(rows)) < len(rows) - num_added
+    names_itself = ~is_old & ~np.isin(groups, groups[is_old])
+    for named in (is_old, names_itself):
+        np.minimum.at(smallest, groups[named], rows.text_keys[named])
     return [f"{name:016x}" for name in smallest[groups].tolist()]
 
 

@@ -21,7 +21,7 @@ from sintonia.models.open import OpenBase, open_base
 from sintonia.models.pooled import save_encoder, without_adapters
 from sintonia.models.probe import STRENGTHS, fit_probe
 from sintonia.models.tokens import pad, thrifty_groups, tokenize
-from sintonia.tasks.classify import encode_targets, loss_sum
+from sintonia.tasks.classify import class_weights, encode_targets, loss_sum
 from sintonia.train.job import Job
 from sintonia.train.learners.learner import Answers, Learner, adapter_plan
 from sintonia.train.learners.vocabulary import CompactVocabulary
@@ -44,6 +44,12 @@ class PooledLearner(Learner):
         self.base: OpenBase = open_base(job.base, int(training.max_tokens))
         self.targets = torch.from_numpy(encode_targets([one.target for one in job.train], job.labels))
         self.model = self.base.model
+        is_balanced = training.class_weights == "balanced"
+        self.weights_of_classes = class_weights(self.targets.numpy(), len(job.labels)) if is_balanced else None
+        """How much an example of each class counts in the training loss; None where all count the same."""
+        self._loss_weights = (
+            None if self.weights_of_classes is None else torch.from_numpy(self.weights_of_classes).float()
+        )
         self.model.add_head(*self._head_start())
         self.autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=training.precision == "bf16")
         self.lengths = [1] * len(job.train)
@@ -63,14 +69,15 @@ class PooledLearner(Learner):
             generator = torch.Generator().manual_seed(job.seed("head"))
             return torch.randn(len(job.labels), hidden, generator=generator) * 0.02, torch.zeros(len(job.labels))
         train = frozen_features(job.run, self.base, [one.input for one in job.train])
+        goal, balance = self.targets.numpy(), self.weights_of_classes
         if job.head_strength is not None:
-            given = fit_probe(train, self.targets.numpy(), len(job.labels), job.head_strength)
+            given = fit_probe(train, goal, len(job.labels), job.head_strength, balance)
             return torch.from_numpy(given.weight), torch.from_numpy(given.bias)
         validation = frozen_features(job.run, self.base, [one.input for one in job.validation])
-        metric, goal = METRICS[job.primary_metric].function, [one.target for one in job.validation]
-        probes = [fit_probe(train, self.targets.numpy(), len(job.labels), strength) for strength in STRENGTHS]
+        metric, wanted = METRICS[job.primary_metric].function, [one.target for one in job.validation]
+        probes = [fit_probe(train, goal, len(job.labels), strength, balance) for strength in STRENGTHS]
         answers = [[job.labels[k] for k in one.logits(validation).argmax(axis=1)] for one in probes]
-        probe = max(zip(probes, answers, strict=True), key=lambda pair: metric(goal, pair[1]))[0]
+        probe = max(zip(probes, answers, strict=True), key=lambda pair: metric(wanted, pair[1]))[0]
         return torch.from_numpy(probe.weight), torch.from_numpy(probe.bias)
 
     def score_train(self, positions: Sequence[int]) -> Answers:
@@ -107,7 +114,7 @@ class PooledLearner(Learner):
         for group in groups:
             with self.autocast:
                 out = logits(group)
-            loss = loss_sum(out.float(), self.targets[group]) / size
+            loss = loss_sum(out.float(), self.targets[group], self._loss_weights) / size
             if not torch.isfinite(loss):
                 return float("nan")
             loss.backward()  # type: ignore[no-untyped-call]

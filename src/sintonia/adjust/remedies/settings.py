@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sintonia.adjust.ideas import UNKNOWN, Idea, Remedy, effective, is_chat, method_of, rounded, usual_rate
+from sintonia.adjust.remedies.ideas import Idea, Remedy, effective, is_chat, method_of, rounded, usual_rate
 from sintonia.methods import METHODS
 from sintonia.records import Turn
 
@@ -19,7 +19,7 @@ def _raise_rate(turn: Turn) -> Iterator[Idea]:
     rate, usual = effective(turn, "training.learning_rate"), usual_rate(turn)
     if rate is None:
         return
-    expected = "the training loss should fall clearly; how far validation follows is " + UNKNOWN
+    expected = "the training loss should fall clearly"
     if usual and rate < usual / 3:
         yield Idea(
             "training.learning_rate",
@@ -43,7 +43,7 @@ def _lower_rate(turn: Turn) -> Iterator[Idea]:
     rate, usual = effective(turn, "training.learning_rate"), usual_rate(turn)
     if rate is None:
         return
-    expected = "a smooth, falling training loss; the gain on validation is " + UNKNOWN
+    expected = "a smooth, falling training loss"
     if usual and rate > 3 * usual:
         yield Idea(
             "training.learning_rate",
@@ -68,7 +68,7 @@ def _calm(turn: Turn) -> Iterator[Idea]:
     """Unstable: a lower rate first, then warm-up, clipping, number format."""
     yield from _lower_rate(turn)
     training = turn.recipe.training
-    expected = "fewer jumps of the loss; the gain on validation is " + UNKNOWN
+    expected = "fewer jumps of the loss"
     if training.warmup_fraction < 0.1:
         yield Idea("training.warmup_fraction", 0.1, "large first steps can spoil the base", expected)
     if training.clip_norm > 1 or training.clip_norm == 0:
@@ -88,7 +88,7 @@ def _train_longer(turn: Turn) -> Iterator[Idea]:
         "training.epochs",
         rounded(after),
         f"training ended after {num_steps} steps, before the model had learned what it could",
-        "the loss was still falling, so it should end lower; by how much is " + UNKNOWN,
+        "the loss was still falling, so it should end lower",
         after / epochs,
     )
 
@@ -139,12 +139,11 @@ def _regularise(turn: Turn) -> Iterator[Idea]:
             "about the same metric, with less memory",
             None,
         )
-    if method != "head" and not is_chat(turn):
+    if method != "head" and not is_chat(turn) and turn.recipe.training.head_start != "probe":
         yield Idea(
-            "method",
+            "method",  # where the head starts as a probe, step 0 was that model, and is on the curve
             "head",
-            "with few examples, training only a new head on the frozen base often "
-            "does as well and cannot learn as much by heart",
+            "training only a new head on the frozen base cannot learn as much by heart",
             "about the same metric, in less time",
             None,
         )
@@ -171,20 +170,21 @@ def _smaller_adapters(turn: Turn) -> Iterator[Idea]:
 
 
 def _few_examples(turn: Turn) -> Iterator[Idea]:
-    """Overfitting by lack of data: no setting replaces examples; these are what a recipe can still do."""
-    if turn.recipe.training.head_start == "random" and not is_chat(turn):
+    """Overfitting by lack of data: no setting replaces examples, and of a classifier none was seen to help (E38)."""
+    if is_chat(turn):
+        yield from _regularise(turn)
+    elif turn.recipe.training.head_start == "random":
         yield Idea(
             "training.head_start",
             "probe",
             "a head that starts fitted lets the base keep what it knows",
             "a small gain, or none; more examples would help more",
         )
-    yield from _regularise(turn)
 
 
 def _more_capacity(turn: Turn) -> Iterator[Idea]:
     """More weights that train: none of these multiplies the memory, as going from adapters to all weights would."""
-    expected = "the training loss should fall clearly; how far validation follows is " + UNKNOWN
+    expected = "the training loss should fall clearly"
     lora = turn.recipe.lora
     if method_of(turn) == "head":
         yield Idea(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sintonia.adjust.ideas import Idea, effective, method_of
+from sintonia.adjust.remedies.ideas import Idea, effective, method_of
 from sintonia.methods import METHODS
 from sintonia.records import LayerWork, Turn
 

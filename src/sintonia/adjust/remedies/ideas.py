@@ -9,8 +9,6 @@ from typing import Any, Literal
 from sintonia.methods import DEFAULTS, METHODS
 from sintonia.records import Turn
 
-UNKNOWN = "not known before trying"
-
 
 @dataclass(frozen=True, slots=True)
 class Idea:

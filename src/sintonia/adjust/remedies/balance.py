@@ -1,0 +1,26 @@
+"""What can be done about rare classes with the examples there are: let each of their examples count for more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sintonia.adjust.remedies.ideas import Idea, effective, is_chat
+from sintonia.records import Turn
+
+RARE_CLASS = "D104"
+"""The finding about the data that it answers."""
+
+
+def weigh_classes(turn: Turn) -> Iterator[Idea]:
+    """Where macro-F1 was taken because a class is rare: the rarer a class, the more its examples count.
+
+    Where a person asked for macro-F1 the classes may be even, and the weights would all be 1: nothing is offered.
+    """
+    is_rare = turn.primary_metric == "macro_f1" and turn.recipe.evaluation.primary_metric == "auto"
+    if is_rare and not is_chat(turn) and effective(turn, "training.class_weights") == "none":
+        yield Idea(
+            "training.class_weights",
+            "balanced",
+            "a class is rare, and macro-F1 counts it as much as the others: so should training",
+            "more of the rare classes is found, and some of the common ones is taken for them",
+        )

@@ -1,0 +1,304 @@
+"""A search on tiny models: the turns it leads to, going on after an interruption, and what Optuna reads of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sintonia.adjust.searching import rungs_of
+from sintonia.corridor import searching
+from sintonia.corridor.searching import OUTCOME, PLAN, STUDY_FILE, TRIALS, Bench, asking, refuse_search
+from sintonia.corridor.walk import Walk
+from sintonia.errors import Interrupted, RunFailed, UsageError
+from sintonia.files import read_json
+from sintonia.pipeline import Progress, finished_turns, improve, start
+from sintonia.recipe import check_values
+from sintonia.records import Configuration, Prepared, SearchAxis, SearchOutcome, SearchPlan, SearchTrial
+from sintonia.runs import RunFolder
+from sintonia.settings import AdjustingSettings, DataSettings, Recipe, TrainingSettings
+from tests.tiny import make_conversations, make_rows, write_rows
+
+RATE, EPOCHS = "training.learning_rate", "training.epochs"
+
+
+def recipe_for(data: Path, base: Path, search: int, **settings: object) -> Recipe:
+    recipe = Recipe(
+        data=DataSettings(path=str(data)),
+        base=f"file:{base}",
+        training=TrainingSettings(epochs=4.0, learning_rate=1e-3, evaluations=2),
+        adjusting=AdjustingSettings(search=search),
+    )
+    return dataclasses.replace(recipe, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> tuple[RunFolder, list[Progress]]:
+    """A finished run with a search of ten configurations."""
+    folder = tmp_path_factory.mktemp("searched")
+    run = start(recipe_for(write_rows(folder / "rows.jsonl", make_rows(400)), tiny_base, 10), folder / "runs" / "first")
+    seen: list[Progress] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SINTONIA_HOME", str(folder / "home"))
+        improve(run, seen.append)
+    return run, seen
+
+
+def _told(seen: list[Progress]) -> list[str]:
+    return [one.message for one in seen if one.stage == "search" and one.event is None]
+
+
+def _results(run: RunFolder) -> list[SearchTrial]:
+    """Without the clock."""
+    return [dataclasses.replace(one, seconds=0.0) for one in run.lines(TRIALS, SearchTrial)]
+
+
+def test_the_winner_becomes_a_turn_and_the_same_again_with_a_second_seed(searched) -> None:
+    run, seen = searched
+    turns, outcome, plan = finished_turns(run), run.read(OUTCOME, SearchOutcome), run.read(PLAN, SearchPlan)
+    assert outcome is not None and plan is not None
+    asked = [one.purpose for one in turns[1:]]
+    best = "search: best of 10 by validation"
+    is_usual = outcome.winner.number == 0
+    assert asked == ([] if is_usual else [best]) + [f"{best}, with a second seed"]
+    values = outcome.winner.values
+    for turn in turns[1:]:
+        assert (turn.recipe.training.learning_rate, turn.recipe.training.epochs) == (values[RATE], values[EPOCHS])
+    assert [turn.recipe.seed for turn in turns] == [0] * (len(turns) - 1) + [1]
+    assert run.file("turns/002/change.json").is_file() and "the best of 10 by validation is number" in " ".join(
+        _told(seen)
+    )
+    assert set(outcome.dropped) == {str(k) for k in range(10)} - {str(outcome.winner.number)}
+    assert all(outcome.dropped.values())
+
+
+def test_the_bill_counts_the_search_and_nothing_is_trained_again(searched) -> None:
+    run, _ = searched
+    bill = read_json(run.file("resources.json"))
+    trained = sum(one.seconds for one in run.lines(TRIALS, SearchTrial))
+    assert bill is not None and bill["measured"]["stages"]["search"] >= trained > 0
+    again: list[Progress] = []
+    improve(run, again.append)
+    is_trained_again = any(one.event for one in again)
+    assert not is_trained_again and not _told(again)
+
+
+def test_every_rung_is_in_one_file_that_says_its_schema(searched) -> None:
+    run, _ = searched
+    first, *lines = run.file(TRIALS).read_text().splitlines()
+    assert json.loads(first) == {"schema": 1} and len(lines) == len(_results(run))
+    results, rungs = _results(run), rungs_of(10)
+    assert [one.configuration.number for one in results if one.rung == 1] == list(range(10))
+    steps = {rung.number: {one.num_steps for one in results if one.rung == rung.number} for rung in rungs}
+    assert len(steps[1]) == 1 and min(steps[2]) > max(steps[1]), "all of the first rung see as many examples"
+    assert results[0].configuration.origin == "the recipe as it is"
+    assert {one.configuration.origin for one in results} == {"the recipe as it is", "bracket", "quasi-random"}
+
+
+def test_optuna_reads_what_was_tried(searched) -> None:
+    import optuna
+
+    run, _ = searched
+    study = optuna.load_study(study_name="search", storage=f"sqlite:///{run.file(STUDY_FILE)}")
+    outcome = run.read(OUTCOME, SearchOutcome)
+    assert outcome is not None and len(study.trials) == 10
+    assert study.user_attrs["winner"] == outcome.winner.number
+    winner = study.trials[outcome.winner.number]
+    assert winner.params == outcome.winner.values and winner.state == optuna.trial.TrialState.COMPLETE
+    by_number = {}
+    for one in _results(run):
+        by_number.setdefault(one.configuration.number, {})[one.rung] = one.loss
+    assert {one.number: one.intermediate_values for one in study.trials} == by_number
+    pruned = {str(one.number) for one in study.trials if one.state == optuna.trial.TrialState.PRUNED}
+    assert pruned == set(outcome.dropped) and pruned
+    assert len(study.trials_dataframe()) == 10
+
+
+def test_an_interrupted_search_goes_on_and_finds_the_same(searched, tmp_path: Path) -> None:
+    whole, _ = searched
+    run = start(dataclasses.replace(whole.recipe()), tmp_path / "runs" / "again")
+
+    def stop_in_the_fifth(progress: Progress) -> None:
+        if progress.stage == "search" and "number 4" in progress.message:
+            raise Interrupted("somebody stops", signal_number=2)
+
+    with pytest.raises(Interrupted):
+        improve(run, stop_in_the_fifth)
+    assert len(_results(run)) == 5 and run.file(STUDY_FILE).is_file(), "what was tried can be read already"
+    with run.file(TRIALS).open("ab") as stream:
+        stream.write(b'{"configuration": {"numb')  # as a kill leaves it
+    seen: list[Progress] = []
+    improve(run, seen.append)
+    assert "the search goes on behind 5 trainings" in _told(seen)
+    assert _results(run) == _results(whole)
+    ours, theirs = (one.read(OUTCOME, SearchOutcome) for one in (run, whole))
+    assert ours is not None and theirs is not None
+    assert dataclasses.replace(ours, seconds=0) == dataclasses.replace(theirs, seconds=0)
+    losses = [[turn.validation_metric for turn in finished_turns(one)] for one in (run, whole)]
+    assert losses[0] == losses[1]
+
+
+def test_what_served_in_a_run_beside_it_is_tried_too(searched, tiny_base: Path, tmp_path: Path) -> None:
+    first, _ = searched
+    shutil.copytree(first.path, tmp_path / "runs" / "first")
+    other = dataclasses.replace(first.recipe(), adjusting=AdjustingSettings(search=3))
+    alone = _begun(other, tmp_path / "elsewhere" / "run")
+    beside = _begun(other, tmp_path / "runs" / "second")
+    plans = [one.read(PLAN, SearchPlan) for one in (alone, beside)]
+    assert plans[0] is not None and plans[1] is not None
+    assert not [one for one in plans[0].first if one.origin.startswith("run ")]
+    more = dataclasses.replace(other, adjusting=AdjustingSettings(search=4))
+    plan = _begun(more, tmp_path / "runs" / "third").read(PLAN, SearchPlan)
+    assert plan is not None
+    best = max(finished_turns(first), key=lambda turn: (turn.validation_metric, -turn.number))
+    if best.recipe.training.learning_rate != 1e-3:
+        assert plan.first[3].origin == "run first"
+        assert plan.first[3].values[RATE] == best.recipe.training.learning_rate
+
+
+def _begun(recipe: Recipe, folder: Path) -> RunFolder:
+    """A run up to the plan of its search."""
+    run = start(recipe, folder)
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "search":
+            raise Interrupted("enough", signal_number=2)
+
+    with pytest.raises(Interrupted):
+        improve(run, stop)
+    return run
+
+
+def test_a_short_time_ends_the_search(tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", make_rows(400))
+    recipe = recipe_for(data, tiny_base, 9, budget_seconds=3600.0)
+    run, heard, taken = start(recipe, tmp_path / "run"), list[str](), list[int]()
+    take: Callable = Bench.take
+
+    def counted(bench: Bench, rung, configuration):
+        taken.append(configuration.number)
+        return take(bench, rung, configuration)
+
+    monkeypatch.setattr(Bench, "take", counted)
+    monkeypatch.setattr(searching, "_has_time", lambda *_: len(taken) < 5)
+    improve(run, lambda one: heard.append(one.message))
+    outcome = run.read(OUTCOME, SearchOutcome)
+    assert taken == [0, 1, 2, 3, 4]
+    assert outcome is not None and outcome.num_configurations == 5 and "time is short" in outcome.ended
+    improve(run)
+    assert taken == [0, 1, 2, 3, 4], "the clock decides once"
+
+
+def test_so_few_rows_that_all_are_tested_are_refused_before_anything_is_trained(tmp_path: Path, tiny_base) -> None:
+    run = start(recipe_for(write_rows(tmp_path / "rows.jsonl", make_rows(120)), tiny_base, 9), tmp_path / "run")
+    with pytest.raises(UsageError, match="10 parts") as refused:
+        improve(run)
+    assert "300 rows" in refused.value.expected and "adjusting.search" in refused.value.hint
+    assert not run.file("turns").exists()
+    prepared = run.read("prepared.json", Prepared)
+    assert prepared is not None
+    without = dataclasses.replace(run.recipe(), adjusting=AdjustingSettings())
+    refuse_search(Walk(RunFolder.create(tmp_path / "other", without), lambda _: None), prepared.parts)
+
+
+@pytest.mark.parametrize("count", [1, 2, -1, 5000])
+def test_numbers_that_make_no_search_are_refused(tmp_path: Path, count: int) -> None:
+    recipe = Recipe(data=DataSettings(path="x"), adjusting=AdjustingSettings(search=count))
+    with pytest.raises(UsageError, match=r"adjusting\.search"):
+        check_values(recipe)
+
+
+@pytest.mark.parametrize("task", ["classify", "chat"])
+def test_a_base_that_is_opened_once_gives_what_a_fresh_one_gives(
+    task: str, tmp_path: Path, tiny_base: Path, tiny_language_model: Path
+) -> None:
+    """Whatever was trained before with it, and with other adapters in between."""
+    is_chat = task == "chat"
+    rows = make_conversations(320) if is_chat else make_rows(400)
+    base = tiny_language_model if is_chat else tiny_base
+    data = write_rows(tmp_path / "rows.jsonl", rows)
+    run = _begun(recipe_for(data, base, 3, task=task, method="lora"), tmp_path / "run")
+    prepared = run.read("prepared.json", Prepared)
+    assert prepared is not None
+    job, rung = searching.first_job(run, prepared.parts[0]), rungs_of(9)[0]
+
+    def of(number: int, rate: float, rank: float) -> Configuration:
+        return Configuration(number=number, values={RATE: rate, "lora.rank": rank}, origin="")
+
+    mild, wild, other = of(0, 1e-3, 8), of(1, 1e-2, 8), of(2, 1e-3, 4)
+    bench = Bench(Walk(run, lambda _: None), job)
+    results = {one.number: bench.take(rung, one) for one in (wild, mild, other)}
+    for one in (mild, wild, other):
+        fresh = Bench(Walk(run, lambda _: None), job).take(rung, one)
+        assert fresh.losses == results[one.number].losses == bench.take(rung, one).losses
+    assert len({one.losses for one in results.values()}) == 3
+    assert not list(run.path.glob("turns/002*")), "nothing is kept of them"
+
+
+def test_a_training_that_breaks_is_told_and_the_next_one_is_whole(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sintonia.train.loop import Loop
+
+    run = _begun(recipe_for(write_rows(tmp_path / "rows.jsonl", make_rows(400)), tiny_base, 3), tmp_path / "run")
+    prepared = run.read("prepared.json", Prepared)
+    assert prepared is not None
+    bench = Bench(Walk(run, lambda _: None), searching.first_job(run, prepared.parts[0]))
+    rung, usual = rungs_of(9)[0], Configuration(number=0, values={RATE: 1e-3}, origin="")
+    before = bench.take(rung, usual)
+    advance = Loop.advance
+
+    def breaking(loop):
+        if loop.step == 1:
+            raise RunFailed("the loss is not a finite number")
+        return advance(loop)
+
+    monkeypatch.setattr(Loop, "advance", breaking)
+    broken = bench.take(rung, usual)
+    assert broken.loss is None and broken.why_broken == "the loss is not a finite number" and broken.seconds > 0
+    monkeypatch.setattr(Loop, "advance", advance)
+    assert bench.take(rung, usual).losses == before.losses
+
+
+AXES = (
+    SearchAxis(setting=RATE, usual=1e-4, low=2e-5, high=5e-4),
+    SearchAxis(setting=EPOCHS, usual=4.0, choices=(2.0, 4.0, 8.0)),
+)
+
+
+def test_quasi_random_points_fill_the_space_and_come_again() -> None:
+    points = asking.quasi_random(AXES, 16, seed=3)
+    assert points == asking.quasi_random(AXES, 16, seed=3) != asking.quasi_random(AXES, 16, seed=4)
+    assert points[:5] == asking.quasi_random(AXES, 5, seed=3)
+    assert all(2e-5 <= one[RATE] <= 5e-4 and one[EPOCHS] in (2.0, 4.0, 8.0) for one in points)
+    places = [int(4 * math.log(one[RATE] / 2e-5) / math.log(25)) for one in points]
+    assert {place: places.count(place) for place in range(4)} == {0: 4, 1: 4, 2: 4, 3: 4}
+
+
+def test_what_is_proposed_later_follows_from_what_was_found() -> None:
+    """Near the planted best more often than even points would be; and the same history proposes the same."""
+    first = tuple(
+        Configuration(number=k, values=values, origin="") for k, values in enumerate(asking.quasi_random(AXES, 25, 1))
+    )
+    plan = SearchPlan(axes=AXES, num_configurations=60, first=first, seed=5, full_seconds=1.0)
+
+    def tried(one: Configuration, planted: float) -> SearchTrial:
+        loss = 1 + abs(math.log(one.values[RATE] / planted))
+        losses = () if one.number == 7 else (loss, loss)
+        return SearchTrial(configuration=one, rung=1, num_steps=1, seconds=1.0, losses=losses, metric=None)
+
+    mean = {}
+    for planted in (4e-5, 3e-4):
+        history = [tried(one, planted) for one in first]
+        for number in range(25, 37):
+            proposed = asking.promising(plan, history, number)
+            assert proposed == asking.promising(plan, history, number) and proposed.origin == "TPE"
+            history.append(tried(proposed, planted))
+        rates = [math.log(one.configuration.values[RATE]) for one in history[25:]]
+        mean[planted] = math.exp(sum(rates) / len(rates))
+    assert mean[4e-5] < 8e-5 and mean[3e-4] > 1.5e-4
