@@ -30,6 +30,8 @@ from sintonia.settings import Recipe
 T = TypeVar("T")
 WORTH = "worth.json"
 """Whether tuning is worth its while, as it was answered before training."""
+SEARCHED = "search/outcome.json"
+"""What a search of settings came to."""
 CURVE = "curve.json"
 """Whether more data would help, as it was last answered."""
 CONTINUES = "continues.json"

@@ -8,16 +8,19 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sintonia.cli import adding
 from sintonia.cli.main import main
 from sintonia.corridor.doors import add_rows
+from sintonia.corridor.doors.pairing import read_finished
+from sintonia.corridor.growing.bought import _other_settings
 from sintonia.errors import DataError, UsageError
-from sintonia.files import read_json
+from sintonia.files import read_json, to_json
 from sintonia.pipeline import Progress, finished_turns, improve, start
-from sintonia.records import Bought, Continues, Prepared, Scorecard, Turn, Verdict
+from sintonia.records import Bought, Combination, Continues, Prepared, Scorecard, Turn, Verdict
 from sintonia.runs import RunFolder
-from sintonia.settings import DataSettings, Recipe, TrainingSettings
+from sintonia.settings import AdjustingSettings, DataSettings, Recipe, TrainingSettings
 from sintonia.statistics import level_of_opening
 from tests.tiny import make_rows, write_rows
 
@@ -141,6 +144,42 @@ def test_a_change_that_won_is_gone_on_with(pair: Pair, tmp_path: Path) -> None:
     recipe = add_rows(copied, [pair.file]).recipe()
     assert recipe.training.learning_rate == 5e-4
     assert recipe.evaluation.primary_metric == pair.verdict.primary.metric
+
+
+def test_a_search_is_not_made_again_and_that_is_told(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = RunFolder.open(shutil.copytree(pair.before.path, tmp_path / "run"))
+    (turn,) = finished_turns(copied)
+    adjusting = AdjustingSettings(turns=3, search=10)
+    recipe = dataclasses.replace(turn.recipe, adjusting=adjusting)
+    copied.write("turns/001/turn.json", dataclasses.replace(turn, recipe=recipe))
+    body = yaml.safe_load(copied.file("recipe.yaml").read_text())
+    body["adjusting"] = to_json(adjusting)
+    copied.file("recipe.yaml").write_text(yaml.safe_dump(body))
+    begun: list[RunFolder] = []
+    monkeypatch.setattr(adding, "carry_out", lambda run, **_: begun.append(run) or 0)
+    for run in (copied, pair.before):
+        out = tmp_path / f"out-{len(begun)}"
+        assert main(["adjust", str(run.path), "--add", str(pair.file), "--out", str(out)]) == 0
+        assert ("not made again" in capsys.readouterr().err) == (run is copied)
+    assert begun[0].recipe().adjusting == AdjustingSettings(turns=3, search=0)
+
+
+def test_a_combined_model_is_named_beside_what_the_rows_bought(pair: Pair) -> None:
+    before, after = read_finished(pair.before), read_finished(pair.after)
+    assert _other_settings(before, after) == ()
+    combined = [
+        dataclasses.replace(one, turn=dataclasses.replace(one.turn, number=number, combined=mean))
+        for one, number, mean in (
+            (before, 3, Combination(kind="mean", turns=(1, 2))),
+            (after, 4, Combination(kind="scaled", turns=(1,), scale=0.5)),
+        )
+    ]
+    was, now = (f"the model {when} was combined without training (turn {n})" for when, n in (("before", 3), ("now", 4)))
+    assert _other_settings(combined[0], after) == (was,)
+    assert _other_settings(before, combined[1]) == (now,)
+    assert _other_settings(combined[0], combined[1]) == (was, now)
 
 
 def test_several_additions_accumulate(pair: Pair, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from sintonia.cli.main import main
 from sintonia.corridor.doors import measure_curve
 from sintonia.corridor.growing import trainings
+from sintonia.corridor.growing.curve import Wanted, _look
 from sintonia.errors import RunFailed, UsageError
-from sintonia.pipeline import improve, start
-from sintonia.records import LearningCurve
+from sintonia.pipeline import finished_turns, improve, start
+from sintonia.records import Combination, LearningCurve
 from sintonia.runs import CURVE, RunFolder
 from sintonia.settings import DataSettings, EvaluationSettings, Recipe, TrainingSettings
 from tests.tiny import make_conversations, make_rows, write_rows
@@ -98,6 +100,18 @@ def test_real_trainings_are_asked_about_interrupted_and_gone_on_with(
     assert again.points == curve.points and len(sizes) == 4
 
 
+def test_a_curve_starts_from_a_turn_that_was_trained(run: RunFolder, tmp_path: Path) -> None:
+    copied = RunFolder.open(shutil.copytree(run.path, tmp_path / "run"))
+    (trained,) = finished_turns(copied)
+    combined = dataclasses.replace(
+        trained, number=2, validation_metric=1.0, combined=Combination(kind="mean", turns=(1, 1))
+    )
+    copied.write("turns/002/turn.json", combined)
+    assert len(finished_turns(copied)) == 2
+    seen = _look(copied, Wanted(fine_tunes=True), lambda _: None)
+    assert seen.turn == trained
+
+
 def test_a_goal_beyond_all_scores_is_refused(run: RunFolder) -> None:
     with pytest.raises(UsageError, match=r"a goal of 90 is no score of accuracy"):
         measure_curve(run, goal=90.0)
@@ -110,7 +124,7 @@ def test_options_belong_to_the_curve(run: RunFolder, capsys: pytest.CaptureFixtu
 
 
 def test_words_of_texts_stay_out_where_they_are_to_be_hidden(run: RunFolder) -> None:
-    from sintonia.corridor.growing.curve import Wanted, _features, _look
+    from sintonia.corridor.growing.curve import _features
     from sintonia.corridor.growing.kinds import _names
 
     seen = _look(run, Wanted(), lambda _: None)

@@ -102,7 +102,7 @@ def test_no_round_takes_it_by_itself(monkeypatch: pytest.MonkeyPatch, finished: 
 
     def first_of_a_round(name: str, *changes: Change) -> Change | None:
         """What a run with an hour left does next, when these are the changes there are."""
-        monkeypatch.setattr(rounds, "next_changes", lambda _: changes)
+        monkeypatch.setattr(rounds, "next_changes", lambda *_: changes)
         run = RunFolder.create(tmp_path / name, dataclasses.replace(finished.recipe(), budget_seconds=3600.0))
         run.write("turns/001/turn.json", finished_turns(finished)[0])
         return next(

@@ -70,9 +70,10 @@ def _num_picked(num_texts: int, batch: Batch) -> int:
 
 
 def _by_chance(num_texts: int, batch: Batch) -> np.ndarray:
-    """Drawn from all of them, whatever the model says."""
+    """Drawn from all of them, whatever the model says: one at least, unless none is asked for."""
     num_picked = _num_picked(num_texts, batch)
-    num_random = min(num_picked, max(1, round(batch.random_fraction * num_picked)))
+    least = 1 if batch.random_fraction else 0
+    num_random = min(num_picked, max(least, round(batch.random_fraction * num_picked)))
     return np.sort(np.random.default_rng([batch.seed, 1]).permutation(num_texts)[:num_random])
 
 

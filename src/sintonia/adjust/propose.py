@@ -8,7 +8,7 @@ for quality. Pure: it asks for trainings, the pipeline runs them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sintonia.adjust.remedies.balance import RARE_CLASS, weigh_classes
@@ -28,10 +28,11 @@ NOTHING_LEFT = 0.99
 """Share of the best possible validation metric from which no setting is worth a turn."""
 
 
-def next_changes(history: tuple[Turn, ...]) -> tuple[Change, ...]:
+def next_changes(history: tuple[Turn, ...], data_codes: Collection[str] = ()) -> tuple[Change, ...]:
     """The changes worth trying now, best first; empty when nothing is.
 
-    They start from the turn with the best validation metric (the earlier of equals), and answer its findings.
+    They start from the turn with the best validation metric (the earlier of equals), and answer its findings and those
+    about the data, whose codes are `data_codes`.
     """
     if not history:
         return ()
@@ -41,7 +42,7 @@ def next_changes(history: tuple[Turn, ...]) -> tuple[Change, ...]:
     anchor = _as_trained(anchor, history)
     tried = {turn.recipe_id for turn in history}
     changes: list[Change] = []
-    for code, remedy in _remedies(anchor):
+    for code, remedy in _remedies(anchor, data_codes):
         for idea in remedy(anchor):
             change = _as_change(anchor, code, idea)
             identity = recipe_id(change.recipe)
@@ -73,7 +74,7 @@ def _is_perfect(turn: Turn) -> bool:
     return metric.higher_is_better and turn.validation_metric >= NOTHING_LEFT * metric.range[1]
 
 
-def _remedies(turn: Turn) -> Iterator[tuple[str, Remedy]]:
+def _remedies(turn: Turn, data_codes: Collection[str]) -> Iterator[tuple[str, Remedy]]:
     """The remedies to go through, in order. What has to be answered first hides what follows from it."""
     codes = {finding.code for finding in turn.findings}
     basics = [(code, remedy) for code, remedy in BASICS.items() if code in codes]
@@ -84,7 +85,7 @@ def _remedies(turn: Turn) -> Iterator[tuple[str, Remedy]]:
     else:
         present = [(code, remedy) for code, remedy in REFINEMENTS.items() if code in codes]
         yield from present
-        yield RARE_CLASS, weigh_classes
+        yield from ((RARE_CLASS, weigh_classes),) if RARE_CLASS in data_codes else ()
         yield from () if present else (("", small_probe), ("", train_upper_layers))
 
 

@@ -26,4 +26,6 @@ def add_and_train(run: RunFolder, asked: Adding, *, says_yes: bool, as_json: boo
     """Begins a new run that goes on from this one with the rows of these files, and carries it out."""
     begun = add_rows(run, asked.files, asked.out, accept=tuple(code.upper() for code in asked.accept or ()))
     say(f"adding    {', '.join(file.name for file in asked.files)} to the training rows of {os.path.relpath(run.path)}")
+    if run.recipe().adjusting.search:
+        say("search    not made again: the new rows are trained with the settings of the model that was kept")
     return carry_out(begun, as_json=as_json, says_yes=says_yes)

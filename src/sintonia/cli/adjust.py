@@ -24,8 +24,8 @@ from sintonia.runs import RunFolder
 DEEDS = {
     "--apply": Deed(beside={"--pick": ""}),
     "--scale": Deed(beside={"--out": "--out FOLDER"}, as_in="--scale 0.6"),
-    "--curve": Deed(beside={"--fine-tune": "", "--goal": "", "--yes": ""}),
-    "--combine": Deed(beside={"--seeds": "", "--yes": ""}),
+    "--curve": Deed(beside={"--fine-tune": "", "--goal": "", "--yes": ""}, idle_without={"--yes": "--fine-tune"}),
+    "--combine": Deed(beside={"--seeds": "", "--yes": ""}, idle_without={"--yes": "--seeds 2"}),
     "--add": Deed(beside={"--out": "", "--accept": "", "--yes": ""}, as_in="--add FILE"),
 }
 """What can be asked for, one at a time, with the options that belong to it; none of them only proposes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +37,9 @@ def label(
     batch: Annotated[
         int | None, typer.Option(min=1, help="Texts a batch; by default 20, or a tenth of what is labelled.")
     ] = None,
-    random_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of them drawn by chance.")] = 0.15,
+    random_share: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of them drawn by chance; by default 0.15.")
+    ] = None,
     columns: Annotated[str | None, typer.Option(metavar="input=COLUMN", help="The column of texts.")] = None,
     export: Annotated[
         tuple[str, Path] | None,
@@ -51,6 +53,8 @@ def label(
 ) -> int:
     """Label the texts that would help most, one key each; what was answered is saved at once."""
     _refuse_contradictions(run, base, export, import_file)
+    if import_file:
+        _refuse_picking({"--batch": batch, "--random-share": random_share})
     asked = Labelling(
         pool=str(pool),
         out=str(out or pool.with_name(f"{pool.stem}.labelled.jsonl")),
@@ -101,6 +105,13 @@ def _refuse_contradictions(
         from sintonia.prepare import refuse_tool
 
         refuse_tool(export[0])
+
+
+def _refuse_picking(given: Mapping[str, float | None]) -> None:
+    """Options about the next batch, where none is picked."""
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"`{name}` does not go with `--import`, which picks no texts", hint="leave it out")
 
 
 def _names(labels: str | None) -> tuple[str, ...]:

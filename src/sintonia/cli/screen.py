@@ -267,11 +267,12 @@ def show_verdict(run: RunFolder, verdict: Verdict) -> None:
     else:
         _show_in_short(causes)
     show_codes_of_notes(verdict.causes, "explained in the report")
-    for advice in verdict.advice[:2]:
-        say(f"next      {advice.action}: {advice.reason}")
     path = shlex.quote(os.path.relpath(run.path))
-    if any(" -> " in one.action for one in verdict.advice):
-        say(f"to do it  {program()} adjust {path} --apply")
+    changes = [one for one in verdict.advice if " -> " in one.action][:1]
+    for advice in (*verdict.advice[:2], *(one for one in changes if one not in verdict.advice[:2])):
+        say(f"next      {advice.action}: {advice.reason}")
+        if advice in changes:
+            say(f"to do it  {program()} adjust {path} --apply")
     say(f"report    {os.path.relpath(run.file('report.html'))}")
     if verdict.primary.metric == "bits_per_byte":
         say(f"the model {os.path.relpath(run.file('model'))} loads in transformers, or in peft where it is an adapter")

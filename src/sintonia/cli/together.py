@@ -18,6 +18,8 @@ class Deed:
 
     beside: Mapping[str, str] = field(default_factory=dict)
     """Options that belong to it; one that it cannot do without is given as people type it (`--out FOLDER`)."""
+    idle_without: Mapping[str, str] = field(default_factory=dict)
+    """Of these an option that does nothing without a further one, by which it is given as people type it."""
     as_in: str = ""
     """How the option itself is typed where it takes a value, as an example."""
 
@@ -41,6 +43,13 @@ def refuse_mixed(deeds: Mapping[str, Deed], given: Mapping[str, Any]) -> None:
         for option, as_typed in deeds[name].beside.items():
             if as_typed and option not in names:
                 raise UsageError(f"`{name}` needs `{as_typed}` beside it", hint=f"as in `{_typed(deeds, name)}`")
+        for option, as_typed in deeds[name].idle_without.items():
+            needed = as_typed.partition(" ")[0]
+            if option in names and needed not in names:
+                raise UsageError(
+                    f"`{option}` does nothing for `{name}` without `{needed}`",
+                    hint=f"add {as_typed}: {name} {as_typed} {option}; or leave out {option}",
+                )
 
 
 def _refuse_stray(deeds: Mapping[str, Deed], name: str, value: Any, asked: list[str]) -> None:
@@ -54,7 +63,8 @@ def _refuse_stray(deeds: Mapping[str, Deed], name: str, value: Any, asked: list[
     owner = owners[0]
     if deeds[owner].as_in:
         raise UsageError(f"`{name}` needs `{deeds[owner].as_in}` beside it", hint=f"as in `{_typed(deeds, owner)}`")
-    as_typed = f"{owner} {name}" if value is True else f"{owner} {name} {value}"
+    needed = deeds[owner].idle_without.get(name)
+    as_typed = " ".join(filter(None, [owner, needed, name, "" if value is True else str(value)]))
     raise UsageError(f"`{name}` belongs to {told}", hint=f"add {owner}: {as_typed}")
 
 

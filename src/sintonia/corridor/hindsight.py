@@ -13,8 +13,8 @@ from sintonia.corridor.turns import best_turn, is_broken, read_sets, turns_of
 from sintonia.evaluate.forgetting.remedy import Ruler
 from sintonia.evaluate.units import unit_of
 from sintonia.metrics import METRICS
-from sintonia.records import Change, Part, Scorecard, Turn
-from sintonia.runs import RunFolder
+from sintonia.records import Change, Part, Scorecard, SearchOutcome, Turn
+from sintonia.runs import SEARCHED, RunFolder
 from sintonia.statistics import selection_optimism
 
 DISCORDANCE = 0.05
@@ -33,9 +33,14 @@ def flattery_in_words(run: RunFolder, turns: tuple[Turn, ...], parts: tuple[Part
         return ""
     most, unit = max(count for count, _ in found), unit_of(METRICS[turns[0].primary_metric])
     return (
-        f"the best of {most} turns on validation looks too good there, by about {unit.size(mean)} if none is truly "
-        "better: only the test tells"
+        f"the best of {most} {recipes_or_turns(run)} on validation looks too good there, by about {unit.size(mean)} "
+        "if none is truly better: only the test tells"
     )
+
+
+def recipes_or_turns(run: RunFolder) -> str:
+    """What the best is one of: most of what a search tried did not become a turn."""
+    return "recipes, those of the search among them," if run.file(SEARCHED).exists() else "turns"
 
 
 def paired_error(run: RunFolder, turns: tuple[Turn, ...], part: Part) -> float | None:
@@ -59,8 +64,9 @@ def paired_error(run: RunFolder, turns: tuple[Turn, ...], part: Part) -> float |
 
 
 def _flattery(run: RunFolder, turns: tuple[Turn, ...], part: Part) -> tuple[int, float] | None:
-    """How many turns there are to pick from, and the optimism of the best, in scores; of equals it is zero."""
-    error, num_whole = paired_error(run, turns, part), sum(not is_broken(turn) for turn in turns)
+    """How many there were to pick from, and the optimism of the best, in scores; of equals it is zero."""
+    searched, error = run.read(SEARCHED, SearchOutcome), paired_error(run, turns, part)
+    num_whole = sum(not is_broken(turn) for turn in turns) + (searched.num_configurations - 1 if searched else 0)
     return None if error is None else (num_whole, selection_optimism(error, num_whole))
 
 

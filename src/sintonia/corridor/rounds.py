@@ -63,9 +63,12 @@ def turns_to_take(walk: Walk, parts: tuple[Part, ...], change: Change | None) ->
         walk.tell("adjust", flattery)
 
 
-def changes_worth_trying(turns: tuple[Turn, ...], parts: tuple[Part, ...]) -> tuple[Change, ...]:
+def changes_worth_trying(
+    turns: tuple[Turn, ...], parts: tuple[Part, ...], about_data: Iterable[Finding] = ()
+) -> tuple[Change, ...]:
     """The changes that a next turn could try, best first and for speed last; of parts, what most of them ask for."""
-    proposed = [next_changes(turns_of(turns, part.name)) for part in parts]
+    codes = {one.code for one in about_data}
+    proposed = [next_changes(turns_of(turns, part.name), codes) for part in parts]
     votes = Counter((one.setting, one.after) for changes in proposed for one in changes)
     first: dict[tuple[str, str], Change] = {}
     for changes in proposed:
@@ -86,6 +89,7 @@ def advice_of(
     turns: tuple[Turn, ...], parts: tuple[Part, ...], about_data: Iterable[Finding] = ()
 ) -> tuple[Advice, ...]:
     """What to do next, as a verdict tells it: what the data need first, then the changes of a setting."""
+    about_data = tuple(about_data)
     steps = steps_with_data(turns, parts, about_data)
     first = [Advice(action=one.action, reason=one.reason, expected=one.expected, cost=one.cost) for one in steps]
     changes = [
@@ -95,7 +99,7 @@ def advice_of(
             expected=one.expected,
             cost=one.cost,
         )
-        for one in changes_worth_trying(turns, parts)
+        for one in changes_worth_trying(turns, parts, about_data)
     ]
     return (*first, *changes)
 
@@ -153,7 +157,8 @@ def _adjusting(walk: Walk, parts: tuple[Part, ...]) -> Iterator[tuple[Part, Chan
 
 def _for_quality(run: RunFolder, turns: tuple[Turn, ...], part: Part) -> tuple[Change, ...]:
     """The changes that a round may take: for quality, and worth a turn."""
-    changes = tuple(one for one in next_changes(turns) if one.aim == "quality")
+    codes = {one.code for one in run.lines("findings.jsonl", Finding)}
+    changes = tuple(one for one in next_changes(turns, codes) if one.aim == "quality")
     return tuple(one for one in changes if is_worth_a_turn(run, one, turns, part))
 
 
@@ -162,7 +167,8 @@ def _why_no_time(walk: Walk, turns: tuple[Turn, ...], num_rounds: int, changes: 
 
     With several parts, the training on all rows that comes last has its time too.
     """
-    recipe, last = walk.run.recipe(), turns[-1].resources.seconds
+    recipe = walk.run.recipe()
+    last = next(turn for turn in reversed(turns) if turn.combined is None).resources.seconds
     if num_rounds >= recipe.adjusting.turns:
         return f"a part takes at most {recipe.adjusting.turns} turns (`adjusting.turns`), and these were taken"
     is_alone = len({turn.part for turn in turns}) == 1

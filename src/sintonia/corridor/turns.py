@@ -180,7 +180,7 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
         recipe=recipe,
         resolved=resolved,
         part=job.part,
-        parent=best_turn(before).number if change and before else None,
+        parent=_parent(recipe, before) if change else None,
         findings=findings,
         purpose=change.reason if change else "first turn",
         candidate=candidate,
@@ -203,6 +203,12 @@ def _spent(ended: Event, watched: Stretch | None) -> Resources:
         factor = ended.seconds / watched.seconds
         energy = scaled_energy(watched.energy, (factor, factor, factor), "")
     return Resources(basis="measured", seconds=ended.seconds, peak_memory_bytes=peak_memory_bytes(), energy=energy)
+
+
+def _parent(recipe: Recipe, before: tuple[Turn, ...]) -> int | None:
+    """The turn that a new one came from: of another seed that with the same recipe, else the best one."""
+    alike = [one for one in before if not one.combined and dataclasses.replace(one.recipe, seed=recipe.seed) == recipe]
+    return (alike[0] if alike else best_turn(before)).number if before else None
 
 
 def _announce(walk: Walk, job: Job, prepared: Prepared, why: str) -> None:
@@ -246,8 +252,7 @@ def _job(walk: Walk, recipe: Recipe, base: Base, prepared: Prepared, part: Part)
 
 
 def _refining(walk: Walk, job: Job, prepared: Prepared) -> Refining:
-    left = num_turns_left(len(prepared.parts), job.turn - 1)
-    return Refining(walk, job.recipe.training.evaluations, left)
+    return Refining(walk, job.recipe.training.evaluations, num_turns_left(len(prepared.parts), job.turn - 1))
 
 
 def run_training(walk: Walk, job: Job, refining: Refining | None = None) -> Event:

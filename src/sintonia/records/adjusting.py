@@ -92,7 +92,8 @@ class CurvePoint:
     num_examples: int
     """Of several draws the mean."""
     error: Interval
-    """The mean of the draws; 90 %, over examples and draws."""
+    """The mean of the draws; 90 %, over examples and draws. Of one draw, as of real trainings, over examples alone: the
+    luck of a seed is not in it."""
     num_draws: int
 
 
@@ -161,7 +162,7 @@ class Batch:
 
     num_wanted: int
     random_fraction: float = 0.15
-    """Share that is drawn by chance, at least one."""
+    """Share that is drawn by chance: at least one, unless it is 0."""
     seed: int = 0
 
 
@@ -217,7 +218,8 @@ class Labelling:
     columns: dict[str, str] = field(default_factory=dict)
     num_wanted: int | None = None
     """None: 20, or a tenth of what is labelled when that is more."""
-    random_fraction: float = 0.15
+    random_fraction: float | None = None
+    """None: the usual share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

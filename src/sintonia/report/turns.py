@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sintonia.metrics import METRICS
 from sintonia.metrics.kept import told_metrics
 from sintonia.metrics.table import BUILT_IN, adding
-from sintonia.records import Change, Example, Prepared, Scorecard, Turn, Verdict
+from sintonia.records import Change, Example, Prepared, Scorecard, SearchOutcome, Turn, Verdict
 from sintonia.report import wording
-from sintonia.runs import RunFolder
+from sintonia.runs import SEARCHED, RunFolder
 from sintonia.statistics import paired_difference, selection_optimism
 
 _ALONE = "all rows"
@@ -57,6 +57,8 @@ class TurnTree:
     """The turns of a run, each after the one it came from, and what the best of them hides."""
 
     nodes: tuple[TurnNode, ...] = ()
+    searched: str = ""
+    """How many configurations a search tried before, and why it ended."""
     flattery: str = ""
     """How much too good the best of several looks on validation; empty where there is one."""
 
@@ -91,6 +93,7 @@ def read_turn_tree(run: RunFolder) -> TurnTree:
             {number: change for number, change in changes.items() if change},
             answered,
             judged=verdict.turn if verdict else None,
+            searched=run.read(SEARCHED, SearchOutcome),
         )
 
 
@@ -99,6 +102,7 @@ def turn_tree(
     changes: Mapping[int, Change],
     answered: Mapping[int, Answered],
     judged: int | None = None,
+    searched: SearchOutcome | None = None,
 ) -> TurnTree:
     """The turns of a run as a tree, in the order in which it is read from top to bottom.
 
@@ -118,7 +122,9 @@ def turn_tree(
         _node(turn, depth, changes.get(turn.number), _gained(turn, answered), is_judged=turn.number == judged)
         for turn, depth in below(None, 0)
     )
-    return TurnTree(nodes=nodes, flattery=_flattery(turns, answered))
+    num_searched = searched.num_configurations if searched else 0
+    told = f"A search tried {num_searched} configurations in short trainings: {searched.ended}." if searched else ""
+    return TurnTree(nodes=nodes, searched=told, flattery=_flattery(turns, answered, num_searched))
 
 
 def _node(
@@ -158,8 +164,11 @@ def _paired(name: str, before: Answered, after: Answered) -> tuple[float, float]
     return paired_difference(counts[0], counts[1], after.groups, metric.from_counts)
 
 
-def _flattery(turns: Sequence[Turn], answered: Mapping[int, Answered]) -> str:
-    """How much too good the best turn looks (science.md 1.4), on average over parts that took a second one."""
+def _flattery(turns: Sequence[Turn], answered: Mapping[int, Answered], num_searched: int) -> str:
+    """How much too good the best turn looks (science.md 1.4), on average over parts that took a second one.
+
+    What a search tried was picked from too, one of which is a turn.
+    """
     sizes, most = [], 0
     for part in dict.fromkeys(turn.part for turn in turns if turn.part != _ALONE):
         own = [turn for turn in turns if turn.part == part and turn.number in answered]
@@ -171,14 +180,16 @@ def _flattery(turns: Sequence[Turn], answered: Mapping[int, Answered]) -> str:
         pairs = [_paired(best.primary_metric, one, answered[best.number]) for one in others]
         errors = [one[1] for one in pairs if one is not None]
         if errors:
-            sizes.append(selection_optimism(sum(errors) / len(errors), len(own)))
-            most = max(most, len(own))
+            num_picked_from = len(own) + max(num_searched - 1, 0)
+            sizes.append(selection_optimism(sum(errors) / len(errors), num_picked_from))
+            most = max(most, num_picked_from)
     mean = sum(sizes) / len(sizes) if sizes else 0.0
     if not mean:
         return ""
     size = wording.size_of_change(mean, turns[0].primary_metric)
+    of = "recipes, those of the search among them," if num_searched else "turns"
     return (
-        f"The best of {most} turns on validation looks too good there, by about {size} if none is truly better: "
+        f"The best of {most} {of} on validation looks too good there, by about {size} if none is truly better: "
         "only the test tells"
     )
 

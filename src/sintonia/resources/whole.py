@@ -98,6 +98,8 @@ class Work:
     num_parts: int
     num_layers: int
     closing: Closing
+    further_trainings: float = 0.0
+    """What a search of settings trains besides, in whole trainings."""
 
 
 def estimate_whole(
@@ -109,7 +111,7 @@ def estimate_whole(
     a budget says how long they may go on.
     """
     turns = 1.0 if work.num_parts == 1 else work.num_parts + ALL_ROWS_TURNS
-    train = turns * training_seconds(recipe, work, paces)
+    train = (turns + work.further_trainings) * training_seconds(recipe, work, paces)
     stages = {"train": train, "evaluate": _evaluating(work, paces, turns), "report": _OTHER_SECONDS["report"]}
     ranges = _RANGES | ({} if paces.step_seconds else {"train": _UNTRIED_RANGE})
     spent = sum(done.values())

@@ -21,6 +21,7 @@ from sintonia.adjust.searching import (
     next_configurations,
     optimism_of,
     rungs_of,
+    search_trainings,
     shortened,
 )
 from sintonia.adjust.searching.halving import LEVEL, Rung, paired_error, stand, standard_errors
@@ -259,3 +260,16 @@ def test_optimism_grows_with_what_was_tried_and_with_noise() -> None:
         return optimism_of(winner, history, GROUPS)
 
     assert told(27, 0.1) > told(3, 0.1) > 0 and told(9, 0.4) > 2 * told(9, 0.1)
+
+
+def test_more_epochs_cost_nothing_where_all_train_for_the_usual_ones() -> None:
+    first, second, third = rungs_of(27)
+    assert not second.is_last and third.is_last
+    plan = plan_of(27)
+    longest = max(one.values[EPOCHS] for one in plan.first)
+    long = [dataclasses.replace(one, values={**one.values, EPOCHS: longest}) for one in plan.first]
+    losses = np.linspace(0.5, 1.5, NUM_VALIDATION)
+    going_on = stand(plan, first, [trial(one, 1, losses) for one in long], GROUPS).alive
+    assert cost_of(plan.axes, long[0].values) > 1 and len(going_on) == second.most
+    assert search_trainings(27) == pytest.approx(1 + 6 / 9 + 2 / 3 + 2)
+    assert search_trainings(3) == pytest.approx(1 + 2)

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 
 from sintonia.cli.labelling_screen import LABEL_KEYS, keys_of
 from sintonia.corridor.growing.answers import Answers, PickedBatch
+from sintonia.models.open import keep_offsets
 from sintonia.prepare import text_key
 from sintonia.prepare.forms import find_form
 from sintonia.prepare.readers import open_source
@@ -99,6 +101,22 @@ def test_it_goes_on_where_it_stopped_and_asks_nothing_twice(call, tmp_path: Path
     for text in _texts(6)[:4]:
         assert text not in outcome.err
     assert not list(tmp_path.glob("*.txt.log")) and "1 of 1 texts drawn by chance" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--batch", "9"), "4 texts of the batch before wait: --batch counts from the next one"),
+        (("--batch", "9", "--random-share", "0"), "before wait: --batch and --random-share count from the next one"),
+        ((), ""),
+    ],
+)
+def test_what_is_asked_of_a_batch_while_texts_wait_is_told(call, tmp_path: Path, monkeypatch, words, said: str) -> None:
+    _begun(tmp_path, 4)
+    _typed(monkeypatch, "q")
+    outcome = call("label", "pool.txt", *words)
+    assert "waiting    4 texts" in outcome.err and said in outcome.err
+    assert ("before wait" in outcome.err) is bool(words)
 
 
 def test_of_two_labels_a_rejected_suggestion_is_the_other(call, tmp_path: Path, monkeypatch) -> None:
@@ -209,6 +227,8 @@ def test_two_people_cannot_write_into_one_file(call, tmp_path: Path) -> None:
         (("texts.txt", "--labels", "a,b", "--export", "prodigy", "x.json"), "cannot be written for"),
         (("texts.txt", "--labels", "a,b", "--import", "none.json"), "there is no file"),
         (("texts.txt", "--labels", "a,b", "--base", "minilmm"), "minilm"),
+        (("texts.txt", "--labels", "a,b", "--import", "none.json", "--batch", "5"), "`--batch` does not go with"),
+        (("texts.txt", "--import", "none.json", "--random-share", "0"), "`--random-share` does not go with"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_words(call, words: tuple[str, ...], said: str) -> None:
@@ -290,6 +310,27 @@ def test_a_run_picks_what_its_model_is_unsure_of(
     assert f"adjust {finished / 'runs/a'} --add pool.labelled.jsonl" in outcome.err
     log = (finished / "runs/a" / "log.txt").read_text()
     assert not any(one["text"] in log for one in batch)
+
+
+def test_the_suggestion_is_what_predict_answers(
+    call, finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SINTONIA_HOME", str(finished / "home"))
+    run = shutil.copytree(finished / "runs/a", tmp_path / "runs/a")
+    keep_offsets(run / "model", (0.0, 0.0, 0.0, 100.0))  # it answers the last label, whatever is likely
+    Path("pool.txt").write_text("\n".join(row["text"] for row in make_rows(200, seed=9)) + "\n")
+    _typed(monkeypatch, "q")
+    outcome = call("label", "pool.txt", "--run", str(run), "--random-share", "0")
+    session = [json.loads(line) for line in Path("pool.labelled.session.jsonl").read_text().splitlines()]
+    batch = session[1]["batch"]["waiting"]
+    last = sorted({row["label"] for row in make_rows(40)})[-1]
+    assert outcome.exit_code == 0 and {one["origin"] for one in batch} == {"margin"}
+    assert {one["suggested"] for one in batch} == {one["likely"][0] for one in batch} == {last}
+    assert min(one["probability"] for one in batch) < 0.25
+    assert all(sorted(one["likely"]) == sorted(set(one["likely"])) and len(one["likely"]) == 4 for one in batch)
+    _typed(monkeypatch, batch[0]["text"])
+    (answer,) = json.loads(call("predict", str(run), "--json").out)
+    assert (answer["prediction"], answer["confidence"]) == (last, pytest.approx(batch[0]["probability"], abs=1e-5))
 
 
 @pytest.mark.parametrize(

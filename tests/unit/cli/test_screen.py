@@ -14,7 +14,7 @@ from rich.progress import TextColumn
 
 from sintonia.cli import screen
 from sintonia.cli.screen import LiveBar, PlainLines, TwoLines, describe, duration, show_json, watching
-from sintonia.records import Event, Finding
+from sintonia.records import Advice, Event, Finding
 from sintonia.tasks.chat import NATS_PER_BYTE
 
 STEP = Event(
@@ -158,15 +158,18 @@ def test_findings_carry_their_hint(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines == [f"warning   D102 {long}", "          hint: look [there]"]
 
 
-def _shown(outcome: str, severities: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _shown(
+    outcome: str, severities: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, actions: tuple[str, ...] = ()
+) -> None:
     monkeypatch.chdir(tmp_path)
+    advice = tuple(Advice(action=one, reason="why", expected="", cost="") for one in actions)
     words = {"w": "warning", "n": "note", "s": "stop"}
     causes = tuple(
         Finding(code=f"{'D' if k == 0 else 'E'}31{k}", severity=words[one], message=f"said {k}", hint="do this")
         for k, one in enumerate(severities)
     )
     verdict = SimpleNamespace(
-        sentence="It is.", outcome=outcome, causes=causes, advice=(), primary=SimpleNamespace(metric="accuracy")
+        sentence="It is.", outcome=outcome, causes=causes, advice=advice, primary=SimpleNamespace(metric="accuracy")
     )
     run = SimpleNamespace(path=tmp_path, file=lambda name: tmp_path / name)
     screen.show_verdict(run, verdict)
@@ -185,6 +188,28 @@ def test_a_good_verdict_hides_no_warning(
     assert capsys.readouterr().err.splitlines()[2].startswith("report")
     _shown("inconclusive", "wwww", monkeypatch, tmp_path)
     assert capsys.readouterr().err.count("hint: do this") == 4
+
+
+@pytest.mark.parametrize(
+    ("actions", "said"),
+    [
+        (("look", "add", "rate: 1 -> 2", "epochs: 1 -> 3"), ["look", "add", "rate: 1 -> 2", "to do it"]),
+        (("rate: 1 -> 2", "epochs: 1 -> 3"), ["rate: 1 -> 2", "to do it", "epochs: 1 -> 3"]),
+        (("look", "add", "ask"), ["look", "add"]),
+    ],
+)
+def test_what_apply_does_stands_right_above_it(
+    actions: tuple[str, ...],
+    said: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    _shown("better", "", monkeypatch, tmp_path, actions)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(("next", "to do it"))]
+    assert [line.removeprefix("next").strip().removesuffix(": why") for line in lines] == [
+        line if line != "to do it" else f"to do it  {screen.program()} adjust . --apply" for line in said
+    ]
 
 
 def test_the_program_is_named_as_the_shell_can_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,26 @@ def test_what_does_not_is_refused_with_what_does(given: dict[str, Any], what: st
     assert what in refused.value.what and hint in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("given", "what", "hint"),
+    [
+        (
+            ("--combine", "--yes"),
+            "`--yes` does nothing for `--combine` without `--seeds",
+            "--combine --seeds 2 --yes",
+        ),
+        (("--curve", "--yes"), "`--yes` does nothing for `--curve` without `--fine-tune`", "--curve --fine-tune --yes"),
+        (("--yes",), "`--yes` belongs to `--curve`", "add --curve: --curve --fine-tune --yes"),
+    ],
+)
+def test_a_yes_to_nothing_is_refused(given: tuple[str, ...], what: str, hint: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        refuse_mixed(DEEDS, dict.fromkeys(given, True))
+    assert what in refused.value.what and hint in refused.value.hint
+    for whole in (("--combine", "--seeds", "--yes"), ("--curve", "--fine-tune", "--yes"), ("--add", "--yes")):
+        refuse_mixed(DEEDS, dict.fromkeys(whole, True))
+
+
 def test_the_table_of_adjust_names_no_option_twice() -> None:
     beside = [name for deed in DEEDS.values() for name in deed.beside]
     assert not set(beside) & set(DEEDS)

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from sintonia.corridor.doors.proposing import proposals_of
 from sintonia.corridor.hindsight import is_worth_a_turn, shown_difference
-from sintonia.corridor.rounds import advice_of, turns_to_take, why_ended
+from sintonia.corridor.rounds import _why_no_time, advice_of, changes_worth_trying, turns_to_take, why_ended
 from sintonia.corridor.walk import finished_turns
 from sintonia.files import sha256_file
 from sintonia.recipe import recipe_id
-from sintonia.records import Change, Finding, Gain, Part, Prepared, Resources, Turn
+from sintonia.records import Change, Combination, Finding, Gain, Part, Prepared, Resources, Turn
 from sintonia.runs import RunFolder
 from sintonia.settings import AdjustingSettings
 from tests.unit.report.fixture import write_run
@@ -152,6 +153,36 @@ def test_what_takes_longer_than_is_left_is_not_begun(tmp_path: Path, monkeypatch
     assert "takes about 2.0 minutes" in walk.why and "1.8 minutes of the budget are left" in walk.why
     control = Taking(tmp_path / "control", "T212", budget=221.0)
     assert control.take() == ["training.epochs 8"]
+
+
+def test_the_time_of_combining_is_not_that_of_a_training(tmp_path: Path) -> None:
+    walk: Any = Taking(tmp_path / "run", "T212", budget=130.0)
+    (trained,) = finished_turns(walk.run)
+    quick = Resources(basis="measured", seconds=1.0, peak_memory_bytes=1)
+    mean = Combination(kind="mean", turns=(1, 1))
+    turns = (trained, dataclasses.replace(trained, number=2, combined=mean, resources=quick))
+    unknown = dataclasses.replace(changes_worth_trying((trained,), (walk.part,))[0], seconds=None)
+    why = _why_no_time(walk, turns, 1, (unknown,))
+    assert "takes about 1.0 minutes" in why and "0.5 minutes of the budget are left" in why
+    control: Any = Taking(tmp_path / "control", "T212", budget=161.0)
+    assert _why_no_time(control, turns, 1, (unknown,)) == ""
+
+
+@pytest.mark.parametrize("codes", [("D104",), ("D103",)])
+def test_classes_are_weighed_where_the_data_have_a_rare_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: tuple[str, ...]
+) -> None:
+    measured(monkeypatch, None)
+    walk, is_rare = Taking(tmp_path / "run", turns=2), codes == ("D104",)
+    (turn,) = finished_turns(walk.run)
+    walk.run.write("turns/001/turn.json", dataclasses.replace(turn, primary_metric="macro_f1"))
+    walk.run.file("findings.jsonl").unlink()
+    for code in codes:
+        walk.run.append("findings.jsonl", Finding(code=code, severity="warning", message="m", hint=""))
+    advice = advice_of(finished_turns(walk.run), (walk.part,), iter(walk.run.lines("findings.jsonl", Finding)))
+    assert any("class_weights" in one.action for one in advice) == is_rare
+    assert ("training.class_weights" in [one.setting for one in proposals_of(walk.run).changes]) == is_rare
+    assert (walk.take()[0] == "training.class_weights balanced") == is_rare
 
 
 def test_the_decision_of_the_clock_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

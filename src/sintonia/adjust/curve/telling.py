@@ -50,11 +50,14 @@ def told_curve(fitted: Fitted, subject: str) -> tuple[str, ...]:
     whose = "a linear probe of the untouched base" if subject == "probe" else "real trainings with the best recipe"
     floor, scale, exponent = float(law.floor[0]), float(law.scale[0]), float(law.exponent[0])
     times = f", {draws} draws of each" if draws > 1 else ""
+    is_single = subject == "fine-tune" and draws == 1
+    luck = ("one training a size: the luck of a seed is not in the intervals",) if is_single else ()
     return (
         f"with {2 * num:,} examples {score_in_words(metric, fitted.at(2 * num))}, with {MOST_TIMES * num:,} "
         f"{score_in_words(metric, fitted.at(MOST_TIMES * num))}; nothing is told beyond that",
         f"measured with {whose}, on {len(sizes)} sizes from {sizes[0]:,.0f} to {sizes[-1]:,.0f} examples{times}: "
         f"error(n) = {floor:.3f} + {scale:.3f} (n / {num:,})^-{exponent:.2f}",
+        *luck,
     )
 
 

@@ -8,16 +8,12 @@ from sintonia.adjust.remedies.ideas import Idea, effective, is_chat
 from sintonia.records import Turn
 
 RARE_CLASS = "D104"
-"""The finding about the data that it answers."""
+"""The finding about the data that it answers: where the data do not show it, the weights would all be about 1."""
 
 
 def weigh_classes(turn: Turn) -> Iterator[Idea]:
-    """Where macro-F1 was taken because a class is rare: the rarer a class, the more its examples count.
-
-    Where a person asked for macro-F1 the classes may be even, and the weights would all be 1: nothing is offered.
-    """
-    is_rare = turn.primary_metric == "macro_f1" and turn.recipe.evaluation.primary_metric == "auto"
-    if is_rare and not is_chat(turn) and effective(turn, "training.class_weights") == "none":
+    """Of data with a rare class, where macro-F1 is what counts: the rarer a class, the more its examples count."""
+    if turn.primary_metric == "macro_f1" and not is_chat(turn) and effective(turn, "training.class_weights") == "none":
         yield Idea(
             "training.class_weights",
             "balanced",

@@ -6,17 +6,20 @@ Pure: what was measured in, what is asked out. The corridor trains.
 from __future__ import annotations
 
 from sintonia.adjust.searching.halving import (
+    FULL_TURNS,
     Rung,
     best_of,
     dropped_by,
     next_configurations,
     optimism_of,
     rungs_of,
+    search_trainings,
 )
 from sintonia.adjust.searching.space import (
     Earlier,
     adapted,
     changes_of,
+    cost_of,
     earlier_of,
     first_configurations,
     make_axes,
@@ -24,11 +27,13 @@ from sintonia.adjust.searching.space import (
 )
 
 __all__ = [
+    "FULL_TURNS",
     "Earlier",
     "Rung",
     "adapted",
     "best_of",
     "changes_of",
+    "cost_of",
     "dropped_by",
     "earlier_of",
     "first_configurations",
@@ -36,5 +41,6 @@ __all__ = [
     "next_configurations",
     "optimism_of",
     "rungs_of",
+    "search_trainings",
     "shortened",
 ]

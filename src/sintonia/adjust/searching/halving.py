@@ -22,6 +22,8 @@ LEVEL = 0.05
 """How often the configuration that is truly the best of a rung is dropped by the test, at most."""
 _SHARES = (1 / 3, 1 / 9, 1 / 27)
 """Of the steps of a whole training: each rung trains three times as long as the one before."""
+FULL_TURNS = 2
+"""What is trained in full afterwards: the winner, and the winner with a second seed."""
 _FIRST_COST, _LATER_COST = 1.2, 2 / 3
 """In whole trainings, what the first rung and each later one may take: winner and second seed included, a search of up
 to 27 configurations takes five of them (science.md 6.5)."""
@@ -69,6 +71,14 @@ def rungs_of(num_configurations: int) -> tuple[Rung, ...]:
     return tuple(found)
 
 
+def search_trainings(num_configurations: int) -> float:
+    """What a search takes, at most, in trainings of the usual length: its rungs, and the winner with two seeds.
+
+    A winner with more epochs than usual takes more.
+    """
+    return sum(one.most * one.share for one in rungs_of(num_configurations)) + FULL_TURNS
+
+
 def next_configurations(
     plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str]
 ) -> tuple[Rung, tuple[int, ...]] | None:
@@ -99,11 +109,12 @@ def stand(plan: SearchPlan, rung: Rung, trials: Sequence[SearchTrial], groups: S
     dropped = {one.configuration.number: f"its training broke: {one.why_broken}" for one in trials if one.loss is None}
     bound = float(norm.ppf(1 - LEVEL / max(len(trials) - 1, 1)))
     later = [one for one in rungs_of(plan.num_configurations) if one.number == rung.number + 1]
-    most = later[0].most if later else 1
+    most, is_own_epochs = (later[0].most, later[0].is_last) if later else (1, True)
     alive: list[int] = []
     spent = 0.0
     for one in whole:
-        number, cost = one.configuration.number, cost_of(plan.axes, one.configuration.values)
+        number = one.configuration.number
+        cost = cost_of(plan.axes, one.configuration.values) if is_own_epochs else 1.0
         distance = standard_errors(one.losses, whole[0].losses, groups)
         if distance > bound:
             best = whole[0].configuration.number

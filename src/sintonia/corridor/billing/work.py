@@ -9,6 +9,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
+from sintonia.adjust.searching import search_trainings
 from sintonia.evaluate.forgetting.measure import MOST_PROMPTS, MOST_READ_TOKENS
 from sintonia.evaluate.ladders.chat import MOST_LOOKED_AT
 from sintonia.evaluate.prompts import MOST_WEIGHED
@@ -58,6 +59,7 @@ def work_of(recipe: Recipe, prepared: Prepared, counted: Counted, num_layers: in
     learns_tokens = METHODS[recipe.method].trains_encoder
     probed = min(counted.num_validation, TASKS[prepared.task]().PROBE_EXAMPLES)
     read = round((counted.num_validation + probed) * counted.mean)
+    searched = recipe.adjusting.search  # with a budget it takes what time is left
     closing = _of_chat if prepared.task == "chat" else _of_classify
     return Work(
         num_train=counted.num_train,
@@ -66,6 +68,7 @@ def work_of(recipe: Recipe, prepared: Prepared, counted: Counted, num_layers: in
         num_parts=len(prepared.parts),
         num_layers=num_layers,
         closing=closing(recipe, prepared, counted),
+        further_trainings=search_trainings(searched) if searched and recipe.budget_seconds is None else 0.0,
     )
 
 

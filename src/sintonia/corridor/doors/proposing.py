@@ -28,7 +28,7 @@ def proposals_of(run: RunFolder) -> Proposals:
     about_data = [one for one in run.lines("findings.jsonl", Finding) if one.code.startswith("D")]
     return Proposals(
         data_steps=steps_with_data(turns, parts, about_data),
-        changes=changes_worth_trying(turns, parts),
+        changes=changes_worth_trying(turns, parts, about_data),
         shown=tuple(_shown(run, turns, parts)),
         flattery=_flattery(run, turns, parts),
         ended=why_ended(run),

@@ -46,7 +46,10 @@ def begin_with_added(run: RunFolder, files: Sequence[Path], out: Path | None, ac
 def _recipe(
     run: RunFolder, known: tuple[Verdict, Prepared, Base], files: Sequence[Path], accept: Sequence[str]
 ) -> Recipe:
-    """That of the turn whose model is kept, with its base and its metric named, and the files."""
+    """That of the turn whose model is kept, with its base and its metric named, and the files.
+
+    What a search found is in it already: it is not made again.
+    """
     verdict, prepared, base = known
     before = finished_turns(run)[verdict.turn - 1].recipe
     data = Path(before.data.path)
@@ -66,6 +69,7 @@ def _recipe(
         base=base.reference if before.base == "auto" else before.base,
         data=dataclasses.replace(before.data, added=tuple(dict.fromkeys(added))),
         evaluation=dataclasses.replace(before.evaluation, primary_metric=prepared.primary_metric),
+        adjusting=dataclasses.replace(before.adjusting, search=0),
         accept=tuple(dict.fromkeys((*before.accept, *accept))),
         budget_seconds=run.recipe().budget_seconds,
     )

@@ -158,7 +158,7 @@ def _training_seconds(one: FinishedRun) -> float:
 
 
 def _other_settings(before: FinishedRun, after: FinishedRun) -> tuple[str, ...]:
-    """Settings that were asked for otherwise: an adjusting turn may have changed them."""
+    """Settings asked for otherwise, which an adjusting turn may have changed, and models that were combined."""
     asked = [asked_settings(one) for one in (before, after)]
     names = [name for name in asked[1] if name not in _NOT_SETTINGS and not name.startswith(_OF_NO_MATTER)]
     told = [
@@ -168,6 +168,10 @@ def _other_settings(before: FinishedRun, after: FinishedRun) -> tuple[str, ...]:
     ]
     if (before.base.reference, before.base.revision) != (after.base.reference, after.base.revision):
         told.append(f"base: {before.base.reference} -> {after.base.reference}")
+    if before.turn.combined != after.turn.combined:
+        both = (("before", before.turn), ("now", after.turn))
+        combined = [(when, one.number) for when, one in both if one.combined]
+        told += [f"the model {when} was combined without training (turn {number})" for when, number in combined]
     return tuple(told)
 
 

@@ -45,7 +45,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """The part of a run that a curve is of: the first one, with its best turn."""
+    """The part of a run that a curve is of: the first one, with the best turn that was trained, and not combined."""
 
     walk: Walk
     prepared: Prepared
@@ -88,7 +88,7 @@ def _look(run: RunFolder, wanted: Wanted, listener: Listener) -> _Seen:
     if prepared is None or base is None or not turns:
         raise UsageError(f"`{run.path}` has no finished turn yet", hint=f"`sintonia resume {run.path}` goes on with it")
     part = prepared.parts[0]
-    turn = best_turn(turns_of(turns, part.name))
+    turn = best_turn(tuple(one for one in turns_of(turns, part.name) if one.combined is None))
     card = run.read(f"{run.turn(turn.number)}/scorecards/validation.json", Scorecard)
     if card is None:
         raise StorageError(f"`{run.path}` lacks the validation of turn {turn.number}", hint="restore it from a copy")

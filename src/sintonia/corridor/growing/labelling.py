@@ -13,6 +13,7 @@ from pathlib import Path
 from sintonia.corridor.growing.answers import Answers, PickedBatch
 from sintonia.corridor.growing.picking import (
     NEEDED_OF_A_CLASS,
+    RANDOM_FRACTION,
     Known,
     know,
     pick_cold,
@@ -153,6 +154,8 @@ def labelling(asked: Labelling, tell: Listener, *, is_picking: bool = True) -> I
         left = answers.waiting() if answers.batches and answers.batches[-1].source == source else []
         if left:
             tell(Progress(stage="label", message=f"going on with {len(left):,} texts that were picked before"))
+            if told := _counts_later(asked, len(left)):
+                tell(Progress(stage="label", message=told))
         elif is_picking:
             _begin(asked, known, answers, PickedBatch(source=source, labels=labels, waiting=()), tell)
         yield LabellingSession(asked, answers, labels, known)
@@ -163,6 +166,14 @@ def _labels(asked: Labelling, known: Known | None, answers: Answers) -> tuple[st
     before = [label for batch in answers.batches for label in batch.labels]
     given = sorted({row["label"].strip() for row in answers.rows.values()})
     return tuple(dict.fromkeys([*(known.labels if known else ()), *asked.labels, *before, *given]))
+
+
+def _counts_later(asked: Labelling, num_left: int) -> str:
+    """What was asked of a batch while texts of the one before wait; empty where nothing was."""
+    given = {"--batch": asked.num_wanted, "--random-share": asked.random_fraction}
+    names = [name for name, value in given.items() if value is not None]
+    told = f"{' and '.join(names)} {'counts' if len(names) == 1 else 'count'} from the next one"
+    return f"{num_left:,} texts of the batch before wait: {told}" if names else ""
 
 
 def _no_labels() -> UsageError:
@@ -179,9 +190,8 @@ def _begin(asked: Labelling, known: Known | None, answers: Answers, empty: Picke
     left_out = taken(asked.run, frozenset([*answers.rows, *answers.passed]))
     num_labelled = len(left_out.learned | answers.rows.keys())
     usual = usual_size(num_labelled, len(empty.labels), has_model=known is not None)
-    batch = Batch(
-        num_wanted=asked.num_wanted or usual, random_fraction=asked.random_fraction, seed=len(answers.batches)
-    )
+    by_chance = RANDOM_FRACTION if asked.random_fraction is None else asked.random_fraction
+    batch = Batch(num_wanted=asked.num_wanted or usual, random_fraction=by_chance, seed=len(answers.batches))
     if known:
         waiting = pick_with_run(asked, known, left_out, batch, tell)
     else:

@@ -1,6 +1,6 @@
 """Picks the next batch of texts from a pool: what the model of a run says of them, or where they lie for a base alone.
 
-It trains nothing and opens no test: the texts of the test are known by their keys alone.
+It trains nothing and opens no sealed test: the texts of the test are known by their keys alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from sintonia.records import Batch, Labelling, Origin, Pool, Prepared, Verdict, 
 from sintonia.runs import RunFolder
 
 LEAST_BATCH = 20
+RANDOM_FRACTION = 0.15
+"""Of a batch, where nothing else is asked for."""
 BATCH_FRACTION = 0.1
 """Of what is labelled: a larger batch is picked by a model that knows too little of what it will hold."""
 NEEDED_OF_A_CLASS = 5
@@ -72,7 +74,7 @@ class Taken:
     learned: frozenset[str]
     """In training or validation of the run."""
     recorded: frozenset[str]
-    """In the record of its split: those of the test are among them, and only their keys are known."""
+    """In the record of its split, or in a file of its own: those of the test are among them, known by their keys."""
     answered: frozenset[str]
     """A person has said something of them before."""
 
@@ -90,7 +92,8 @@ def taken(path: str | None, answered: frozenset[str]) -> Taken:
     prepared = run.read("prepared.json", Prepared)
     parts = prepared.parts if prepared else ()
     texts = {example.input for part in parts for learned in read_sets(run, part) for example in learned}
-    return Taken(learned=frozenset(map(text_key, texts)), recorded=split_keys(run.recipe().data), answered=answered)
+    recorded = split_keys(run.recipe().data, prepared)
+    return Taken(learned=frozenset(map(text_key, texts)), recorded=recorded, answered=answered)
 
 
 def usual_size(num_labelled: int, num_labels: int, *, has_model: bool) -> int:
@@ -102,7 +105,7 @@ def usual_size(num_labelled: int, num_labels: int, *, has_model: bool) -> int:
 def pick_with_run(asked: Labelling, known: Known, left_out: Taken, batch: Batch, tell: Listener) -> list[Waiting]:
     """The texts that the model of the run is least sure of, apart from one another, and some by chance."""
     from sintonia.adjust import pick, shortlist
-    from sintonia.evaluate import predict_texts
+    from sintonia.evaluate import answer_texts
     from sintonia.models.forward import compute_features
     from sintonia.models.open import open_candidate
     from sintonia.models.tokens import tokenize
@@ -110,12 +113,14 @@ def pick_with_run(asked: Labelling, known: Known, left_out: Taken, batch: Batch,
     pool = _pool(asked, known.column, left_out, tell)
     folder = RunFolder.open(asked.run or "").file("model")
     _say(tell, f"the model of the run reads {len(pool.texts):,} texts")
-    labels, probabilities = predict_texts(folder, pool.texts)
+    labels, probabilities, answers = answer_texts(folder, pool.texts)
     nearest = [pool.texts[position] for position in shortlist(probabilities, batch)]
     candidate = open_candidate(folder)
     features = compute_features(candidate.model, tokenize(candidate.tokenizer, nearest, candidate.max_tokens).ids)
     return [
-        _suggested(pool.texts[one.position], one.origin, labels, probabilities[one.position])
+        _suggested(
+            pool.texts[one.position], one.origin, labels, probabilities[one.position], int(answers[one.position])
+        )
         for one in pick(probabilities, features, batch)
     ]
 
@@ -150,14 +155,15 @@ def _pool(asked: Labelling, usual: str, known: Container[str], tell: Listener) -
     return pool
 
 
-def _suggested(text: str, origin: Origin, labels: Sequence[str], probabilities: np.ndarray) -> Waiting:
-    order = np.argsort(-probabilities, kind="stable")[:_SHOWN_LIKELY].tolist()
+def _suggested(text: str, origin: Origin, labels: Sequence[str], probabilities: np.ndarray, answer: int) -> Waiting:
+    """With the answer that `predict` gives; of a model with offsets it is not always the likeliest label."""
+    order = list(dict.fromkeys([answer, *np.argsort(-probabilities, kind="stable").tolist()]))[:_SHOWN_LIKELY]
     return Waiting(
         key=text_key(text),
         text=text,
         origin=origin,
-        suggested=labels[order[0]],
-        probability=float(probabilities[order[0]]),
+        suggested=labels[answer],
+        probability=float(probabilities[answer]),
         likely=tuple(labels[position] for position in order),
     )
 

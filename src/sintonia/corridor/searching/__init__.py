@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sintonia.adjust.searching import (
+    FULL_TURNS,
     Earlier,
     Rung,
     best_of,
     changes_of,
+    cost_of,
     dropped_by,
     earlier_of,
     first_configurations,
@@ -22,6 +24,7 @@ from sintonia.adjust.searching import (
     next_configurations,
     optimism_of,
     rungs_of,
+    search_trainings,
 )
 from sintonia.corridor.planning import filled_and_planned
 from sintonia.corridor.searching.asking import QUASI_RANDOM, promising, quasi_random, write_study
@@ -29,6 +32,7 @@ from sintonia.corridor.searching.trials import Bench
 from sintonia.corridor.turns import best_turn, read_sets
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.errors import SintoniaError, UsageError
+from sintonia.metrics import METRICS
 from sintonia.recipe import recipe_id
 from sintonia.records import (
     Base,
@@ -42,15 +46,14 @@ from sintonia.records import (
     Turn,
 )
 from sintonia.resources.pace import duration
+from sintonia.runs import SEARCHED as OUTCOME
 from sintonia.runs import RunFolder
 from sintonia.tasks import TASKS
 from sintonia.train import Job
 
-PLAN, TRIALS, OUTCOME, STUDY_FILE = "search/plan.json", "search/trials.jsonl", "search/outcome.json", "search/optuna.db"
+PLAN, TRIALS, STUDY_FILE = "search/plan.json", "search/trials.jsonl", "search/optuna.db"
 _MOST_EARLIER = 3
 _ONE_LEFT = "one was left"
-_FULL_TURNS = 2
-"""What is trained in full afterwards: the winner, and the winner with a second seed."""
 
 
 def refuse_search(walk: Walk, parts: Sequence[Part]) -> None:
@@ -84,9 +87,12 @@ def search_changes(walk: Walk, part: Part) -> Iterator[Change]:
         if outcome is None:
             return
     for change in changes_of(finished_turns(run)[0].recipe, plan.axes, outcome):
-        turns = finished_turns(run)
-        if recipe_id(change.recipe) not in {turn.recipe_id for turn in turns} and _has_time(walk, plan, 1):
+        if recipe_id(change.recipe) in {turn.recipe_id for turn in finished_turns(run)}:
+            continue
+        if _has_time(walk, plan, cost_of(plan.axes, outcome.winner.values)):
             yield change
+        else:
+            walk.tell("search", f"no time is left for a turn more: {change.reason}")
 
 
 def _search(walk: Walk, part: Part) -> tuple[SearchPlan, SearchOutcome | None]:
@@ -117,10 +123,11 @@ def _try_all(bench: Bench, plan: SearchPlan, history: list[SearchTrial], groups:
     walk = bench.walk
     while due := next_configurations(plan, history, groups):
         rung, numbers = due
-        if not _has_time(walk, plan, _FULL_TURNS, rung):
+        if not _has_time(walk, plan, FULL_TURNS, rung):
             return f"time is short, so the search ended in rung {rung.number}"
         trial = bench.take(rung, _configuration(plan, history, numbers[0]))
         walk.run.append(TRIALS, trial)
+        walk.save()
         history.append(trial)
         walk.tell("search", _told(rung, trial))
     return _ONE_LEFT
@@ -204,6 +211,8 @@ def _alike(other: RunFolder, job: Job) -> tuple[Turn, ...]:
     """The turns of a finished run that what is learned here may be learned from."""
     base, turns = other.read("base.json", Base), finished_turns(other)
     is_whole = base is not None and base.kind == job.base.kind and other.file("verdict.json").is_file()
+    if not {turn.primary_metric for turn in turns} <= METRICS.keys():
+        return ()  # a metric of its own, whose code is not run here
     first = turns[:1] if is_whole else ()
     if not first or first[0].recipe.task != job.recipe.task or first[0].recipe.method != job.recipe.method:
         return ()
@@ -222,8 +231,8 @@ def _configuration(plan: SearchPlan, history: Sequence[SearchTrial], number: int
     return plan.first[number] if number < len(plan.first) else promising(plan, history, number)
 
 
-def _has_time(walk: Walk, plan: SearchPlan, num_turns: int, rung: Rung | None = None) -> bool:
-    """Whether a training of a rung, and so many in full, still fit in the budget."""
+def _has_time(walk: Walk, plan: SearchPlan, num_turns: float, rung: Rung | None = None) -> bool:
+    """Whether a training of a rung, and so many of the usual length, still fit in the budget."""
     budget = walk.run.recipe().budget_seconds
     needed = plan.full_seconds * (num_turns + (rung.share if rung else 0.0))
     return budget is None or walk.seconds + needed <= budget
@@ -233,12 +242,11 @@ def _announced(plan: SearchPlan, num_taken: int) -> str:
     if num_taken:
         return f"the search goes on behind {num_taken} trainings"
     rungs = rungs_of(plan.num_configurations)
-    share = sum(one.most * one.share for one in rungs) + _FULL_TURNS
     names = ", ".join(axis.setting for axis in plan.axes)
     lengths = ", ".join(f"{one.most} for 1/{round(1 / one.share)} of the steps" for one in rungs)
     return (
         f"{plan.num_configurations} configurations of {names}: {lengths}; with the best in full, twice, "
-        f"about {duration(share * plan.full_seconds)}"
+        f"about {duration(search_trainings(plan.num_configurations) * plan.full_seconds)}"
     )
 
 

@@ -10,13 +10,16 @@ import dataclasses
 import gc
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sintonia.adjust.searching import Rung, adapted, shortened
 from sintonia.corridor.walk import Walk
 from sintonia.errors import Interrupted, SintoniaError
 from sintonia.records import Configuration, SearchTrial
 from sintonia.train import Job
+
+if TYPE_CHECKING:
+    from sintonia.train.loop import Loop
 
 _NEVER = 10**9
 
@@ -50,20 +53,29 @@ class Bench:
     def _trained(self, rung: Rung, trial: SearchTrial) -> SearchTrial:
         import torch
 
+        from sintonia.train.fitting import heed_memory
         from sintonia.train.loop import Loop
 
         job = self._job(rung, trial.configuration)
         learner = self._learner(job)
         loop = Loop(job, learner)
         torch.manual_seed(job.seed("dropout"))
-        while loop.step < loop.last_step:
-            for event in loop.advance():
-                self.walk.tell("search", event.values.get("text", "") if event.kind == "spike" else event.kind, event)
+        for event in heed_memory(loop):
+            self.walk.tell("search", event.values["text"])
+        try:
+            self._train(loop)
+        finally:
+            loop.memory_watch.remove()
         answers = learner.score_validation()
         if not all(math.isfinite(loss) for loss in answers.losses):
             return dataclasses.replace(trial, why_broken="the losses on validation are not finite numbers")
         losses = tuple(round(loss, 7) for loss in answers.losses)
         return dataclasses.replace(trial, num_steps=loop.step, losses=losses, metric=answers.metric)
+
+    def _train(self, loop: Loop) -> None:
+        while loop.step < loop.last_step:
+            for event in loop.advance():
+                self.walk.tell("search", event.values.get("text", "") if event.kind == "spike" else event.kind, event)
 
     def _job(self, rung: Rung, configuration: Configuration) -> Job:
         """All seeds are those of the first turn: what all have in common cannot make one look better."""

@@ -6,20 +6,25 @@ It knows no model and picks nothing.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import random
 from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sintonia.errors import DataError, UsageError
 from sintonia.normalise import normalised, short_hash
+from sintonia.prepare.added.reading import additions
 from sintonia.prepare.columns import as_text, check_asked, choose_columns
+from sintonia.prepare.examples import Reading, key_of
+from sintonia.prepare.forms import FORMS, Form, Unusable
 from sintonia.prepare.production import text_lines
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.readers.text import open_text
 from sintonia.prepare.sets.recorded import read_recorded, record_name
 from sintonia.prepare.table import Problems, Row, Source, look_at, shown
-from sintonia.records import Pool
+from sintonia.records import Pool, Prepared
 from sintonia.settings import DataSettings
 from sintonia.tasks import TASKS
 
@@ -37,10 +42,43 @@ def text_key(text: str) -> str:
     return short_hash(normalised(text))
 
 
-def split_keys(asked: DataSettings) -> frozenset[str]:
-    """The keys of all texts that a recorded split knows, those of the test among them; no text is read for it."""
+def split_keys(asked: DataSettings, prepared: Prepared | None) -> frozenset[str]:
+    """The keys of all texts of a run's data, those of the test among them: of its recorded split, and of its files.
+
+    A record knows the rows that no file gives a set. The files of one's own for the test and for validation, and the
+    added ones, are read as `prepared` says; a text of them is let go as soon as its key is known.
+
+    Raises:
+        DataError: the test is a file of one's own that is gone, or has none of its texts any more.
+    """
     recorded, _ = read_recorded(Path(asked.path), record_name(asked))
-    return frozenset(f"{key:016x}" for key in recorded.texts.keys.tolist()) if recorded else frozenset()
+    known = frozenset(f"{key:016x}" for key in recorded.texts.keys.tolist()) if recorded else frozenset()
+    return known | _given_keys(asked, prepared) if prepared else known
+
+
+def _given_keys(asked: DataSettings, prepared: Prepared) -> frozenset[str]:
+    """Those of files of one's own. Without one for validation or for training, what was learned is known anyway."""
+    form, columns = FORMS[prepared.form], prepared.columns
+    tested, validated = (
+        frozenset(_keys_in(open_source(Path(path)), form, columns)) if path and Path(path).exists() else frozenset()
+        for path in (asked.test, asked.validation)
+    )
+    if asked.test and not tested:
+        raise DataError(
+            "no text of the test of the run is found there any more",
+            expected="the file as it was when the run began: no text of it may be picked",
+            where=asked.test,
+            hint="put it back",
+        )
+    present = dataclasses.replace(asked, added=tuple(path for path in asked.added if Path(path).exists()))
+    added = additions(present, Reading(form=form, columns=columns, asked=present))
+    return tested.union(validated, *(_keys_in(one.source, one.reading.form, one.reading.columns) for one in added))
+
+
+def _keys_in(source: Source, form: Form, columns: Mapping[str, str]) -> Iterator[str]:
+    for row in source.read():
+        with suppress(Unusable):
+            yield key_of(form.parse(row, columns))
 
 
 def read_pool(path: Path, known: Container[str], asked: Mapping[str, str], usual: str = "") -> Pool:

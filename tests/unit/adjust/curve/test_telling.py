@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sintonia.adjust.curve import Asked, Known, fit_curve, learning_curve, too_few
-from sintonia.adjust.curve.telling import advice_of, told_goal
+from sintonia.adjust.curve.telling import advice_of, told_curve, told_goal
 from sintonia.records import Interval, Shortfall
 from tests.unit.adjust.curve.planted import planted_curve
 
@@ -43,6 +43,13 @@ def test_a_curve_is_told_whole() -> None:
     assert curve.advice[-1].startswith("where examples are missing, collect those first: class refund: 50% wrong")
     assert curve.band[-1].num_examples == 3_200
     assert curve.measure == "1 - accuracy"
+
+
+def test_of_one_training_a_size_it_is_said_what_the_intervals_leave_out() -> None:
+    luck = "one training a size: the luck of a seed is not in the intervals"
+    once, five = (fit_curve(planted_curve(STEEP, num_draws=number), 800) for number in (1, 5))
+    assert luck in told_curve(once, "fine-tune")
+    assert luck not in told_curve(five, "fine-tune") and luck not in told_curve(five, "probe")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from sintonia.errors import DataError, UsageError
 from sintonia.prepare import read_pool, split_keys, text_key
 from sintonia.settings import DataSettings
+from tests.unit.prepare.bench import Bench, many_rows
 
 SENTENCES = [f"The parcel number {number} has not arrived yet" for number in range(30)]
 
@@ -105,4 +106,39 @@ def test_a_role_or_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None
 
 def test_data_without_a_recorded_split_have_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SINTONIA_HOME", str(tmp_path / "home"))
-    assert split_keys(DataSettings(path=str(tmp_path / "rows.csv"))) == frozenset()
+    assert split_keys(DataSettings(path=str(tmp_path / "rows.csv")), None) == frozenset()
+
+
+def _own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Bench, DataSettings, list[dict[str, str]]]:
+    """Data whose test, validation and added rows (in columns of their own) stand in files of one's own."""
+    monkeypatch.setenv("SINTONIA_HOME", str(tmp_path / "home"))
+    bench, rows = Bench(tmp_path), many_rows(600)
+    added = [{"sentence": row["text"], "category": row["label"]} for row in rows[200:260]]
+    asked = DataSettings(
+        path=str(bench.write(rows[260:])),
+        test=str(bench.write(rows[:100], "test.jsonl")),
+        validation=str(bench.write(rows[100:200], "validation.jsonl")),
+        added=(str(bench.write(added, "added.jsonl")),),
+    )
+    return bench, asked, rows
+
+
+def test_texts_in_files_of_ones_own_are_known_by_their_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, asked, rows = _own_files(tmp_path, monkeypatch)
+    keys = split_keys(asked, bench.prepare_data(asked))
+    assert keys == {text_key(row["text"]) for row in rows}
+    pool = read_pool(_texts(tmp_path / "pool.txt", [*(row["text"].upper() for row in rows), *SENTENCES]), keys, {})
+    assert pool.texts == tuple(SENTENCES) and pool.num_known == 600
+
+
+def test_a_test_file_that_is_gone_or_another_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, asked, rows = _own_files(tmp_path, monkeypatch)
+    prepared = bench.prepare_data(asked)
+    for path in (asked.validation, *asked.added):  # what was learned from them is known from the run
+        Path(path or "").unlink()
+    assert text_key(rows[0]["text"]) in split_keys(asked, prepared)
+    for rewrite in (lambda: bench.write([{"other": "x"}], "test.jsonl"), Path(asked.test or "").unlink):
+        rewrite()
+        with pytest.raises(DataError, match="no text of the test") as caught:
+            split_keys(asked, prepared)
+        assert str(asked.test) in str(caught.value)
