@@ -181,6 +181,9 @@ def _prepare(walk: Walk) -> Prepared:
     asked = walk.run.recipe().data
     for note in (*prepared.notes, *unknown_tests(Path(asked.test or asked.path))):
         walk.tell("prepare", note)
+    from sintonia.corridor.searching import refuse_search
+
+    refuse_search(walk, prepared.parts)
     return prepared
 
 

@@ -213,6 +213,7 @@ def refusals(pair: Pair, tmp_path: Path) -> list[tuple[type[Exception], str, dic
         (DataError, "none of 40 added rows is new", {"files": [known]}),
         (DataError, "D138", {"files": [strange]}),
         (UsageError, "exists already", {"files": [pair.file], "out": pair.before.path}),
+        (UsageError, "lies in the run", {"files": [pair.file], "out": pair.before.path / "inner"}),
     ]
 
 

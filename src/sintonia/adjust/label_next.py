@@ -52,8 +52,8 @@ def pick_spread(features: np.ndarray, labelled: np.ndarray, batch: Batch) -> tup
     by_chance = _by_chance(len(features), batch)
     free = np.setdiff1d(np.arange(len(features)), by_chance)
     num_wanted = _num_picked(len(features), batch) - len(by_chance)
-    if num_wanted >= len(free):
-        return _mixed(free, "spread", by_chance, batch.seed)
+    if not num_wanted or num_wanted >= len(free):
+        return _mixed(free[:num_wanted], "spread", by_chance, batch.seed)
     num_groups = min(num_wanted + len(labelled), max(num_wanted, len(free) // 2))
     parted, far = _parted(np.concatenate([features[free], labelled]), num_groups, batch.seed)
     groups, distances = parted[: len(free)], far[: len(free)]

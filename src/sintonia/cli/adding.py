@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sintonia.cli.carrying_out import carry_out
+from sintonia.cli.interrupting import ending
 from sintonia.cli.screen import say
 from sintonia.pipeline import add_rows
 from sintonia.runs import RunFolder
@@ -24,7 +25,8 @@ class Adding:
 
 def add_and_train(run: RunFolder, asked: Adding, *, says_yes: bool, as_json: bool) -> int:
     """Begins a new run that goes on from this one with the rows of these files, and carries it out."""
-    begun = add_rows(run, asked.files, asked.out, accept=tuple(code.upper() for code in asked.accept or ()))
+    with ending("ended before a run was begun; nothing is kept"):
+        begun = add_rows(run, asked.files, asked.out, accept=tuple(code.upper() for code in asked.accept or ()))
     say(f"adding    {', '.join(file.name for file in asked.files)} to the training rows of {os.path.relpath(run.path)}")
     if run.recipe().adjusting.search:
         say("search    not made again: the new rows are trained with the settings of the model that was kept")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sintonia.cli.interrupting import ending
 from sintonia.cli.screen import say, show_json, showing
 from sintonia.pipeline import measure_curve
 from sintonia.records import CurvePoint, LearningCurve
@@ -12,7 +13,7 @@ _MOST_MISSING = 8
 
 def show_curve(run: RunFolder, *, fine_tunes: bool, goal: float | None, says_yes: bool, as_json: bool) -> int:
     """Measures the learning curve of a run and shows it; real trainings are asked about first, unless `says_yes`."""
-    with showing() as shown:
+    with ending("ended; the sizes that were trained are kept"), showing() as shown:
         ask = (lambda _: True) if says_yes else shown.ask
         curve = measure_curve(run, fine_tunes=fine_tunes, goal=goal, listener=shown.hear, ask=ask)
     _show(curve)

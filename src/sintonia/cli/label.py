@@ -164,4 +164,5 @@ def _agreement(state: LabellingState) -> Iterator[str]:
         yield f"its suggestion was the answer for {right:,} of {total:,} texts drawn by chance"
     if "margin" in state.agreed:
         right, total = state.agreed["margin"]
-        yield f"and for {right:,} of {total:,} between whose labels it wavered, which are the hardest of the pool"
+        begun = "and for" if "random" in state.agreed else "its suggestion was the answer for"
+        yield f"{begun} {right:,} of {total:,} between whose labels it wavered, which are the hardest of the pool"

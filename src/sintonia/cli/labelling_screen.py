@@ -6,6 +6,7 @@ no terminal is, a line is a key: an empty one is Enter, and a whole name of a la
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -73,7 +74,7 @@ class Keyboard(Protocol):
         """One key; `q` at the end."""
 
     def line(self, prompt: str) -> str:
-        """A line that is typed."""
+        """A line that is typed; empty when nothing was, or at the end."""
 
 
 def label_all(session: Session, keyboard: Keyboard) -> None:
@@ -176,6 +177,8 @@ def _show(waiting: Waiting, session: Session, keys: dict[str, str]) -> None:
 def keyboard() -> Iterator[Keyboard]:
     """The keys of the terminal as they are pressed, unseen and without Enter; or else lines of standard input."""
     if not sys.stdin.isatty():
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="replace")  # bytes that are no text are a key that means nothing
         yield _Lines()
         return
     descriptor = sys.stdin.fileno()
@@ -195,7 +198,7 @@ class _Lines:
         return line.removesuffix("\n").removesuffix("\r") if line else "q"
 
     def line(self, prompt: str) -> str:
-        return self.key()
+        return sys.stdin.readline().strip()
 
 
 class _Terminal:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sintonia.adjust import data_steps, next_changes
 from sintonia.corridor.hindsight import flattery_in_words, is_worth_a_turn, why_nothing_is_left
-from sintonia.corridor.searching import refuse_search, search_changes
+from sintonia.corridor.searching import search_changes
 from sintonia.corridor.turns import best_turns, findings_of, turns_of, unfinished_change
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.files import write_atomic
@@ -44,7 +44,6 @@ def turns_to_take(walk: Walk, parts: tuple[Part, ...], change: Change | None) ->
     """The turns still to be taken, one after the other; each must be taken before the next is asked for."""
     run, names, num_before = walk.run, [part.name for part in parts], len(finished_turns(walk.run))
     was_begun = set(names) <= {turn.part for turn in finished_turns(run)}
-    refuse_search(walk, parts)
     for part in parts:
         if not turns_of(finished_turns(run), part.name):
             yield part, None

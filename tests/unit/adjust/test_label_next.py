@@ -126,3 +126,12 @@ def test_a_cold_start_leaves_kinds_alone_that_are_labelled() -> None:
     picks = pick_spread(features, labelled, Batch(num_wanted=3, random_fraction=0.0, seed=1))
     assert {one.origin for one in picks} == {"spread"} and len(picks) == 3
     assert {2, 3} <= set(kinds[[one.position for one in picks]].tolist())
+
+
+@pytest.mark.parametrize("num_labelled", [0, 3])
+@pytest.mark.parametrize(("wanted", "fraction"), [(1, 0.15), (5, 1.0)])
+def test_without_a_model_all_may_come_by_chance(wanted: int, fraction: float, num_labelled: int) -> None:
+    features = _pool()[1]
+    picks = pick_spread(features, features[:num_labelled], Batch(num_wanted=wanted, random_fraction=fraction, seed=0))
+    assert [one.origin for one in picks] == ["random"] * wanted
+    assert len({one.position for one in picks}) == wanted

@@ -207,6 +207,99 @@ def test_a_file_of_something_else_is_left_as_it_is(call, tmp_path: Path, line: s
     assert path.read_text().endswith(f"{line}\n")
 
 
+_ROW = '{"text": "a", "label": "b"}\n'
+_FOREIGN = {
+    "a broken row without its end of line": _ROW + '{"text": "x" "label": "y"}',
+    "a label without its last quote": _ROW + '{"text": "x", "label": "y}',
+    "a row without a label": _ROW + '{"text": "x"}',
+    "two objects on a line": _ROW + '{"text": "x", "label": "y"} {"text": "x"',
+    "a broken row and a cut one": _ROW + 'no json\n{"text": "cut sho',
+    "a note": "remember the milk",
+    "json in one line": '[{"text": "x", "label": "y"}]',
+    "json cut short": '{"data": [{"text": "x", "label": "y',
+    "json on many lines": json.dumps([{"text": "x", "label": "y"}], indent=1),
+    "an object on many lines": json.dumps({"text": "x", "label": "y"}, indent=1),
+    "a table": "text,label\nx,y",
+    "a header": "text,label",
+    "another encoding": _ROW,
+}
+
+
+@pytest.mark.parametrize("content", _FOREIGN.values(), ids=_FOREIGN)
+def test_a_file_that_is_refused_keeps_each_byte(call, tmp_path: Path, content: str) -> None:
+    _begun(tmp_path, 2)
+    path = tmp_path / "pool.labelled.jsonl"
+    path.write_text(content, encoding="utf-16" if content == _ROW else "utf-8")
+    before = path.read_bytes()
+    outcome = call("label", "pool.txt")
+    assert outcome.exit_code == 3 and "this is no labelled row" in outcome.err
+    assert path.read_bytes() == before
+
+
+def test_a_row_is_dropped_wherever_a_kill_cut_it(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    answers = Answers(path)
+    answers.keep({"chat": "", "text": 'è "so"\x01 {1}, 0.5', "label": "b", "suggested": "c", "probability": 0.0625})
+    whole = path.read_bytes()
+    for length in range(2, len(whole) - 2):
+        if whole[length - 1 : length] == b"}":
+            continue
+        path.write_bytes(whole + whole[:length])
+        with Answers(path).writing():
+            assert path.read_bytes() == whole, whole[:length]
+    path.write_bytes(whole + whole[:-1])
+    with Answers(path).writing():
+        assert path.read_bytes() == whole * 2
+
+
+def test_the_pool_is_the_pool_by_another_name_too(call, tmp_path: Path) -> None:
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text(_ROW * 3)
+    (tmp_path / "same.jsonl").symlink_to(pool)
+    for out in ("same.jsonl", f"../{tmp_path.name}/pool.jsonl"):
+        outcome = call("label", "pool.jsonl", "--labels", "a,b", "--out", out)
+        assert outcome.exit_code == 2 and "into the pool itself" in outcome.err
+    assert pool.read_text() == _ROW * 3
+
+
+@pytest.mark.parametrize("key", ["+", "/"])
+def test_the_end_of_input_is_no_name_of_a_label(call, tmp_path: Path, monkeypatch, key: str) -> None:
+    _begun(tmp_path, 3, (*LABELS, "question"))
+    _typed(monkeypatch, "+", "new one ", "2", key)
+    outcome = call("label", "pool.txt")
+    assert outcome.exit_code == 0 and [row["label"] for row in _rows(tmp_path)] == ["new one", "delivery"]
+
+
+def test_bytes_that_are_no_text_are_a_key_that_means_nothing(call, tmp_path: Path, monkeypatch) -> None:
+    _begun(tmp_path, 2)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xe8\xff\n2\nq\n"), encoding="utf-8"))
+    outcome = call("label", "pool.txt")
+    assert outcome.exit_code == 0 and [row["label"] for row in _rows(tmp_path)] == ["delivery"]
+
+
+@pytest.mark.parametrize("name", ["pool.labelled.jsonl", "./pool.labelled.jsonl", "pool.labelled.session.jsonl"])
+def test_a_batch_is_not_written_over_the_answers(call, tmp_path: Path, name: str) -> None:
+    _begun(tmp_path, 2)
+    session = (tmp_path / "pool.labelled.session.jsonl").read_bytes()
+    outcome = call("label", "pool.txt", "--export", "argilla", name)
+    assert outcome.exit_code == 2 and "is where the answers go" in outcome.err
+    assert not (tmp_path / "pool.labelled.jsonl").exists() and not list(tmp_path.glob("*.settings.json"))
+    assert (tmp_path / "pool.labelled.session.jsonl").read_bytes() == session
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("1", "2"), "the model  its suggestion was the answer for 1 of 2 between whose labels it wavered"),
+        (("1", "2", "1"), "drawn by chance\nthe model  and for 1 of 2 between whose labels it wavered"),
+    ],
+)
+def test_how_often_the_model_was_right_is_a_whole_sentence(call, tmp_path: Path, monkeypatch, keys, said: str) -> None:
+    _begun(tmp_path, 4)
+    _typed(monkeypatch, *keys, "q")
+    assert said in call("label", "pool.txt").err
+
+
 def test_two_people_cannot_write_into_one_file(call, tmp_path: Path) -> None:
     _begun(tmp_path, 2)
     with Answers(tmp_path / "pool.labelled.jsonl").writing():
@@ -280,6 +373,15 @@ def test_a_cold_start_picks_from_the_pool_alone(call, tiny_base: Path, monkeypat
         labelled = [json.loads(line) for line in Path("pool.labelled.jsonl").read_text().splitlines()]
         assert len(labelled) == len({row["text"] for row in labelled}) == 20 * (number + 1)
     assert "tune pool.labelled.jsonl" in outcome.err
+
+
+@pytest.mark.parametrize("words", [("--batch", "1"), ("--random-share", "1")])
+def test_a_cold_start_may_be_by_chance_alone(call, tiny_base: Path, monkeypatch, words: tuple[str, ...]) -> None:
+    Path("pool.txt").write_text("\n".join(row["text"] for row in make_rows(60, topics=2)) + "\n")
+    _typed(monkeypatch, "1", "q")
+    outcome = call("label", "pool.txt", "--labels", "weather,music", "--base", f"file:{tiny_base}", *words)
+    assert outcome.exit_code == 0 and "by chance" in outcome.err and "spread over" not in outcome.err
+    assert [row["origin"] for row in _rows(Path.cwd())] == ["random"]
 
 
 def test_a_run_picks_what_its_model_is_unsure_of(

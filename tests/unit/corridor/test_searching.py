@@ -18,6 +18,7 @@ from sintonia.corridor.walk import Walk
 from sintonia.errors import Interrupted, RunFailed, UsageError
 from sintonia.files import read_json
 from sintonia.pipeline import Progress, finished_turns, improve, start
+from sintonia.prepare import prepare
 from sintonia.recipe import check_values
 from sintonia.records import Configuration, Prepared, SearchAxis, SearchOutcome, SearchPlan, SearchTrial
 from sintonia.runs import RunFolder
@@ -199,11 +200,10 @@ def test_so_few_rows_that_all_are_tested_are_refused_before_anything_is_trained(
     with pytest.raises(UsageError, match="10 parts") as refused:
         improve(run)
     assert "300 rows" in refused.value.expected and "adjusting.search" in refused.value.hint
-    assert not run.file("turns").exists()
-    prepared = run.read("prepared.json", Prepared)
-    assert prepared is not None
-    without = dataclasses.replace(run.recipe(), adjusting=AdjustingSettings())
-    refuse_search(Walk(RunFolder.create(tmp_path / "other", without), lambda _: None), prepared.parts)
+    assert not run.path.exists(), "nothing was prepared in it before, and nothing is left"
+    without = recipe_for(tmp_path / "rows.jsonl", tiny_base, 0)
+    walk = Walk(RunFolder.create(tmp_path / "other", without), lambda _: None)
+    refuse_search(walk, prepare(without, walk.run).parts)
 
 
 @pytest.mark.parametrize("count", [1, 2, -1, 5000])

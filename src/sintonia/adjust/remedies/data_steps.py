@@ -64,6 +64,11 @@ _OF_DATA: dict[str, _Answer] = {
         f"the model is no longer taught wrong labels, and validation no longer counts right answers as wrong; {_GAIN}",
         _is_grave,  # it is a warning only where a share may be claimed, and from two in a hundred on
     ),
+    "D105": _Answer(
+        "label more examples of the classes that have few: `sintonia label POOL --run RUN`, or merge classes",
+        f"these classes are learned, and not only the words of a few examples; {_GAIN}",
+        _is_grave,
+    ),
     "D134": _Answer(
         "mend what is learned: raise `training.max_tokens` where answers are cut away, or take another `chat.template`",
         f"these examples teach something; {_GAIN}",

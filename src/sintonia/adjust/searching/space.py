@@ -80,7 +80,7 @@ def first_configurations(
     runs, and then what was drawn; at most `count`, none of them twice.
     """
     usual = usual_values(axes)
-    wanted = [(usual, "the recipe as it is")]
+    wanted = [(usual, "the recipe as it is")]  # number 0
     wanted += [({**usual, RATE: usual[RATE] * factor}, "bracket") for factor in (1 / _BRACKET, _BRACKET)]
     wanted += [(carried_over(axes, one), f"run {one.run}") for one in earlier]
     wanted += [(values, "quasi-random") for values in drawn]

@@ -91,6 +91,8 @@ def _new_folder(run: RunFolder, out: Path | None) -> Path:
     folder = _whole(out) if out else next(path for path in numbered if not path.exists())
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"`{out}` exists already", hint="take another `--out`")
+    if folder.resolve().is_relative_to(run.path.resolve()):
+        raise UsageError(f"`{out}` lies in the run itself", hint="take a folder beside it")
     return folder
 
 

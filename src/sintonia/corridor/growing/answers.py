@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from sintonia.errors import DataError, StorageError, UsageError
 from sintonia.files import append_line, drop_unfinished_line, from_json, read_lines, storage_errors, sync_folder
 from sintonia.prepare import text_key
 from sintonia.records import Waiting
+
+_ROW_BEGINS = re.compile(r'\{"[^"]*("(:( (".*)?)?)?)?', re.DOTALL)
+"""A row of ours, however early it ends: its first value is a string."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +81,21 @@ class Answers:
 
     def _read(self) -> None:
         with storage_errors(self.path):
-            _mend_end(self.path)
             content = self.path.read_bytes() if self.path.exists() else b""
-        for number, line in enumerate(content.decode("utf-8", errors="replace").split("\n"), start=1):
+        lines = content.decode("utf-8", errors="replace").split("\n")
+        is_cut = _is_cut_off(lines[-1])
+        for number, line in enumerate(lines[:-1] if is_cut else lines, start=1):
             if line.strip():
                 row = _row_of(line, f"{self.path}:{number}")
                 self.rows[text_key(row["text"])] = row
         for body in read_lines(self.session):
             self._replay(body)
+        with storage_errors(self.path):  # last of all: a file that is refused stays as it is, to the byte
+            if is_cut:
+                drop_unfinished_line(self.path)
+            elif lines[-1]:
+                with self.path.open("ab") as stream:
+                    stream.write(b"\n")
 
     def _replay(self, body: Mapping[str, Any]) -> None:
         if "batch" in body:
@@ -151,19 +162,23 @@ class Answers:
         return [one for one in newest if not self.is_answered(one.key)]
 
 
-def _mend_end(path: Path) -> None:
-    """A row that a kill cut short is dropped; a whole one that only lacks its end of line gets it."""
-    if not path.exists() or not path.stat().st_size:
-        return
-    with path.open("rb+") as stream:
-        last = stream.read().rpartition(b"\n")[2]
-        try:
-            is_whole = isinstance(json.loads(last), dict)
-        except ValueError:
-            is_whole = False
-        if is_whole:
-            stream.write(b"\n")
-    drop_unfinished_line(path)
+def _is_cut_off(last: str) -> bool:
+    """Whether the end of a file is the beginning of a row as `keep` writes them, cut short by a kill.
+
+    In doubt it is not: what a person wrote, and wrote wrongly, is theirs to correct. So is what ends in a brace.
+    """
+    if not _ROW_BEGINS.fullmatch(last) or last.endswith("}"):
+        return False
+    try:
+        json.loads(last)
+    except json.JSONDecodeError as error:
+        if error.msg.startswith("Invalid \\u"):
+            return error.pos >= len(last) - len("\\u0000")
+        is_at_end = error.pos >= len(last.rstrip(" ."))  # of `0.` the point is what is not understood
+        return error.msg.startswith("Unterminated string") or (is_at_end and error.msg != "Extra data")
+    except RecursionError:
+        return False
+    return False
 
 
 def _row_of(line: str, where: str) -> dict[str, Any]:

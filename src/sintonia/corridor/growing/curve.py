@@ -90,9 +90,9 @@ def _look(run: RunFolder, wanted: Wanted, listener: Listener) -> _Seen:
     part = prepared.parts[0]
     turn = best_turn(tuple(one for one in turns_of(turns, part.name) if one.combined is None))
     card = run.read(f"{run.turn(turn.number)}/scorecards/validation.json", Scorecard)
-    if card is None:
-        raise StorageError(f"`{run.path}` lacks the validation of turn {turn.number}", hint="restore it from a copy")
     train, validation = read_sets(run, part)
+    if card is None or card.ids != tuple(one.id for one in validation):
+        raise StorageError(f"`{run.path}` lacks the validation of turn {turn.number}", hint="restore it from a copy")
     metric = TASKS[prepared.task]().followed_metric(prepared.primary_metric)
     if prepared.task != chat.NAME and (metric not in BUILT_IN or BUILT_IN[metric].reads not in _OF_LABELS):
         metric = "accuracy"

@@ -90,7 +90,13 @@ class LabellingSession:
         self._done.append((self._waiting.pop(0), begins))
 
     def write_waiting(self, tool: str, file: Path) -> Path:
-        """Writes the texts that wait for another tool; gives the path of the interface that it needs."""
+        """Writes the texts that wait for another tool; gives the path of the interface that it needs.
+
+        Raises:
+            UsageError: the file is that of the answers, or is there already.
+        """
+        if file.resolve() in (self._answers.path.resolve(), self._answers.session.resolve()):
+            raise UsageError(f"`{file}` is where the answers go", hint="name another file", where="--export")
         return write_waiting(tool, file, self._waiting, self.labels)
 
     def take_answers(self, file: Path) -> tuple[int, int, int]:
@@ -139,7 +145,7 @@ def labelling(asked: Labelling, tell: Listener, *, is_picking: bool = True) -> I
     """
     known = know(asked.run) if asked.run else None
     answers = Answers(Path(asked.out))
-    if Path(asked.out).absolute() == Path(asked.pool).absolute():
+    if Path(asked.out).resolve() == Path(asked.pool).resolve():
         raise UsageError("the answers would go into the pool itself", hint="name another file", where="--out")
     if not Path(asked.pool).exists():
         raise UsageError(f"there is no file `{asked.pool}`", hint="check the path", where="POOL")

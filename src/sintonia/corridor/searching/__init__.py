@@ -31,7 +31,7 @@ from sintonia.corridor.searching.asking import QUASI_RANDOM, promising, quasi_ra
 from sintonia.corridor.searching.trials import Bench
 from sintonia.corridor.turns import best_turn, read_sets
 from sintonia.corridor.walk import Walk, finished_turns
-from sintonia.errors import SintoniaError, UsageError
+from sintonia.errors import SintoniaError, StorageError, UsageError
 from sintonia.metrics import METRICS
 from sintonia.recipe import recipe_id
 from sintonia.records import (
@@ -100,6 +100,8 @@ def _search(walk: Walk, part: Part) -> tuple[SearchPlan, SearchOutcome | None]:
     run, job = walk.run, first_job(walk.run, part)
     plan, groups = _plan(walk, job), [one.group for one in job.validation]
     history = run.lines(TRIALS, SearchTrial)
+    if not plan.axes or any(one.losses and len(one.losses) != len(groups) for one in history):
+        raise StorageError(f"`{run.file(TRIALS)}` or the plan beside it was changed", hint="restore it from a copy")
     walk.tell("search", _announced(plan, len(history)))
     outcome, ended = None, ""
     try:
@@ -259,6 +261,8 @@ def _told(rung: Rung, trial: SearchTrial) -> str:
 
 def _found(outcome: SearchOutcome) -> Iterator[str]:
     one = outcome.winner
+    if one.number == 0:
+        yield "nothing that was tried is better than the recipe as it is: it is trained with a second seed alone"
     values = ", ".join(f"{name} {value:g}" for name, value in one.values.items())
     yield f"the best of {outcome.num_configurations} by validation is number {one.number} ({one.origin}): {values}"
     if outcome.optimism and outcome.loss:

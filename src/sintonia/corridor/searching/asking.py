@@ -57,6 +57,7 @@ def write_study(path: Path, plan: SearchPlan, history: Sequence[SearchTrial], ou
     with tempfile.TemporaryDirectory() as folder:  # the path of a run may hold what means something in an address
         work = Path(folder) / "study.db"
         storage = optuna.storages.RDBStorage(f"sqlite:///{work}")
+        _unsynced(storage.engine)
         study = optuna.create_study(study_name=STUDY, storage=storage, direction="minimize")
         study.set_user_attr("values", "mean validation losses; those on the way are of the rungs, by their number")
         if outcome is not None:
@@ -67,6 +68,14 @@ def write_study(path: Path, plan: SearchPlan, history: Sequence[SearchTrial], ou
         storage.remove_session()
         storage.engine.dispose()
         write_atomic(path, work.read_bytes())
+
+
+def _unsynced(engine: Any) -> None:
+    """Lets each trial be written without waiting for the disk: the file is a draft, which `write_atomic` makes last."""
+    from sqlalchemy import event
+
+    engine.dispose()
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
 
 
 def _trial(plan: SearchPlan, taken: Sequence[SearchTrial], outcome: SearchOutcome | None) -> optuna.trial.FrozenTrial:

@@ -44,11 +44,18 @@ def write_waiting(tool: str, file: Path, waiting: Sequence[Waiting], labels: Seq
     Gives the path of the interface: Label Studio's XML, or the settings of Argilla's data set.
 
     Raises:
-        UsageError: the tool is unknown, or the file is there already.
+        UsageError: the tool is unknown, the file is there already, or it is named as the interface is.
     """
     refuse_tool(tool)
     told_of, told, ending = TOOLS[tool]
     beside = file.with_name(file.stem + ending)
+    if beside.name.lower() == file.name.lower():
+        raise UsageError(
+            f"`{file}` is what the labelling interface beside the texts is called",
+            expected="a file `NAME.json`",
+            hint=f"take `{file.with_suffix('.json')}`",
+            where="--export",
+        )
     for path in (file, beside):
         if path.exists():
             raise UsageError(f"`{path}` is there already", hint="name a new file", where="--export")

@@ -95,3 +95,10 @@ def test_unknown_tools_and_missing_files_are_refused(tmp_path: Path) -> None:
         write_waiting("prodigy", tmp_path / "out.json", _waiting(), LABELS)
     with pytest.raises(UsageError, match="there is no file"):
         read_answers(tmp_path / "none.json", {})
+
+
+@pytest.mark.parametrize("name", ["tasks.xml", "tasks.XML"])
+def test_texts_do_not_go_where_the_interface_goes(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="what the labelling interface"):
+        write_waiting("label-studio", tmp_path / name, _waiting(), LABELS)
+    assert not list(tmp_path.iterdir())
