@@ -44,6 +44,7 @@ WORDS = {
 """Family -> its words, divided by `|`; a word that ends in `*` is a stem."""
 
 _NUMBER = re.compile(r"[0-9](?<![0-9]{2})(?<![0-9]\.[0-9])(?:[ ./()+\u00a0-]{0,3}[0-9]){4,24}(?![0-9])(?!\.[0-9])")
+_LETTER = re.compile("[A-Za-z]")
 _SENTENCE = re.compile(r"[.!?] {1,3}[A-ZÀ-Ý]")
 _REACH = 28
 """How far before a number a word may stand that makes it something else."""
@@ -101,6 +102,11 @@ class Context:
     def has_number(self) -> bool:
         """There are at least five digits that could be one number, and not hundreds on end."""
         return _NUMBER.search(self.text) is not None
+
+    @cached_property
+    def has_letter(self) -> bool:
+        """There is an ASCII letter somewhere."""
+        return _LETTER.search(self.text) is not None
 
     def has(self, family: str) -> bool:
         """A word of the family stands somewhere in the text."""

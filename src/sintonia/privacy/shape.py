@@ -52,8 +52,13 @@ class Shape:
     is_unmistakable: bool = False
     """Its form and check are so rare that a word before it (`codice`, `fattura`) does not make it something else."""
 
+    has_letter: bool = False
+    """Its form holds a letter: a text of digits and marks alone is not searched."""
+
     def find(self, context: Context) -> Iterator[tuple[int, int]]:
         """Start and end of each one in `context.text`."""
+        if self.has_letter and not context.has_letter:
+            return
         if self.is_plain is always and not context.has(self.family or ""):
             return
         for match in self.pattern.finditer(context.text):

@@ -42,6 +42,7 @@ def _shape(kind: str, pattern: str, module: str, needs_word: Callable[[str], boo
         is_valid=_checked_by(module),
         family=kind,
         is_plain=needs_word,
+        has_letter=pattern.endswith(_LETTERED_END),
     )
 
 
@@ -92,6 +93,7 @@ KINDS = (
         kind="british_nino",
         pattern=re.compile(_BRITISH + r" ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D](?![0-9A-Za-z_-])"),
         strength=3,
+        has_letter=True,
     ),
     _shape("danish_cpr", rf"[0-3]{DIGIT}[0-9][01][0-9]{{3}}[ -]?[0-9]{{4}}{END}", "dk.cpr", always),
     # After the Danish one: a date and four digits are a Swedish number too, but only a word makes them Danish.

@@ -48,9 +48,11 @@ def _is_loose(plate: str) -> bool:
     return len(plate) != 7 or plate != plate.upper()
 
 
-TAX_CODE = Shape(kind="codice_fiscale", pattern=_TAX_CODE, strength=5, is_valid=_is_tax_code, is_unmistakable=True)
+TAX_CODE = Shape(
+    kind="codice_fiscale", pattern=_TAX_CODE, strength=5, is_valid=_is_tax_code, is_unmistakable=True, has_letter=True
+)
 
-PLATE = Shape(kind="plate", pattern=_PLATE, strength=3, family="plate", is_plain=_is_loose)
+PLATE = Shape(kind="plate", pattern=_PLATE, strength=3, family="plate", is_plain=_is_loose, has_letter=True)
 
 NUMBERS = (
     Shape(

@@ -35,6 +35,8 @@ class Iban:
 
     def find(self, context: Context) -> Iterator[tuple[int, int]]:
         """Start and end of each one in `context.text`."""
+        if not context.has_letter:
+            return
         for match in _IBAN_START.finditer(context.text):
             body = _iban_body(match.group()[:2].upper())
             rest = body.match(context.text, match.end()) if body else None
