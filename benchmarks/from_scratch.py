@@ -168,7 +168,7 @@ def plans(sizes: Sequence[int], num_seeds: int) -> Iterator[tuple[str, int, int,
     """(start, size, seed, learning rate, epochs, examples a batch) of each cell, seed by seed."""
     from sintonia.methods import METHODS
 
-    usual = METHODS["full"].learning_rate("classify", 384)[0]
+    usual = METHODS["full"].learning_rate("encoder", 384)[0]
     for seed in range(num_seeds):
         for size in sizes:
             batch = 32 if size >= 1000 else 16

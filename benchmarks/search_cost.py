@@ -1,7 +1,7 @@
 """What does a search of 27 configurations cost, and is what it finds as good as the best of a whole grid?
 
-    python -m benchmarks.search_cost [--work FOLDER] [--sets SET ...] [--rows N] [--search K] [--minutes M]
-                                     [--table] [--json]
+    python -m benchmarks.search_cost [--work FOLDER] [--sets SET ...] [--rows N] [--search K] [--processes P]
+                                     [--minutes M] [--table] [--json]
 
 On each set the product tunes the last layer of `minilm` for a hundred steps, with `adjusting.search=27`: the first
 turn, the search, its winner in full and once more with a second seed. Then each cell of a grid (learning rate a third,
@@ -146,17 +146,18 @@ def _searched(asked: argparse.Namespace, name: str) -> dict[str, Any]:
     from sintonia.corridor.searching import OUTCOME, PLAN
     from sintonia.pipeline import Progress, finished_turns, improve, start
     from sintonia.records import Scorecard, SearchOutcome, SearchPlan
+    from sintonia.resources.processes import load_of
     from sintonia.runs import RunFolder
 
     folder = asked.work / name
     is_resumed = folder.is_dir()
     run = RunFolder(folder) if is_resumed else start(_recipe(asked, name), folder)
     cpu: dict[str, float] = defaultdict(float)
-    last, turn = time.process_time(), 0
+    last, turn = load_of().core_seconds, 0
 
     def listen(progress: Progress) -> None:
         nonlocal last, turn
-        now = time.process_time()
+        now = load_of().core_seconds  # with the processes of the search, where there are several
         of_turn = progress.stage == "train" and progress.event is not None
         cpu[f"turn {turn}" if of_turn else progress.stage] += now - last
         last = now
@@ -182,7 +183,8 @@ def _searched(asked: argparse.Namespace, name: str) -> dict[str, Any]:
         "origin": outcome.winner.origin,
         "optimism": outcome.optimism,
         "cpu": outcome.seconds if is_resumed else cpu["search"],
-        "seconds": outcome.seconds,
+        "seconds": outcome.clock_seconds,
+        "processes": asked.processes,
         "turns": turns,
     }
 
@@ -236,7 +238,7 @@ def _recipe(asked: argparse.Namespace, name: str) -> Any:
         data=DataSettings(path=str(path)),
         base="minilm",
         training=TrainingSettings(epochs=NUM_EPOCHS, frozen_layers=FROZEN_LAYERS),
-        adjusting=AdjustingSettings(search=asked.search),
+        adjusting=AdjustingSettings(search=asked.search, processes=asked.processes),
         evaluation=EvaluationSettings(primary_metric="accuracy"),
     )
 
@@ -262,6 +264,7 @@ def _words(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", default=list(SETS), help="folders below the shared data")
     parser.add_argument("--rows", type=int, default=600, help="rows of each set")
     parser.add_argument("--search", type=int, default=27, help="configurations")
+    parser.add_argument("--processes", type=int, default=1, help="that train configurations beside each other")
     parser.add_argument("--minutes", type=float, default=60.0, help="no cell of the grid is begun after so many")
     parser.add_argument("--table", action="store_true", help="only print what was measured")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -90,10 +90,11 @@ def _sets(model: str, experiment: str) -> tuple[str, ...]:
 
 def usual_rate(model: str, hidden_size: int) -> float:
     """The learning rate that the product takes by itself."""
-    from sintonia.methods import DEFAULTS, METHODS
+    from sintonia.methods import METHODS
+    from sintonia.tasks import TASKS
 
-    task = "classify" if model == "M" else "chat"
-    return METHODS[DEFAULTS[task]].learning_rate(task, hidden_size)[0]
+    task = TASKS["classify" if model == "M" else "chat"]
+    return METHODS[task.METHOD].learning_rate(task.BASE, hidden_size)[0]
 
 
 def training_settings(cell: Cell, hidden_size: int, batch: int) -> dict[str, Any]:
