@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST = (
     "tests/corridor/test_small_data.py",
     "tests/corridor/test_corridor.py",
+    "tests/corridor/test_seventh_task.py",
     "tests/verdicts/test_written.py",
     "tests/reliability/test_kill.py",
     "tests/reliability/test_signals.py",

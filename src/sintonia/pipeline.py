@@ -30,7 +30,9 @@ from sintonia.corridor.doors import (
     measure_curve,
     propose,
     refuse_file,
+    request_pause,
     seeds_to_train,
+    teach,
     train_seeds,
     write_scaled_model,
 )
@@ -66,6 +68,7 @@ __all__ = [
     "request_pause",
     "seeds_to_train",
     "start",
+    "teach",
     "train_seeds",
     "write_scaled_model",
 ]
@@ -154,13 +157,6 @@ def compare(runs: Sequence[RunFolder]) -> ComparedRuns:
     return compare_runs(runs, open_test)
 
 
-def request_pause(run: RunFolder) -> None:
-    """Asks the training of a run, in whatever process, to save a checkpoint and stop after the current step."""
-    for folder in sorted(run.path.glob("turns/*")):
-        if not (folder / "turn.json").exists():
-            (folder / "stop").write_text("pause\n", encoding="utf-8")
-
-
 def _prepare(walk: Walk) -> Prepared:
     """Read, audit, split, seal; a resumed run says when the data were changed since."""
     from sintonia.sealed import unknown_tests
@@ -169,12 +165,15 @@ def _prepare(walk: Walk) -> Prepared:
     for line in changed_originals(walk.run) if prepared else ():
         walk.tell("prepare", line)
     if prepared is None:
+        from sintonia.corridor.growing.teaching.pool import answer_pool, refuse_untaught
         from sintonia.prepare import prepare
 
         recipe = walk.run.recipe()
+        answer_pool(walk)
         remember_originals(walk.run, recipe)
         with walk.stage("prepare", f"reading {Path(recipe.data.path).name}"):
             prepared = prepare(recipe, walk.run)
+        refuse_untaught(walk.run, prepared)
         walk.run.write("prepared.json", prepared)
     labels = f", {len(prepared.labels)} labels" if prepared.labels else ""
     walk.tell("prepare", f"{prepared.rows_used} of {prepared.rows_in} rows used{labels}")

@@ -1,4 +1,4 @@
-"""Loads, validates, overrides and identifies a Recipe. It fills no `auto`: that is `resolve.py`."""
+"""Loads, validates, overrides and identifies a Recipe. It fills no `auto`: that is `resolve/`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from sintonia.errors import UsageError, nearest
 from sintonia.files import SCHEMA, storage_errors, to_json
-from sintonia.settings import Recipe
+from sintonia.settings import TASKS, ClassifySettings, Recipe
+
+TASK_GROUP = "sintonia.tasks"
+"""Entry points of this group are tasks: their name, and the module that is one."""
 
 STOPPING = ("D103", "D110", "D113", "D130", "D133", "D138")
 """Codes of the findings that can stop a run, and be accepted."""
@@ -52,9 +56,20 @@ def make_recipe(body: dict[str, Any], *, where: str = "") -> Recipe:
         UsageError: unknown settings (with the nearest names) or wrong values, all in one message.
     """
     try:
-        return _adapter().validate_python(body)
+        recipe = _adapter().validate_python(body)
     except ValidationError as error:
         raise UsageError("; ".join(_problems(error.errors(include_url=False))), where=where) from None
+    known = ("auto", *task_names())
+    if recipe.task not in known:
+        *most, last = (f"`{one}`" for one in known)
+        hint = f" (did you mean {nearest(recipe.task, known, 1)}?)"
+        raise UsageError(f"`task` is {recipe.task!r}, and may be {', '.join(most)} or {last}{hint}", where=where)
+    return recipe
+
+
+def task_names() -> tuple[str, ...]:
+    """The tasks that a recipe may name: ours, and those that other packages declare. None is imported."""
+    return (*TASKS, *sorted({point.name for point in entry_points(group=TASK_GROUP)} - set(TASKS)))
 
 
 def _defaults() -> Recipe:
@@ -195,13 +210,14 @@ def put(body: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def recipe_id(recipe: Recipe) -> str:
-    """16 hex digits of the content of the recipe, without the budget, the prices, the trackers and the paths."""
+    """16 hex digits of the content of the recipe, without budget, prices, trackers, processes and paths."""
     body = to_json(recipe)
     for name in ("budget_seconds", "prices", "tracking"):
         body.pop(name)
     for path in ("path", "test", "validation", "added", "production"):
         body["data"].pop(path)
     body["evaluation"].pop("metrics_file")
+    body["adjusting"].pop("processes")
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -211,6 +227,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "training.batch_examples": (1, 4096),
     "training.micro_tokens": (16, 10**7),
     "training.warmup_fraction": (0.0, 0.9),
+    "classify.out_of_scope": (0.0, 0.5),
+    "data.passage_bytes": (64, 65_536),
     "training.weight_decay": (0.0, 1.0),
     "training.dropout": (0.0, 0.9),
     "training.clip_norm": (0.0, 1e6),
@@ -224,11 +242,16 @@ _RANGES: dict[str, tuple[float, float]] = {
     "lora.dropout": (0.0, 0.9),
     "lora.layers": (1, 10_000),
     "lora.plus_ratio": (0.01, 1000.0),
+    "prefer.beta": (1e-4, 100.0),
+    "prefer.target_margin": (0.0, 10.0),
+    "prefer.wanted_weight": (0.0, 100.0),
+    "prefer.unwanted_weight": (0.0, 100.0),
     "evaluation.margin": (0.0, 0.99),
     "evaluation.confidence": (0.5, 0.9999),
     "evaluation.new_tokens": (1, 4096),
     "adjusting.turns": (1, 1000),
     "adjusting.search": (0, 1000),
+    "adjusting.processes": (1, 64),
 }
 
 
@@ -253,6 +276,11 @@ def check_values(recipe: Recipe) -> Recipe:
     unknown = [code for code in recipe.accept if code not in STOPPING]
     if unknown:
         problems.append(f"`accept`: {', '.join(unknown)} never stops a run; {', '.join(STOPPING)} may")
+    order = [str(one) for one in recipe.classify.order]
+    if order and (len(order) < 2 or len(set(order)) < len(order)):
+        problems.append("`classify.order` names every label once, two or more, from one end to the other")
+    if recipe.task not in ("auto", "classify") and recipe.classify != ClassifySettings():
+        problems.append(f"`classify` has no effect for the task {recipe.task}")
     if recipe.adjusting.search in (1, 2):
         problems.append(f"`adjusting.search` is {recipe.adjusting.search}: a search compares 3 configurations or more")
     if recipe.training.epochs == 0 or recipe.training.learning_rate == 0:

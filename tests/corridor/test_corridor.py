@@ -87,7 +87,14 @@ def test_every_setting_is_resolved_with_its_origin(finished):
 
     run, _, _ = finished
     listed = [Resolved(**one) for one in yaml.safe_load(run.file("resolved.yaml").read_text())["settings"]]
-    of_others = ("lora.", "chat.", *WRITING)  # of a method and of a task that this run has not
+    of_others = (
+        "lora.",
+        "chat.",
+        "prefer.",
+        "embed.",
+        "data.passage_bytes",
+        *WRITING,
+    )  # of a method and of a task that this run has not
     assert {one.setting for one in listed} == {name for name in setting_names() if not name.startswith(of_others)}
     assert all(one.value != "auto" and one.origin for one in listed)
 

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sintonia.methods import METHODS
 from sintonia.records import Event
+from sintonia.tasks import TASKS
 from sintonia.train import Job, train
 from sintonia.train.learners import Learner
+from tests.nouns_of_tasks import TINY, Sizes, make_tiny_job
 from tests.unit.train.jobs import make_chat_job, make_job
 
 KINDS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
@@ -19,15 +22,29 @@ KINDS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "classify head": ("classify", "head", {}, {}),
     "classify lora": ("classify", "lora", {}, {}),
     "classify dora": ("classify", "lora", {"variant": "dora"}, {}),
+    "classify contrastive": ("classify", "contrastive", {}, {}),
     "classify top layer": ("classify", "full", {}, {"frozen_layers": 1}),
+    **{f"classify {method} on a decoder": ("classify", method, {}, {}) for method in ("full", "lora", "head")},
+    "classify top layer on a decoder": ("classify", "full", {}, {"frozen_layers": 1}),
     "chat full": ("chat", "full", {}, {}),
     "chat top layer": ("chat", "full", {}, {"frozen_layers": 1}),
     "chat lora": ("chat", "lora", {}, {}),
     "chat rslora": ("chat", "lora", {"variant": "rslora", "plus_ratio": 4.0}, {}),
     "chat dora": ("chat", "lora", {"variant": "dora"}, {}),
     "chat lora on the top layer": ("chat", "lora", {"layers": 1}, {}),
+    **{
+        f"{task} {method}": (task, method, {}, {})
+        for task in TASKS
+        for method in METHODS
+        if task not in ("classify", "chat") and METHODS[method].learns(TASKS[task])
+    },
+    **{
+        f"{data.name} {TASKS[task].METHOD}": (task, TASKS[task].METHOD, {}, {})
+        for task in TASKS
+        for data in TINY.get(task, ())[1:]
+    },
 }
-"""Task, method, and what differs from the defaults of `lora` and `training`."""
+"""Task, method, and what differs from the defaults of `lora` and `training`; other forms of a task by the form."""
 SETTINGS = {
     "plain": (False, False),
     "dropout": (True, False),
@@ -42,15 +59,25 @@ def make_training(folder: Path, bases: dict[str, Path], kind: str, setting: str 
     """A job of ten steps in two epochs, validated after steps 3, 7 and 10, with a checkpoint every second step."""
     task, method, lora, own = KINDS[kind]
     drops, accumulates = SETTINGS[setting]
+    is_encoder = TASKS[task].BASE == "encoder"
     small = {"batch_examples": 4, "evaluations": 3, "checkpoint_steps": 2, "early_stopping": False, **own}
     if accumulates:
-        small["micro_tokens"] = 24 if task == "classify" else 200
-    small["dropout"] = 0.2 if drops and task == "classify" else 0.0
+        small["micro_tokens"] = 24 if is_encoder else 200
+    small["dropout"] = 0.2 if drops and is_encoder else 0.0
     if drops and method == "lora":
         lora = {**lora, "dropout": 0.2}
-    make = make_job if task == "classify" else make_chat_job
-    job = make(folder, bases[task], method, {"rank": 4, **lora} if method == "lora" else None, **{**small, **training})
+    settings = {**small, **training}
+    given = {"rank": 4, **lora} if method == "lora" else None
+    if task not in _BY_HAND:
+        data = next((one for one in TINY[task] if kind.startswith(one.name)), TINY[task][0])
+        base = bases["classify" if is_encoder else "chat"]
+        return make_tiny_job(folder, base, data, method, sizes=Sizes(train=20, validation=8), lora=given, **settings)
+    base = bases["chat" if kind.endswith("on a decoder") else task]
+    job = _BY_HAND[task](folder, base, method, given, **settings)
     return dataclasses.replace(job, train=job.train[:20], validation=job.validation[:8])
+
+
+_BY_HAND = {"classify": make_job, "chat": make_chat_job}
 
 
 class Crash(BaseException):

@@ -24,7 +24,7 @@ def test_it_is_complete(path: Path) -> None:
     recipe = check_values(make_recipe(load_recipe(path)))
     assert recipe.task == path.stem
     base = dataclasses.replace(ENCODER_BASE, hidden_size=576, num_layers=30, max_tokens=8192)
-    metric = TASKS[recipe.task]().METRICS[0]
+    metric = TASKS[recipe.task].METRICS[0]
     prepared = dataclasses.replace(make_prepared(2000), task=recipe.task, primary_metric=metric)
     filled, listed = resolve(recipe, base, prepared)
     assert {one.setting for one in listed} >= {"base", "method", "training.learning_rate"}

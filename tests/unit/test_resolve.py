@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sintonia import resolve as room
+from sintonia.corridor.planning import refuse_idle_patience
 from sintonia.errors import UsageError
+from sintonia.methods import precision as room
 from sintonia.recipe import make_recipe
-from sintonia.resolve import refuse_idle_patience, resolve
+from sintonia.records import Base
+from sintonia.resolve import resolve
 from tests.nouns import ENCODER_BASE as BASE
 from tests.nouns import make_prepared
 
@@ -80,6 +82,19 @@ def test_conversations_have_their_own_defaults_with_their_origins():
     assert for_chat(method="full")["training.learning_rate"].value == 3e-4
 
 
+@pytest.mark.parametrize(("method", "rate"), [("full", 3e-4), ("lora", 1e-3), ("head", 3e-3)])
+def test_a_head_on_a_language_model_is_trained_at_the_rate_of_one(method: str, rate: float):
+    """Science.md 6.2; the number of steps is that of a head."""
+    base = dataclasses.replace(BASE, hidden_size=576, num_layers=30, max_tokens=8192, kind="language")
+    recipe = make_recipe({"data": {"path": "x"}, "method": method})
+    listed = {one.setting: one for one in resolve(recipe, base, make_prepared(500))[1]}
+    assert listed["training.learning_rate"].value == rate and method in listed["training.learning_rate"].origin
+    assert (listed["training.dropout"].value, listed["training.micro_tokens"].value) == (0.0, 1024)
+    assert listed["training.epochs"].value == (30 if method == "head" else 5)
+    with pytest.raises(UsageError, match="contrastive` needs an encoder"):
+        resolve(dataclasses.replace(recipe, method="contrastive"), base, make_prepared(500))
+
+
 def test_blocks_of_another_task_or_method_are_not_listed():
     assert not any(name.startswith(("lora", "chat")) for name in values(2000))
     assert not any(name.startswith("lora") for name in for_chat(method="full"))
@@ -111,6 +126,7 @@ def test_what_would_have_no_effect_on_conversations_is_refused(blocks: dict, wha
         ({"training": {"fused": False}}, "`training.fused` has no effect"),
         ({"method": "head", "training": {"dropout": 0.2}}, "`training.dropout` has no effect with method head"),
         ({"method": "head", "training": {"micro_tokens": 64}}, "`training.micro_tokens` has no effect"),
+        ({"adjusting": {"processes": 2}}, "`adjusting.processes` has no effect without `adjusting.search`"),
     ],
 )
 def test_what_would_have_no_effect_on_labels_is_refused(blocks: dict, what: str):
@@ -166,3 +182,66 @@ def test_what_cannot_be_done_for_the_task_is_no_hint():
     with pytest.raises(UsageError) as refused:
         resolve(make_recipe({"data": {"path": "x"}, "training": {"frozen_layers": 2}}), BASE, make_prepared(2000))
     assert "`method: head` trains none" in refused.value.hint
+
+
+def test_wrong_answers_are_not_looked_for_where_pairs_have_scores() -> None:
+    from sintonia.settings import EmbedSettings
+    from sintonia.tasks import embed
+
+    embed.refuse_idle(EmbedSettings(negatives="mined"), "anchor and positive")
+    with pytest.raises(UsageError, match="no effect"):
+        embed.refuse_idle(EmbedSettings(negatives="mined"), embed.SCORED_FORM)
+
+
+def of_pairs(base: Base = BASE, method: str = "auto", task: str = "classify", **training) -> dict:
+    recipe = make_recipe({"data": {"path": "x"}, "training": training, "method": method})
+    columns = {"first": "a", "second": "b", "target": "l"}
+    _, listed = resolve(recipe, base, dataclasses.replace(make_prepared(2000), columns=columns, task=task))
+    return {one.setting: one for one in listed}
+
+
+def test_long_texts_are_read_at_both_ends_and_it_is_said_why():
+    found = values(2000)["training.long_texts"]
+    assert found.value == "head_tail" and "Sun et al. 2019" in found.origin
+    asked = values(2000, long_texts="windows")["training.long_texts"]
+    assert (asked.value, asked.origin) == ("windows", "asked for")
+
+
+@pytest.mark.parametrize(
+    ("is_for_similarity", "method", "way"),
+    [(True, "auto", "compared"), (False, "auto", "together"), (True, "contrastive", "together")],
+)
+def test_two_texts_are_compared_by_a_base_that_was_made_for_it(is_for_similarity: bool, method: str, way: str):
+    base = dataclasses.replace(BASE, is_for_similarity=is_for_similarity)
+    found = of_pairs(base, method)["training.text_pairs"]
+    assert found.value == way and found.origin not in ("default", "asked for")
+    assert values(2000)["training.text_pairs"].value == "together"
+
+
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [
+        ({"text_pairs": "compared", "method": "contrastive"}, "not for the method contrastive"),
+        ({"text_pairs": "together", "long_texts": "windows"}, "read together"),
+    ],
+)
+def test_readings_that_do_not_go_together_are_refused(training: dict, told: str):
+    with pytest.raises(UsageError, match=told):
+        of_pairs(**training)
+
+
+def test_a_reading_without_effect_is_refused():
+    with pytest.raises(UsageError, match="of one text each"):
+        values(2000, text_pairs="compared")
+    for task, form in (("embed", "pair"), ("tag", "tokens and tags"), ("chat", "messages")):
+        recipe = make_recipe({"data": {"path": "x"}, "training": {"long_texts": "windows"}})
+        prepared = dataclasses.replace(make_prepared(2000), task=task, form=form)
+        with pytest.raises(UsageError, match="long_texts` has no effect"):
+            resolve(recipe, BASE, prepared)
+
+
+def test_a_language_model_with_a_head_reads_an_example_at_once():
+    base = dataclasses.replace(BASE, kind="language", is_for_similarity=True)
+    assert of_pairs(base)["training.text_pairs"].value == "together"
+    with pytest.raises(UsageError, match="needs an encoder"):
+        of_pairs(base, text_pairs="compared")

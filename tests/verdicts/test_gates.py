@@ -20,7 +20,7 @@ from sintonia.choose import choose
 from sintonia.corridor.looking_back import look_back
 from sintonia.corridor.turns import candidate_of
 from sintonia.errors import RunFailed
-from sintonia.evaluate.ladders import LADDERS, chat, classify
+from sintonia.evaluate.ladders import LADDERS, chat, classify, embed, prefer, pretrain, tag
 from sintonia.evaluate.ladders.classify import Ground
 from sintonia.models.open import open_base
 from sintonia.pipeline import Progress, improve, start
@@ -43,11 +43,18 @@ HONEST = {
         "nearest centroid",
         "linear probe",
         "TF-IDF",
+        "both texts compared",
+        "contrastive tuning",  # from the weights of the base, with a seed of its own
     },
     "chat": {"zero-shot", "few-shot", "token frequencies"},
+    "embed": {"nothing known", "untouched base", "words alone"},
+    "prefer": {"likelier", "likelier per token", "length alone", "guess"},
+    "pretrain": {"untouched base", "base behind training text", "compressor", "letters alone"},
+    "tag": {"commonest tag", "memory of words", "words and neighbours", "linear probe"},
 }
 """The rungs of science.md 1.5 that there are; of a rung that is added, somebody must have read this test."""
-KINDS = {"classify": classify._LADDER, "chat": chat._LADDER}
+ROOMS = {"classify": classify, "chat": chat, "embed": embed, "prefer": prefer, "pretrain": pretrain, "tag": tag}
+KINDS = {name: room._LADDER for name, room in ROOMS.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +107,7 @@ def ground(tmp_path: Path, tiny_base: Path) -> Ground:
 
 def test_no_rung_is_a_random_head_and_a_planted_one_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     assert LADDERS.keys() == HONEST.keys()
-    assert not strangers("classify") and not strangers("chat")
+    assert not any(map(strangers, HONEST))
     assert not moving_rungs(ground)
     planted = dataclasses.replace(classify._LADDER["majority"], scores=random_head)
     monkeypatch.setitem(classify._LADDER, "random head", planted)
@@ -228,5 +235,6 @@ def test_a_head_lost_after_the_turn_gives_no_verdict_until_it_is_back(
     head.write_bytes(whole)
     verdict = improve(run)  # the clean control
     assert verdict.outcome == "better" and verdict.test_openings == 1
-    assert {rung.name for rung in verdict.rungs} == HONEST["classify"]  # its own random head is none of them
+    elsewhere = {"both texts compared", "contrastive tuning"}  # rungs of pairs and of few examples
+    assert {rung.name for rung in verdict.rungs} == HONEST["classify"] - elsewhere  # its own random head is none
     assert verdict.base in {"majority", "labels at random", "zero-shot by label names"}

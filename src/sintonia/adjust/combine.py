@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sintonia.adjust.remedies.ideas import effective, is_chat
+from sintonia.adjust.remedies.ideas import effective, is_of_language
 from sintonia.metrics import METRICS
 from sintonia.records import Change, Combination, TriedCombination, Turn
 from sintonia.statistics import selection_optimism
@@ -19,7 +19,10 @@ from sintonia.statistics import selection_optimism
 SCALES = (0.9, 0.8, 0.7, 0.6, 0.5)
 MOST_TURNS = 6
 """Models that are averaged, at most: each takes its time, and those far behind the best only harm."""
-_ALIKE = ("task", "base", "method", "training.max_tokens", "chat.template")
+_ALIKE = (
+    *("task", "base", "method", "chat.template"),
+    *("training.max_tokens", "training.long_texts", "training.text_pairs"),
+)
 """What must have been the same: then the weights have the same names, and the texts the same tokens."""
 _Z_95 = 1.645
 _ROUNDING = 1e-12
@@ -46,7 +49,7 @@ def combinable(turns: Sequence[Turn]) -> tuple[Turn, ...]:
     """
     trained = [one for one in turns if one.combined is None and not any(it.code == "E310" for it in one.findings)]
     ranked = sorted(trained, key=lambda one: (-METRICS[one.primary_metric].goodness(one.validation_metric), one.number))
-    if is_chat(ranked[0]) and ranked[0].recipe.lora.variant == "dora":  # a mean of these is no DoRA adapter
+    if is_of_language(ranked[0]) and ranked[0].recipe.lora.variant == "dora":  # a mean of these is no DoRA adapter
         return tuple(ranked[:1])
     return tuple(one for one in ranked if _kind(one) == _kind(ranked[0]))[:MOST_TURNS]
 

@@ -126,7 +126,20 @@ def _underfit(case: Case) -> Iterator[tuple[str, str]]:
         )
 
 
+_WORDS_OF_RIGHT = {
+    "preference_accuracy": "judged rightly",
+    "ndcg_at_10": "found first",
+    "recall_at_1": "found first",
+    "recall_at_10": "found first",
+    "spearman": "near enough",
+}
+"""What right means of answers that are neither labels nor texts, by the metric."""
+
+
 def _right(case: Case) -> str:
+    name = _metric_name(case.resolved)
+    if name in _WORDS_OF_RIGHT:
+        return _WORDS_OF_RIGHT[name]
     return "answered word for word" if case.is_from_base else "right"
 
 
@@ -164,7 +177,7 @@ def _is_manner_only(case: Case, found: measure.Transfer, base_loss: float) -> bo
 def _provable(case: Case, found: measure.Transfer) -> str:
     """The smallest gain that this many validation examples could have shown."""
     count = len(case.prior.validation_losses)
-    if case.is_from_base:
+    if case.is_from_base or not METRICS[_metric_name(case.resolved)].higher_is_better:
         share = 2.8 * found.error / max(float(np.mean(case.prior.validation_losses)), 1e-12)
         return f"a fall of the loss by {share:.0%}"
     effect = minimum_detectable_effect(max(found.disagreement, 1 / count), count, 0.05)

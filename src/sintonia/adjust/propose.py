@@ -13,7 +13,7 @@ from typing import Any
 
 from sintonia.adjust.remedies.balance import RARE_CLASS, weigh_classes
 from sintonia.adjust.remedies.experience import confidence_of, direction_of, gain_in_words, gain_of
-from sintonia.adjust.remedies.ideas import Idea, Remedy, effective, is_chat
+from sintonia.adjust.remedies.ideas import Idea, Remedy, effective, task_of
 from sintonia.adjust.remedies.settings import BASICS, DATA_FIRST, REFINEMENTS, small_probe
 from sintonia.adjust.remedies.speed import train_upper_layers
 from sintonia.errors import UsageError
@@ -47,7 +47,7 @@ def next_changes(history: tuple[Turn, ...], data_codes: Collection[str] = ()) ->
             change = _as_change(anchor, code, idea)
             identity = recipe_id(change.recipe)
             was_tried = identity in tried or any(_did(turn, idea, identity) for turn in history)
-            if not was_tried and _is_possible(change.recipe, "chat" if is_chat(anchor) else "classify"):
+            if not was_tried and _is_possible(change.recipe, task_of(anchor).NAME):
                 tried.add(identity)
                 changes.append(change)
     return tuple(changes)
@@ -108,7 +108,7 @@ def _is_possible(recipe: Recipe, task: str) -> bool:
 
 def _as_change(turn: Turn, code: str, idea: Idea) -> Change:
     before = effective(turn, idea.setting)
-    task = "chat" if is_chat(turn) else "classify"
+    task = task_of(turn).NAME
     is_for_quality = idea.aim == "quality"
     gain = gain_of(code, idea.setting, direction_of(before, idea.after), task) if is_for_quality else None
     return Change(

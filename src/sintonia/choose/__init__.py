@@ -1,6 +1,6 @@
 """Phase 1: which base model, why, and does it fit. It reads the catalog, the machine and training rows."""
 
-from sintonia.choose.base import can_learn, choose, foresee
+from sintonia.choose.base import can_learn, choose, foresee, is_usual_kind
 from sintonia.choose.fertility import UNKNOWN_FRACTION, measure_fertility
 from sintonia.choose.fit import fits_here
 from sintonia.choose.ranking.drawing import MOST_CONVERSATIONS, MOST_TEXTS, draw, held_out
@@ -40,6 +40,7 @@ __all__ = [
     "fits_here",
     "foresee",
     "held_out",
+    "is_usual_kind",
     "known_base",
     "known_bases",
     "look_at_texts",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from sintonia.errors import Unavailable, UsageError
-from sintonia.methods import DEFAULTS, METHODS
+from sintonia.methods import METHODS, Method
 from sintonia.models.catalog import Entry, default_base, find_entry
 from sintonia.models.catalog.here import folder_here
-from sintonia.models.shape import BaseShape, adapter_notes, read_shape
+from sintonia.models.shape import BaseShape, adapter_notes, can_classify, read_shape
 from sintonia.models.sources import BaseFiles, locate, pin
 from sintonia.models.sources.folder import is_adapter
 from sintonia.records import Base
@@ -17,10 +18,10 @@ from sintonia.resources.estimate import encoder_peak_bytes, shape_of, workload_o
 from sintonia.resources.memory import free_bytes
 from sintonia.resources.plan import LEAST_MICRO_TOKENS, language_peak_bytes
 from sintonia.settings import Recipe
-from sintonia.tasks import classify
+from sintonia.tasks import TASKS, kinds_for, usual_micro_tokens
 
-NEEDS = {"classify": ("encoder", "an encoder"), "chat": ("language", "a causal language model")}
-"""The kind of base that each task takes, and its name in words."""
+KINDS = {"encoder": "an encoder", "language": "a causal language model"}
+"""The kinds of base in words."""
 NAMED = "named in the recipe"
 
 
@@ -44,7 +45,12 @@ def choose(recipe: Recipe, task: str) -> Base:
     is_stand_in = recipe.base == "auto" and name != default_base(task)
     origin = "on this machine, where the default is not and nothing may be fetched" if is_stand_in else ""
     return dataclasses.replace(
-        base, why=why, estimated_memory_bytes=estimated, tokenizer_revision=files.tokenizer_revision, origin=origin
+        base,
+        why=why,
+        estimated_memory_bytes=estimated,
+        tokenizer_revision=files.tokenizer_revision,
+        origin=origin,
+        is_for_similarity=bool(entry.is_for_similarity) or _has_pooling_alone(files.model),
     )
 
 
@@ -69,8 +75,18 @@ def foresee(recipe: Recipe, task: str) -> Base | None:
 
 def can_learn(recipe: Recipe, task: str) -> bool:
     """False where the base that a recipe names is known to be of the wrong kind for a task."""
+    return _known_kind(recipe, task) in ("", *kinds_for(TASKS[task]))
+
+
+def is_usual_kind(recipe: Recipe, task: str) -> bool:
+    """False where the base that a recipe names is known to be of another kind than is usual for a task."""
+    return _known_kind(recipe, task) in ("", TASKS[task].BASE)
+
+
+def _known_kind(recipe: Recipe, task: str) -> str:
+    """The kind of the base that a recipe names; empty of one that is not on this machine."""
     entry = find_entry(_name(recipe, task))
-    return not is_here(entry) or read_shape(locate(entry)).kind == NEEDS[task][0]
+    return read_shape(locate(entry)).kind if is_here(entry) else ""
 
 
 def _name(recipe: Recipe, task: str) -> str:
@@ -80,7 +96,16 @@ def _name(recipe: Recipe, task: str) -> str:
 
 
 def _method(recipe: Recipe, task: str) -> str:
-    return DEFAULTS[task] if recipe.method == "auto" else recipe.method
+    return TASKS[task].METHOD if recipe.method == "auto" else recipe.method
+
+
+def refusal(task: str, method: Method, kind: str) -> str:
+    """Why a base of this kind does not learn a task by a method; empty where it does."""
+    if kind not in kinds_for(TASKS[task]):
+        return f"the task {task} needs {KINDS[TASKS[task].BASE]}"
+    if not method.learns(TASKS[task]):
+        return f"the method {method.name} does not learn the task {task}"
+    return "" if kind in method.bases else f"the method {method.name} needs {KINDS[method.bases[0]]}"
 
 
 def is_here(entry: Entry) -> bool:
@@ -135,36 +160,47 @@ def _shape(files: BaseFiles) -> BaseShape:
     return shape
 
 
+def _has_pooling_alone(folder: Path) -> bool:
+    """Whether sentence-transformers opens it as features of texts: a classifier of ours has more, a plain base less."""
+    return (folder / "modules.json").is_file() and not (folder / "3_Dense").exists()
+
+
 def _check_kind(name: str, shape: BaseShape, task: str) -> None:
-    kind, in_words = NEEDS[task]
-    if shape.kind != kind:
+    hint = f"take `--base {default_base(task)}`, or leave it on auto"
+    if shape.kind not in kinds_for(TASKS[task]):
         raise UsageError(
-            f"the task {task} needs {in_words}, and `{name}` is none (its type is {shape.model_type})",
-            hint=f"take `--base {default_base(task)}`, or leave it on auto",
+            f"the task {task} needs {KINDS[TASKS[task].BASE]}, and `{name}` is none (its type is {shape.model_type})",
+            hint=hint,
+        )
+    if shape.kind != TASKS[task].BASE and not can_classify(shape.model_type):
+        raise UsageError(
+            f"`{name}` cannot be a classifier: transformers has none that reads at the last token of a model of the "
+            f"type {shape.model_type}",
+            hint=hint,
         )
 
 
 def _estimate(recipe: Recipe, base: Base) -> tuple[int, int]:
     """The most memory that training takes as it is meant, and the least it can do with, in bytes."""
-    if recipe.task == "chat":
+    if TASKS[recipe.task].BASE == "language":
         shape = shape_of(base)
         usual = workload_of(recipe, shape)
         least = dataclasses.replace(usual, micro_tokens=LEAST_MICRO_TOKENS, uses_checkpoints=True)
         return language_peak_bytes(shape, usual), language_peak_bytes(shape, least)
-    micro = recipe.training.micro_tokens
-    most = encoder_peak_bytes(recipe, base, classify.MICRO_TOKENS if micro == "auto" else int(micro))
+    asked = recipe.training.micro_tokens
+    micro = usual_micro_tokens(TASKS[recipe.task], base.kind) if asked == "auto" else int(asked)
+    most = encoder_peak_bytes(recipe, base, micro)
     return most, most
 
 
 def _what_needs_less(task: str, method: str) -> str:
-    if task in METHODS["head"].tasks:
+    if METHODS["head"].learns(TASKS[task]):
         return "take a smaller base" if method == "head" else "take `--method head`, or a smaller base"
     return "take a smaller `training.micro_tokens` or base" if method == "lora" else "take `--method lora`"
 
 
 def _why(recipe: Recipe, entry: Entry, task: str) -> tuple[str, ...]:
-    known_as = {"classify": "classifying text", "chat": "conversations"}
-    why = f"the default for {known_as[task]}" if recipe.base == "auto" else NAMED
+    why = f"the default for {TASKS[task].IN_WORDS}" if recipe.base == "auto" else NAMED
     if recipe.base == "auto" and _name(recipe, task) != default_base(task):
         why = f"the default, `{default_base(task)}`, is not on this machine, and nothing may be fetched; this one is"
     return (entry.description, why) if entry.description else (why,)

@@ -11,9 +11,9 @@ from sintonia.models.catalog import Entry
 from sintonia.models.shape import read_shape
 from sintonia.models.sources import locate
 from sintonia.records import Base
-from sintonia.resolve import LONGEST_TEXT
 from sintonia.resources.estimate import shape_of
 from sintonia.resources.plan import LanguageShape
+from sintonia.tasks import classify
 
 _PACKED_BYTES = 2
 """At most, of each weight in a packed file."""
@@ -28,7 +28,7 @@ def described(entry: Entry) -> Base | None:
     facts: dict[str, Any] = {one: getattr(entry, one) for one in ("num_parameters", "num_layers", "hidden_size")}
     if all(facts.values()) and entry.kind:
         facts |= {
-            "max_tokens": entry.max_tokens or LONGEST_TEXT,
+            "max_tokens": entry.max_tokens or classify.LONGEST,
             "vocabulary_size": entry.vocabulary_size or 0,
             "intermediate_size": entry.intermediate_size or 0,
             "kind": entry.kind,

@@ -12,20 +12,19 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
 
-from sintonia.choose.base import NEEDS
+from sintonia.choose.base import refusal
 from sintonia.choose.described import bytes_until_open, described, layers_of
 from sintonia.errors import SintoniaError, UsageError
 from sintonia.files import home_folder
-from sintonia.methods import DEFAULTS, METHODS
+from sintonia.methods import METHODS
 from sintonia.models.catalog import Entry, catalog
 from sintonia.records import Base, Fit, Machine
-from sintonia.resolve import LONGEST_CONVERSATION, LONGEST_TEXT
 from sintonia.resources.disk import training_disk_parts
 from sintonia.resources.estimate import encoder_peak_parts, workload_of
 from sintonia.resources.machine import look_at_machine
 from sintonia.resources.plan import LEAST_MICRO_TOKENS, LanguageShape, Lengths, Plan, language_peak_parts, plan_memory
 from sintonia.settings import DataSettings, Recipe
-from sintonia.tasks import classify
+from sintonia.tasks import TASKS, usual_micro_tokens
 
 _BATCH_EXAMPLES = 8
 """Of the task `chat`, as `resolve` fills it."""
@@ -77,7 +76,9 @@ def fit_each(
     base: Entry, recipe: Recipe, machine: Machine, lengths: Lengths | None = None, others: Sequence[Entry] = ()
 ) -> tuple[Fit, ...]:
     """A base with each method of the task, or with the one that the recipe names; the rest is as for `fit`."""
-    methods = [name for name, one in METHODS.items() if recipe.task in one.tasks and recipe.method in ("auto", name)]
+    methods = [
+        name for name, one in METHODS.items() if one.learns(TASKS[recipe.task]) and recipe.method in ("auto", name)
+    ]
     return tuple(fit(base, _by(recipe, method), machine, lengths, others) for method in methods)
 
 
@@ -105,7 +106,7 @@ def fits_here(names: Sequence[str]) -> dict[str, tuple[Fit, ...]]:
 def _question(base: Entry | Base, recipe: Recipe, machine: Machine, lengths: Lengths | None) -> _Question | Fit:
     """What is to be answered; or the answer, where the shape of the base is unknown or it is not for the task."""
     task = recipe.task
-    method = DEFAULTS[task] if recipe.method == "auto" else recipe.method
+    method = TASKS[task].METHOD if recipe.method == "auto" else recipe.method
     name = (base.name or base.reference) if isinstance(base, Entry) else base.reference
     refused = Fit(base=name, method=method, outcome="unknown", peak_memory_bytes=0, disk_bytes=0, parts={}, reason="")
     try:
@@ -117,10 +118,8 @@ def _question(base: Entry | Base, recipe: Recipe, machine: Machine, lengths: Len
             "the catalog does not tell its number of weights, layers and their width, and it is not on this machine yet"
         )
         return dataclasses.replace(refused, reason=why)
-    kind, in_words = NEEDS[task]
-    is_wrong, is_idle = known.kind != kind, task not in METHODS[method].tasks
-    if is_wrong or is_idle:
-        why = f"the task {task} needs {in_words}" if is_wrong else f"the method {method} does not learn the task {task}"
+    why = refusal(task, METHODS[method], known.kind)
+    if why:
         return dataclasses.replace(refused, outcome="does not fit", reason=why)
     return _Question(
         name=name,
@@ -135,8 +134,8 @@ def _question(base: Entry | Base, recipe: Recipe, machine: Machine, lengths: Len
 
 def _filled(recipe: Recipe, base: Base) -> Recipe:
     """With what a run fills before it makes its plan."""
-    asked, is_chat = recipe.training, recipe.task == "chat"
-    longest = min(base.max_tokens, LONGEST_CONVERSATION if is_chat else LONGEST_TEXT)
+    asked = recipe.training
+    longest = min(base.max_tokens, TASKS[recipe.task].LONGEST)
     changed: dict[str, Any] = {"max_tokens": longest} if asked.max_tokens == "auto" else {}
     if asked.batch_examples == "auto":
         changed["batch_examples"] = _BATCH_EXAMPLES
@@ -147,7 +146,7 @@ def _answer(question: _Question) -> Fit:
     """Whether it fits, without a way out."""
     recipe, machine = question.recipe, question.machine
     outcome: Literal["fits", "fits with checkpointing", "does not fit"]
-    outcome, parts, reason = _of_language(question) if recipe.task == "chat" else _of_encoder(question)
+    outcome, parts, reason = _of_language(question) if TASKS[recipe.task].BASE == "language" else _of_encoder(question)
     disk = {"base": question.fetched_bytes, **training_disk_parts(recipe, question.shape)}
     if outcome == "does not fit" and machine.gpus:
         reason += "; training runs on the processor: the memory of a GPU does not count"
@@ -215,7 +214,7 @@ def _of_encoder(question: _Question) -> tuple[Literal["fits", "does not fit"], d
 
 def _micro_tokens(question: _Question) -> int:
     asked = question.recipe.training.micro_tokens
-    return classify.MICRO_TOKENS if asked == "auto" else asked
+    return usual_micro_tokens(TASKS[question.recipe.task], question.base.kind) if asked == "auto" else asked
 
 
 def _longest(question: _Question) -> int:
@@ -251,7 +250,7 @@ def _ways(question: _Question, others: Sequence[Entry]) -> Iterator[tuple[str, _
 def _whole_rows(question: _Question) -> Iterator[tuple[str, _Question]]:
     """The same base with less at once, or with a lighter method."""
     asked = question.recipe.training
-    if question.recipe.task == "chat" and (asked.micro_tokens, asked.checkpointing) != ("auto", "auto"):
+    if TASKS[question.recipe.task].BASE == "language" and (asked.micro_tokens, asked.checkpointing) != ("auto", "auto"):
         words = "`training.micro_tokens` and `training.checkpointing` on auto"
         yield words, _with(question, micro_tokens="auto", checkpointing="auto")
     yield from _smaller_batches(question)
@@ -262,7 +261,7 @@ def _whole_rows(question: _Question) -> Iterator[tuple[str, _Question]]:
 
 def _cut_rows(question: _Question) -> Iterator[tuple[str, _Question]]:
     """The same base with shorter conversations. (Texts are short, and a smaller micro-batch does the same.)"""
-    if question.recipe.task != "chat":
+    if TASKS[question.recipe.task].BASE != "language":
         return
     for named, way in (("", question), *_lighter(question)):
         for size in (one for one in _SMALLER if one < _longest(question)):
@@ -273,13 +272,13 @@ def _cut_rows(question: _Question) -> Iterator[tuple[str, _Question]]:
 def _lighter(question: _Question) -> Iterator[tuple[str, _Question]]:
     task, method = question.recipe.task, question.recipe.method
     for name in _LIGHTER[_LIGHTER.index(method) + 1 if method in _LIGHTER else 0 :]:
-        if task in METHODS[name].tasks:
+        if METHODS[name].learns(TASKS[task]):
             yield f"`--method {name}`", dataclasses.replace(question, recipe=_by(question.recipe, name))
 
 
 def _smaller_batches(question: _Question) -> Iterator[tuple[str, _Question]]:
     """Of texts; a conversation has a plan of its own, which tries them."""
-    if question.recipe.task != "chat" and METHODS[question.recipe.method].trains_encoder:
+    if TASKS[question.recipe.task].BASE != "language" and METHODS[question.recipe.method].trains_encoder:
         for size in (one for one in _SMALLER if _longest(question) <= one < _micro_tokens(question)):
             yield f"`training.micro_tokens={size}`", _with(question, micro_tokens=size)
 

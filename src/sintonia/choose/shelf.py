@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sintonia.choose.base import NEEDS
 from sintonia.choose.ranking.entering import contenders
 from sintonia.errors import UsageError, nearest
 from sintonia.models.catalog import Entry, built_in, catalog, default_base, find_entry
@@ -16,6 +15,7 @@ from sintonia.models.catalog.here import folder_here, refuse_fetching
 from sintonia.models.sources import locate, pin
 from sintonia.models.sources.storage import is_offline
 from sintonia.records import Known
+from sintonia.tasks import TASKS
 
 BYTES_A_WEIGHT = 4
 """Bases are held in float32."""
@@ -79,7 +79,7 @@ def refuse_away(base: str, task: str) -> None:
     if base != "auto":
         refuse_fetching(find_entry(base))
         return
-    meant = NEEDS if task == "auto" else (task,)
+    meant = TASKS if task == "auto" else (task,)
     if not any(contenders(one, is_fetching=False).names for one in meant):
         refuse_fetching(catalog()[default_base(_FIRST_TASK if task == "auto" else task)])
 

@@ -6,6 +6,7 @@ It computes nothing: the pipeline does, and loads torch only when it trains.
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 
 from sintonia.cli.bill import show_bill
@@ -14,10 +15,13 @@ from sintonia.cli.interrupting import pausing
 from sintonia.cli.journal import keep_log
 from sintonia.cli.options import RUNS
 from sintonia.cli.screen import say, show_json, show_verdict, showing
+from sintonia.cli.taught import show_taught
 from sintonia.errors import DataError, RequirementNotMet, UsageError
 from sintonia.pipeline import improve
-from sintonia.records import Change
+from sintonia.records import Change, Prepared, Verdict
 from sintonia.runs import RunFolder
+
+_BEFORE_ANY_TASK = "pretrain"
 
 
 def carry_out(
@@ -43,7 +47,9 @@ def carry_out(
         raise
     show_verdict(run, verdict)
     show_bought(run)
+    show_taught(run)
     show_bill(run)
+    _show_next_step(run, verdict)
     if as_json:
         show_json(verdict)
     if require and verdict.outcome != require:
@@ -53,3 +59,12 @@ def carry_out(
             hint="the report says why and what to try next",
         )
     return 0
+
+
+def _show_next_step(run: RunFolder, verdict: Verdict) -> None:
+    """What a base that knows a domain is for; nothing after any other task, or where the old base is to be kept."""
+    prepared = run.read("prepared.json", Prepared)
+    if prepared is None or prepared.task != _BEFORE_ANY_TASK or verdict.outcome in ("worse", "invalid"):
+        return
+    model = shlex.quote(f"file:{os.path.relpath(run.file('model'))}")
+    say(f"next      it is a base for your task: `sintonia tune DATA --task chat --base {model}`")

@@ -59,6 +59,14 @@ TestOption = Annotated[str | None, typer.Option("--test", metavar="FILE", help=s
 ValidationOption = Annotated[
     str | None, typer.Option("--validation", metavar="FILE", help=setting_help("data.validation"))
 ]
+TeacherOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--teacher",
+        metavar="RUN",
+        help="A finished run whose model answers DATA, texts without labels, for another base to learn from.",
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="The run folder to make; by default runs/NAME-NNN."),

@@ -12,8 +12,8 @@ from rich.table import Table
 from sintonia.cli.options import RUNS, JsonOption
 from sintonia.cli.screen import say, show_json
 from sintonia.errors import StorageError, UsageError
-from sintonia.records import Event, Verdict
-from sintonia.runs import RunFolder
+from sintonia.records import Event, Taught, Verdict
+from sintonia.runs import TAUGHT, RunFolder
 
 
 def runs(
@@ -56,18 +56,34 @@ def _row(path: Path) -> dict[str, Any]:
         "base": None,
         "tuned": None,
         "worth_tuning": None,
+        "against_teacher": None,
     }
     try:
         run = RunFolder.open(path)
         row["state"] = _state(run)
         verdict = run.read("verdict.json", Verdict)
+        taught = run.read(TAUGHT, Taught)
     except StorageError as error:
         return {**row, "state": "damaged", "outcome": f"damaged: {error.what}"}
     if verdict is None:
         return row
     primary = verdict.primary
     scores = {"metric": primary.metric, "base": primary.base.value, "tuned": primary.tuned.value}
-    return {**row, "outcome": verdict.outcome, **scores, "worth_tuning": verdict.worth_tuning.outcome}
+    worth = {"worth_tuning": verdict.worth_tuning.outcome}
+    return {**row, "outcome": verdict.outcome, **scores, **worth, "against_teacher": taught and _against(taught)}
+
+
+def _against(taught: Taught) -> dict[str, Any]:
+    """A model against its teacher: the difference with its interval, as the metric counts it, and what it saves."""
+    difference, (now, before) = taught.comparison.difference, (taught.size, taught.teacher_size)
+    return {
+        "outcome": taught.outcome,
+        "difference": difference.value,
+        "low": difference.low,
+        "high": difference.high,
+        "size_ratio": now.num_parameters / max(before.num_parameters, 1),
+        "speed_ratio": now.examples_per_second / max(before.examples_per_second, 1e-9),
+    }
 
 
 def _state(run: RunFolder) -> str:
@@ -85,15 +101,26 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     from sintonia.report import direction
 
     table = Table(box=None, pad_edge=False)
-    for title in ("run", "state", "outcome", "metric", "base", "tuned", "worth it"):
+    titles = ["run", "state", "outcome", "metric", "base", "tuned", "worth it"]
+    has_taught = any(row["against_teacher"] for row in rows)
+    for title in (*titles, *(["against teacher"] if has_taught else [])):
         table.add_column(title, justify="right" if title in ("base", "tuned") else "left", overflow="fold")
     for row in rows:
         scores = ["" if row[name] is None else f"{row[name]:.3f}" for name in ("base", "tuned")]
         metric = row["metric"] or ""
         better = f"{metric} (lower is better)" if metric and direction(metric) == "lower is better" else metric
         worth = _WORTH.get(row["worth_tuning"] or "", row["worth_tuning"] or "")
-        table.add_row(row["run"], row["state"], row["outcome"], better, *scores, worth)
+        against = [_against_in_words(row["against_teacher"])] if has_taught else []
+        table.add_row(row["run"], row["state"], row["outcome"], better, *scores, worth, *against)
     if any(row["worth_tuning"] for row in rows):
         table.caption = "worth it: whether the tuned model also beats the best quick baseline"
         table.caption_justify = "left"
     return table
+
+
+def _against_in_words(against: dict[str, Any] | None) -> str:
+    """`-0.012 (-0.030 to +0.006), 2.1x as fast`; empty for a run without a teacher."""
+    if not against:
+        return ""
+    ends = f"{against['low']:+.3f} to {against['high']:+.3f}"
+    return f"{against['difference']:+.3f} ({ends}), {against['speed_ratio']:.2g}x as fast"

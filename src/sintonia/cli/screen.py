@@ -26,7 +26,7 @@ from rich.text import Text
 
 from sintonia.files import to_json
 from sintonia.pipeline import Listener, Progress, duration, loss_of
-from sintonia.records import Event, Finding, Verdict
+from sintonia.records import Event, Finding, Prepared, Verdict
 from sintonia.runs import RunFolder
 
 _QUIET_SECONDS = (10.0, 300.0)
@@ -276,5 +276,9 @@ def show_verdict(run: RunFolder, verdict: Verdict) -> None:
     say(f"report    {os.path.relpath(run.file('report.html'))}")
     if verdict.primary.metric == "bits_per_byte":
         say(f"the model {os.path.relpath(run.file('model'))} loads in transformers, or in peft where it is an adapter")
-    else:
-        say(f'try       {program()} predict {path} "a new text"')
+        return
+    prepared = run.read("prepared.json", Prepared)
+    if prepared is None or prepared.task == "prefer":  # such a model writes, and `predict` writes nothing
+        return
+    is_of_pairs = "second" in prepared.columns and prepared.task != "embed"
+    say(f"try       {program()} predict {path} " + ('"one text" "the other"' if is_of_pairs else '"a new text"'))

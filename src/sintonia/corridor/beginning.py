@@ -17,10 +17,14 @@ from pathlib import Path
 from sintonia.errors import DataError, Unavailable, UsageError
 from sintonia.files import sha256_file
 from sintonia.records import Base
-from sintonia.runs import RunFolder
+from sintonia.runs import ANSWERED, RunFolder
 from sintonia.settings import LoraSettings, Recipe, TrainingSettings
 
 _ORIGINALS = "cache/originals.json"
+
+
+_USUAL = ("classify", "chat")
+"""Tasks that are spoken of where nobody named one."""
 
 
 def refuse_early(recipe: Recipe, *, asks_judge: bool = True) -> None:
@@ -34,22 +38,25 @@ def refuse_early(recipe: Recipe, *, asks_judge: bool = True) -> None:
         UsageError: why, for each task that it may be.
         StorageError: the base cannot be read.
     """
-    from sintonia.choose import can_learn, refuse_away
-    from sintonia.methods import DEFAULTS
+    from sintonia.choose import can_learn, is_usual_kind, refuse_away
+    from sintonia.tasks import TASKS
 
     refuse_away(recipe.base, recipe.task)
     if asks_judge and recipe.evaluation.judge is not None:
         from sintonia.corridor.closing.opinion import refuse_judge
 
         refuse_judge(recipe)
-    tasks = [task for task in DEFAULTS if recipe.task in ("auto", task)]
+    tasks = [task for task in TASKS if recipe.task in ("auto", task)]
     if len(tasks) > 1 and recipe.base != "auto":
         tasks = [task for task in tasks if can_learn(recipe, task)] or tasks
     refused = [error for task in tasks if (error := _refusal(recipe, task))]
     if len(refused) < len(tasks):
         return
+    pairs = sorted(zip(tasks, refused, strict=True), key=lambda pair: not is_usual_kind(recipe, pair[0]))
+    told = [(task, one) for task, one in pairs if task in _USUAL and is_usual_kind(recipe, task)] or pairs[:1]
+    refused = [one for _, one in told]  # the others would say the same of their own names
     whats = dict.fromkeys(one.what for one in refused)
-    named = [f"to {task}: {one.what}" for task, one in zip(tasks, refused, strict=True)]
+    named = [f"to {task}: {one.what}" for task, one in told]
     raise UsageError(
         "; ".join(named if len(whats) > 1 else whats),
         expected=refused[0].expected if len(refused) == 1 else "",
@@ -68,10 +75,10 @@ def metrics_of_recipe(recipe: Recipe) -> Iterator[None]:
     from sintonia.metrics.asked import refuse_idle, refuse_unknown
     from sintonia.tasks import TASKS
 
-    with adding(*asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file)):
+    with adding(*asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file, recipe.classify.order)):
         refuse_unknown(recipe.evaluation)
         if recipe.task in TASKS:
-            refuse_idle(recipe.evaluation, recipe.task, TASKS[recipe.task]().METRICS)
+            refuse_idle(recipe.evaluation, recipe.task, TASKS[recipe.task].METRICS)
         yield
 
 
@@ -196,7 +203,8 @@ def _refuse_rank(recipe: Recipe, base: Base) -> None:
 def leaving_nothing(run: RunFolder) -> Iterator[None]:
     """Within it a refusal of the recipe or the data takes the run folder away, if nothing was prepared in it before.
 
-    What may pass (no network, too little memory) takes nothing away: what was prepared is gone on with.
+    What may pass (no network, too little memory) takes nothing away: what was prepared is gone on with. Nor is what a
+    teacher has answered taken away, which may have taken hours.
     """
     is_new = not run.file("prepared.json").exists()
     try:
@@ -206,7 +214,7 @@ def leaving_nothing(run: RunFolder) -> Iterator[None]:
         refused.hint = f"{refused.hint}; {again}" if refused.hint else again
         raise
     except (DataError, UsageError):
-        if is_new:
+        if is_new and not run.file(ANSWERED).exists():
             shutil.rmtree(run.path, ignore_errors=True)
         raise
 

@@ -9,6 +9,7 @@ import dataclasses
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from sintonia.recipe import check_values
 from sintonia.records import Base, Checked, Example, ExampleSet, Finding, Prepared, Suspect
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
-from sintonia.tasks import TASKS, chat
+from sintonia.tasks import TASKS, spoken
 
 if TYPE_CHECKING:
     from sintonia.models.language.template import Template
@@ -73,8 +74,9 @@ def _look_with_base(walk: Walk, prepared: Prepared) -> tuple[Finding, ...]:
     base = choose(run.recipe(), prepared.task)
     filled, _ = resolve(run.recipe(), base, prepared)
     walk.tell("examine", f"looking at {len(train):,} training rows with the base {base.reference}")
-    if prepared.task == chat.NAME:
-        return _look_at_conversations(run, base, filled, train, validation)
+    if TASKS[prepared.task].BASE == "language":
+        task = TASKS[prepared.task]
+        return _look_at_conversations(run, base, filled, spoken(task, train), spoken(task, validation))
     return _look_at_texts(run, base, filled, train, (prepared, validation))
 
 
@@ -88,6 +90,7 @@ def _look_at_texts(
     labels = tuple(sorted({one.target for one in train}))
     known = [one for one in validation if one.target in set(labels)]
     opened = open_base(base, int(filled.training.max_tokens))
+    opened.model.read_as(filled)
     findings, _ = examine(run, opened, train, known, dataclasses.replace(prepared, labels=labels))
     return findings
 
@@ -101,7 +104,7 @@ class _Reader:
 
 
 def _look_at_conversations(
-    run: RunFolder, base: Base, filled: Recipe, train: list[Example], validation: list[Example]
+    run: RunFolder, base: Base, filled: Recipe, train: Sequence[Example], validation: Sequence[Example]
 ) -> tuple[Finding, ...]:
     """The weights stay on the disk: what is learned and cut takes the tokenizer only."""
     from sintonia.models.language.template import load_template

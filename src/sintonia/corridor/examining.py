@@ -21,6 +21,7 @@ from sintonia.corridor.planning import (
     lengths_of_rows,
     plan_of,
     read_ground,
+    refuse_idle_patience,
     write_answer_length,
     write_ground,
 )
@@ -33,12 +34,13 @@ from sintonia.metrics.table import BUILT_IN
 from sintonia.models.language.losses import Engine
 from sintonia.models.language.rows import TokenRow
 from sintonia.records import Base, Example, Finding, Prepared, Resources
-from sintonia.resolve import refuse_idle_patience, resolve
+from sintonia.resolve import resolve
 from sintonia.resources.estimate import SetSizes, estimate_parts, estimate_turn, shape_of, workload_of
 from sintonia.resources.plan import language_peak_parts
 from sintonia.resources.whole import Paces, Work, encoder_run_bytes, language_run_bytes
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
+from sintonia.tasks import TASKS, inputs_of, spoken
 
 if TYPE_CHECKING:
     from sintonia.models.language.saved import OpenLanguageModel
@@ -91,7 +93,7 @@ def look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Recip
     """What needs the base: label signal or what is learned of conversations, truncation, the paces of this machine."""
     sets = read_sets(run, prepared.parts[0])
     _try_own_metrics(sets[0])
-    look = _look_at_conversations if prepared.task == "chat" else _look_at_texts
+    look = _look_at_conversations if TASKS[prepared.task].BASE == "language" else _look_at_texts
     looked = look(run, base, prepared, filled, sets)
     counted, paces = looked.counted, looked.paces
     sizes = SetSizes(
@@ -101,7 +103,10 @@ def look_with_base(run: RunFolder, base: Base, prepared: Prepared, filled: Recip
     plan = plan_of(run, run.recipe(), filled)
     if plan is not None:
         turn = dataclasses.replace(turn, peak_memory_bytes=plan.peak_memory_bytes)
-    turn = dataclasses.replace(turn, peak_memory_bytes=_run_bytes(run, filled, prepared, counted, turn))
+    whole_bytes = _run_bytes(run, filled, prepared, counted, turn)
+    if base.kind == "language":  # base and candidate are open together when it is judged, also with a head
+        whole_bytes = max(whole_bytes, language_run_bytes(turn.peak_memory_bytes, 4 * base.num_parameters, 0))
+    turn = dataclasses.replace(turn, peak_memory_bytes=whole_bytes)
     return Examined(
         findings=looked.findings,
         estimate=estimate_parts(turn, len(prepared.parts)),
@@ -166,10 +171,12 @@ def _look_at_texts(run: RunFolder, base: Base, prepared: Prepared, filled: Recip
     train, validation = sets
     began = time.monotonic()
     opened = open_base(base, int(filled.training.max_tokens))
+    opened.model.read_as(filled)
     open_seconds = time.monotonic() - began
     findings, longest = examine(run, opened, train, validation, prepared)
 
-    rows = tokenize(opened.tokenizer, [one.input for one in train], opened.max_tokens).ids
+    inputs = inputs_of(TASKS[prepared.task], train)
+    rows = tokenize(opened.tokenizer, inputs, opened.max_tokens, opened.model.reading).ids
     paces, anchor_tokens = paces_of_texts(opened, rows)
     counted = Counted(
         num_train=len(train),
@@ -178,8 +185,11 @@ def _look_at_texts(run: RunFolder, base: Base, prepared: Prepared, filled: Recip
         longest_tokens=longest,
         anchor_tokens=anchor_tokens,
     )
-    paces = dataclasses.replace(paces, open_seconds=open_seconds, words_seconds=words_seconds(train))
-    weigh_worth(run, opened, (prepared, filled), train)
+    paces = dataclasses.replace(
+        paces, open_seconds=open_seconds, words_seconds=words_seconds(TASKS[prepared.task], prepared.labels, train)
+    )
+    if TASKS[prepared.task].HAS_CLASSES:
+        weigh_worth(run, opened, (prepared, filled), train)
     return _Looked(findings=findings, counted=counted, paces=paces)
 
 
@@ -187,6 +197,8 @@ def _look_at_conversations(run: RunFolder, base: Base, prepared: Prepared, fille
     from sintonia.models.language.saved import open_language_base
     from sintonia.prepare.examine_conversations import examine_conversations
 
+    task = TASKS[prepared.task]
+    sets = (spoken(task, sets[0]), spoken(task, sets[1]))
     began = time.monotonic()
     opened = open_language_base(base, int(filled.training.max_tokens), filled.chat.template)
     open_seconds = time.monotonic() - began
@@ -199,7 +211,8 @@ def _look_at_conversations(run: RunFolder, base: Base, prepared: Prepared, fille
     write_ground(run, PlanGround(shape=shape, lengths=lengths, can_fuse=engine.is_fused))
     asked = () if filled.evaluation.decoding == "none" else prompts
     paces = dataclasses.replace(paces_of_rows(opened, engine, learned, asked), open_seconds=open_seconds)
-    weigh_worth(run, opened, (prepared, filled), sets[0])
+    if prepared.task == "chat":
+        weigh_worth(run, opened, (prepared, filled), sets[0])
     return _Looked(
         findings=findings, counted=count_conversations(opened, filled, (learned, validation), prompts), paces=paces
     )

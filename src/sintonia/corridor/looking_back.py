@@ -5,17 +5,19 @@ It trains nothing and opens no test.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from sintonia.adjust import Evidence, Prior, diagnose, prior_from_base
 from sintonia.errors import RunFailed, StorageError
-from sintonia.evaluate import fit_to_validation, score_candidate, score_writing
+from sintonia.evaluate import fit_to_validation, look_for_collapse, score_candidate, score_writing
+from sintonia.models.once import frozen_features
+from sintonia.models.open import open_base
 from sintonia.records import Candidate, Evaluation, Event, Finding, LabelSignal, Resolved, Scorecard
 from sintonia.runs import LABEL_SIGNAL
-from sintonia.tasks.classify import encode_targets
+from sintonia.tasks import TASKS, Fitted, HeadTask, has_head, tag
 from sintonia.train import AVERAGED_FILE, Job
 
 RELOAD_TOLERANCE = 1e-4
@@ -29,12 +31,22 @@ def look_back(job: Job, candidate: Candidate, resolved: tuple[Resolved, ...]) ->
     card = _reloaded(job, candidate)
     job.run.write(job.file("scorecards/validation.json"), card)
     evaluations = tuple(job.run.lines(job.file("evaluations.jsonl"), Evaluation))
-    prior = prior_from_base(evaluations) if job.recipe.task == "chat" else _prior(job)
+    task = TASKS[job.recipe.task]
+    prior = _prior(job, task) if has_head(task) else prior_from_base(evaluations)
     events = job.run.lines(job.file("events.jsonl"), Event)
     spikes = tuple(dict.fromkeys(one.values["text"] for one in events if one.kind == "spike"))
     settings = {one.setting: one.value for one in resolved} | {"evaluation.primary_metric": job.primary_metric}
     findings = diagnose(evaluations, prior, settings, spikes, _evidence(job))
-    return _metric(job, candidate, card), (*_reload(job, candidate, card), *findings)
+    return _metric(job, candidate, card), (*_reload(job, candidate, card), *_collapsed(job, candidate), *findings)
+
+
+def _collapsed(job: Job, candidate: Candidate) -> tuple[Finding, ...]:
+    """E330 when embeddings became all alike."""
+    if job.recipe.task != "embed":
+        return ()
+    base = open_base(job.base, int(job.recipe.training.max_tokens))
+    weights = job.run.file(candidate.weights)
+    return look_for_collapse(weights, job.validation, lambda texts: frozen_features(job.run, base, texts))
 
 
 def _evidence(job: Job) -> Evidence:
@@ -56,9 +68,9 @@ def _reloaded(job: Job, candidate: Candidate) -> Scorecard:
     """
     weights = job.run.file(candidate.weights)
     try:
-        if job.recipe.task == "chat":
-            return score_candidate(weights, job.validation, "validation", learn=job.recipe.chat.learn)
-        return fit_to_validation(weights, job.validation)
+        if has_head(TASKS[job.recipe.task]):
+            return fit_to_validation(weights, job.validation, job.recipe.classify.out_of_scope)
+        return score_candidate(weights, job.validation, "validation", learn=job.recipe.chat.learn)
     except StorageError as refused:
         if isinstance(refused.__cause__, OSError):  # a full disk says nothing about the model
             raise
@@ -78,19 +90,31 @@ def _metric(job: Job, candidate: Candidate, card: Scorecard) -> float:
     return next(one.value for one in written.scores if one.metric == name)
 
 
-def _prior(job: Job) -> Prior:
-    """What somebody who knows only how common the labels are would score."""
-    counts = Counter(one.target for one in job.train)
-    shares = np.array([counts[label] + 1.0 for label in job.labels])
-    shares /= shares.sum()
-    goal = encode_targets([one.target for one in job.validation], job.labels)
-    train_shares = shares[encode_targets([one.target for one in job.train], job.labels)]
+def _prior(job: Job, task: HeadTask) -> Prior:
+    """What somebody who knows only how common the targets are would score."""
+    fitted = task.fit(job.train, job.labels)
+    learned, goal = (task.encode(examples, job.labels, fitted) for examples in (job.train, job.validation))
+    constant = task.constant_logits(learned, job.labels, fitted)
+    logits = _tiled(constant, goal)
+    said = task.answers(logits, job.labels, fitted, **_units(task, job, fitted))
     return Prior(
-        validation_losses=tuple((-np.log(shares[goal])).tolist()),
+        validation_losses=tuple(task.losses(logits, goal).tolist()),
         start=job.recipe.training.head_start,
-        train_entropy=float(-np.log(train_shares).mean()),
-        prior_correct=tuple((goal == int(shares.argmax())).tolist()),
+        train_entropy=float(task.losses(_tiled(constant, learned), learned).mean()),
+        prior_correct=task.are_right(said, job.validation, fitted),
     )
+
+
+def _tiled(constant: np.ndarray, targets: Any) -> Any:
+    """The same outputs for every example, or for every word of each."""
+    if isinstance(targets, np.ndarray):
+        return np.tile(constant, (len(targets), 1))
+    return [np.tile(constant, (len(one), 1)) for one in targets]
+
+
+def _units(task: HeadTask, job: Job, fitted: Fitted) -> dict[str, Any]:
+    """Where the words of the validation examples stand, for a task that answers about words."""
+    return {"units": [tag.places_of(one, fitted) for one in job.validation]} if task.LEVEL == "token" else {}
 
 
 def _reload(job: Job, candidate: Candidate, card: Scorecard) -> tuple[Finding, ...]:

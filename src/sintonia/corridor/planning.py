@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from sintonia.errors import UsageError
 from sintonia.metrics import METRICS
 from sintonia.records import Base, Prepared, Resolved
-from sintonia.resolve import resolve
+from sintonia.resolve import SHORT_EPOCHS, TO_THE_END, resolve
 from sintonia.resources.estimate import workload_of
 from sintonia.resources.memory import free_bytes, held_bytes
 from sintonia.resources.plan import LEAST_MICRO_TOKENS, LanguageShape, Lengths, Plan, plan_memory
 from sintonia.runs import RunFolder
-from sintonia.settings import Recipe
+from sintonia.settings import Recipe, TrainingSettings
 
 if TYPE_CHECKING:
     from sintonia.models.language.rows import TokenRow
@@ -158,3 +158,20 @@ def _with_plan(
         for one in resolved
     )
     return dataclasses.replace(filled, training=training), listed
+
+
+def refuse_idle_patience(recipe: Recipe, filled: Recipe) -> None:
+    """Refuses a patience that was asked for where nothing stops early. `filled` is the recipe without any `auto`.
+
+    It is no part of `resolve`, because a later turn may come to so few epochs by itself.
+
+    Raises:
+        UsageError: it would have no effect.
+    """
+    if recipe.training.patience == TrainingSettings().patience or filled.training.early_stopping:
+        return
+    why, hint = "while `training.early_stopping` is off", "leave it out, or switch early stopping on"
+    if recipe.training.early_stopping:
+        why = f"with {filled.training.epochs:g} epochs: {TO_THE_END}"
+        hint = f"leave it out, or take more than {SHORT_EPOCHS} `training.epochs`"
+    raise UsageError(f"`training.patience` has no effect {why}", hint=hint)

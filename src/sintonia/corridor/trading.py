@@ -21,6 +21,7 @@ from sintonia.methods import METHODS
 from sintonia.metrics import METRICS, Metric
 from sintonia.records import Candidate, Change, Evaluation, Event, Interval, LayerWork, Scorecard, Turn
 from sintonia.resources.estimate import num_frozen
+from sintonia.tasks import TASKS
 from sintonia.train import Job
 
 FORWARD = (0.2, 0.6)
@@ -64,7 +65,7 @@ def layer_work(job: Job, candidate: Candidate) -> LayerWork | None:
         num_validations=len(evaluations),
         forward_fraction=min(max(share, FORWARD[0]), FORWARD[1]),
         kept_bytes=0,
-        keeps_validation=recipe.task == "chat",
+        keeps_validation=TASKS[recipe.task].BASE == "language",
     )
     return dataclasses.replace(work, kept_bytes=_kept_bytes(job, candidate)) if _is_worth_keeping(job, work) else work
 
@@ -122,9 +123,10 @@ def _is_worth_keeping(job: Job, work: LayerWork) -> bool:
     """
     training, change = job.recipe.training, job.run.read(job.file("change.json"), Change)
     asked = (change.recipe if change else job.run.recipe()).training.cache  # it is filled with off: no layer is frozen
-    if asked == "off" or (asked != "on" and float(training.epochs) <= 1):
+    is_in_sequences = training.long_texts == "windows" or training.text_pairs == "compared"
+    if is_in_sequences or asked == "off" or (asked != "on" and float(training.epochs) <= 1):
         return False
-    if job.recipe.task == "chat":
+    if TASKS[job.recipe.task].BASE == "language":
         ground = read_ground(job.run)
         if ground is None or not ground.can_fuse or not training.fused:
             return False
@@ -148,7 +150,7 @@ def _count_tokens(job: Job, candidate: Candidate, settings: str) -> _ReadTokens:
     from sintonia.models.loading import load_tokenizer
 
     limit, tokenizer = int(job.recipe.training.max_tokens), load_tokenizer(job.run.file(candidate.weights))
-    if job.recipe.task != "chat":
+    if TASKS[job.recipe.task].BASE != "language":
         from sintonia.models.tokens import tokenize
 
         num_train = sum(map(len, tokenize(tokenizer, [one.input for one in job.train], limit).ids))

@@ -44,7 +44,7 @@ from sintonia.resources.energy import Stretch, scaled_energy
 from sintonia.resources.meter import peak_memory_bytes
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
-from sintonia.tasks import TASKS
+from sintonia.tasks import TASKS, has_head
 from sintonia.train import Job, train
 
 ON_ALL = "on_all.json"
@@ -161,7 +161,7 @@ def take_turn(walk: Walk, base: Base, prepared: Prepared, part: Part, change: Ch
     run, turns = walk.run, finished_turns(walk.run)
     number, before = len(turns) + 1, turns_of(turns, part.name)
     asked = change.recipe if change else run.recipe()
-    recipe = settle(asked, prepared.task)
+    recipe = settle(asked, prepared.task, base.method)
     forget_unfinished_training_on_all(run, number)
     if change:
         run.write(f"{run.turn(number)}/change.json", change)
@@ -214,7 +214,7 @@ def _parent(recipe: Recipe, before: tuple[Turn, ...]) -> int | None:
 def _announce(walk: Walk, job: Job, prepared: Prepared, why: str) -> None:
     where = f" of part {job.part}" if len(prepared.parts) > 1 else ""
     walk.tell("train", f"turn {job.turn}{where}: {why}")
-    if prepared.task == "classify" and job.recipe.training.head_start == "probe":
+    if has_head(TASKS[prepared.task]) and job.recipe.training.head_start == "probe":
         walk.tell("train", "the head starts from a linear probe of the base: step 0 already knows the task a little")
 
 
@@ -245,7 +245,7 @@ def _job(walk: Walk, recipe: Recipe, base: Base, prepared: Prepared, part: Part)
         labels=prepared.labels,
         turn=number,
         part=part.name,
-        primary_metric=TASKS[prepared.task]().followed_metric(prepared.primary_metric),
+        primary_metric=TASKS[prepared.task].followed_metric(prepared.primary_metric),
         train=train_set,
         validation=validation,
     ), resolved

@@ -13,6 +13,7 @@ from sintonia.corridor.walk import Walk
 from sintonia.records import Example, LabelSignal, Prepared, Worth
 from sintonia.runs import LABEL_SIGNAL, WORTH, RunFolder
 from sintonia.settings import Recipe
+from sintonia.tasks import TASKS
 
 
 def weigh_worth(run: RunFolder, opened: Any, plan: tuple[Prepared, Recipe], train: Sequence[Example]) -> None:
@@ -25,7 +26,7 @@ def weigh_worth(run: RunFolder, opened: Any, plan: tuple[Prepared, Recipe], trai
     prepared, filled = plan
     footing = Footing(run=run, base=opened, prepared=prepared, recipe=filled, train=tuple(train))
     before = look_beforehand(footing, run.read(LABEL_SIGNAL, LabelSignal))
-    hint = changing_facts((one.input, one.target) for one in train) if prepared.task == "chat" else ""
+    hint = changing_facts((one.input, one.target) for one in train) if TASKS[prepared.task].BASE == "language" else ""
     before = dataclasses.replace(before, hints=(hint,) if hint else ())
     run.write(WORTH, worth(before, filled, _num_tested(prepared)))
 

@@ -7,6 +7,7 @@ from sintonia.evaluate.ladders.classify import choose_baselines, score_baselines
 from sintonia.evaluate.language import score_language
 from sintonia.evaluate.pooled import Side, partly_had, pool_cards, pool_rungs
 from sintonia.evaluate.predict import (
+    answer_inputs,
     answer_texts,
     fit_thresholds,
     fit_to_validation,
@@ -14,9 +15,12 @@ from sintonia.evaluate.predict import (
     predict_texts,
     score_candidate,
     score_untempered,
+    takes_pairs,
 )
 from sintonia.evaluate.prompts import prompt_doubts
 from sintonia.evaluate.score import metrics_of
+from sintonia.evaluate.scoring.embeddings import embed_texts, look_for_collapse
+from sintonia.evaluate.scoring.tags import tag_texts
 from sintonia.evaluate.validity import invalid_reasons
 from sintonia.evaluate.written.cards import pool_texts, reads_text, written_side
 from sintonia.evaluate.written.findings import (
@@ -43,15 +47,18 @@ __all__ = [
     "Side",
     "Sizes",
     "Texts",
+    "answer_inputs",
     "answer_texts",
     "base_silent",
     "choose_baselines",
     "drawn",
+    "embed_texts",
     "fit_thresholds",
     "fit_to_validation",
     "fitted_texts",
     "invalid_reasons",
     "judge",
+    "look_for_collapse",
     "may_have_offsets",
     "metrics_of",
     "no_fitted_note",
@@ -72,6 +79,8 @@ __all__ = [
     "score_untempered",
     "score_writing",
     "stopped",
+    "tag_texts",
+    "takes_pairs",
     "told_sizes",
     "too_slow",
     "truncated",

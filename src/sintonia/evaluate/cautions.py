@@ -34,6 +34,7 @@ CODES = {
     "E319": "not all test examples were written to, or not by the base of the verdict",
     "E320": "the languages of the test examples were not told apart",
     "E321": "what is tested on another file is the own test of the run, or holds some of it",
+    "E323": "length alone tells which answer is preferred",
     "E322": "the pattern of the declared format took too long on some answers",
     "E308": "a baseline could not be tried, or not in all parts",
 }

@@ -52,6 +52,8 @@ class JudgeInput:
     turn: int = 0
     near_copies: frozenset[str] = frozenset()
     """Ids of test examples that have a near-copy in training."""
+    is_plain_text: bool = False
+    """Whether the examples are passages of text, which answer nobody."""
     doubts: tuple[Finding, ...] = ()
     """What forbids to call a gain one."""
     models: int = 1
@@ -90,10 +92,7 @@ def judge(given: JudgeInput) -> Verdict:
     rule = _rule(given, given.base_name, given.primary_metric)
     primary = _compare(given, given.base_name, given.primary_metric)
     against_rung = _against_rung(given, primary)
-    given = replace(given, invalid_reasons=given.invalid_reasons + _format_alone(given, primary))
-    outcome = _outcome(given, primary)
-    doubts = (*_gained_on_copies(given, outcome), *(given.doubts if outcome == "better" else ()))
-    outcome = "inconclusive" if doubts else outcome
+    given, outcome, doubts = _decided(given, primary)
     told = Told(
         outcome=outcome,
         base=given.base_name,
@@ -108,6 +107,7 @@ def judge(given: JudgeInput) -> Verdict:
         models=given.models,
         doubts=tuple(one.message for one in doubts),
         num_written=len(set(given.written.tuned.ids)) if given.written else 0,
+        is_plain_text=given.is_plain_text,
     )
     return Verdict(
         outcome=outcome,
@@ -125,6 +125,14 @@ def judge(given: JudgeInput) -> Verdict:
         level=rule.level,
         turn=given.turn,
     )
+
+
+def _decided(given: JudgeInput, primary: Compared) -> tuple[JudgeInput, Outcome, tuple[Finding, ...]]:
+    """The input with all that makes it invalid, the outcome, and why a gain is not believed."""
+    given = replace(given, invalid_reasons=given.invalid_reasons + _format_alone(given, primary))
+    outcome = _outcome(given, primary)
+    doubts = (*_gained_on_copies(given, outcome), *(given.doubts if outcome == "better" else ()))
+    return given, "inconclusive" if doubts else outcome, doubts
 
 
 def _against_rung(given: JudgeInput, primary: Compared) -> Compared:

@@ -8,25 +8,38 @@ more common than they are, and losses, temperature and calibration would be abou
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sintonia.errors import RunFailed
 from sintonia.evaluate.language import score_language
 from sintonia.evaluate.score import bare_scorecard, make_scorecard, metrics_of, with_scores
+from sintonia.evaluate.scoring.heads import fit_head, has_thresholds, score_head
 from sintonia.metrics import METRICS
 from sintonia.models.forward import compute_logits
-from sintonia.models.open import OpenCandidate, candidate_task, keep_offsets, keep_temperature, open_candidate
+from sintonia.models.open import (
+    OpenCandidate,
+    candidate_task,
+    keep_least_confidence,
+    keep_offsets,
+    keep_temperature,
+    open_candidate,
+    read_candidate,
+)
 from sintonia.models.tokens import tokenize
 from sintonia.records import Example, Scorecard, Split
 from sintonia.statistics.calibration import LEAST_EXAMPLES, Temperature, fit_temperature, scaled_probabilities
 from sintonia.statistics.offsets import cross_fitted_answers, fit_offsets
+from sintonia.tasks import Input
 from sintonia.tasks.classify import encode_targets
 
 OF_ANSWERS = ("accuracy", "macro_f1")
 """Metrics that read answers, so that a threshold can raise them."""
+OUT_OF_SCOPE = "out of scope"
+"""What is answered where a classifier is less sure than it has to be."""
 
 
 def predict_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
@@ -40,7 +53,47 @@ def predict_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], 
 
 def answer_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """The same, and the position of the label that is the answer to each text."""
-    candidate = open_candidate(folder)
+    return _answered(open_candidate(folder), texts)
+
+
+def answer_inputs(folder: Path, inputs: Sequence[Input]) -> list[dict[str, Any]]:
+    """What the candidate in `folder`, of any task with a head on texts, answers: a `prediction` each.
+
+    A classifier says its `confidence` too, and one of sets of labels how likely each of those that it answers is
+    (`labels`).
+    """
+    return inputs_answered(open_candidate(folder), inputs)
+
+
+def inputs_answered(candidate: OpenCandidate, inputs: Sequence[Input]) -> list[dict[str, Any]]:
+    """The same of a candidate that is open."""
+    if candidate.task.NAME == "classify":
+        names, probabilities, best = _answered(candidate, inputs)
+        least = candidate.least_confidence or 0.0
+        return [
+            {"prediction": names[k] if row.max() >= least else OUT_OF_SCOPE, "confidence": float(row[k])}
+            for row, k in zip(probabilities, best, strict=True)
+        ]
+    if not len(inputs):
+        return []
+    logits = logits_of(candidate, inputs).astype(np.float64)
+    said = candidate.task.answers(logits + np.array(candidate.offsets or 0.0), candidate.labels, candidate.fitted)
+    if not has_thresholds(candidate.task):
+        return [{"prediction": one} for one in said]
+    chances, names = 1.0 / (1.0 + np.exp(-logits)), candidate.fitted["labels"]
+    held = logits + np.array(candidate.offsets or 0.0) > 0
+    return [
+        {"prediction": one, "labels": {names[k]: float(row[k]) for k in np.flatnonzero(is_held)}}
+        for one, row, is_held in zip(said, chances, held, strict=True)
+    ]
+
+
+def takes_pairs(folder: Path) -> bool:
+    """Whether a classifier reads two texts at once."""
+    return dict(read_candidate(folder).get("fitted") or {}).get("texts") == 2
+
+
+def _answered(candidate: OpenCandidate, texts: Sequence[Input]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     logits = logits_of(candidate, texts)
     probabilities = scaled_probabilities(logits, candidate.temperature.value)
     return candidate.labels, probabilities, _answers(candidate, logits, probabilities)
@@ -53,25 +106,70 @@ def score_candidate(folder: Path, examples: Sequence[Example], split: Split, *, 
         StorageError: the folder is not a model of ours.
         RunFailed: a loss is not a finite number.
     """
-    if candidate_task(folder) == "chat":
-        from sintonia.models.language.saved import open_language_candidate
-
-        return score_language(open_language_candidate(folder), examples, split, "tuned", learn=learn)
-    labels, probabilities, answers = answer_texts(folder, [one.input for one in examples])
+    task = candidate_task(folder)
+    if task != "classify":
+        return SCORERS.get(task, _score_head)(folder, examples, split, learn)
+    candidate = open_candidate(folder)
+    labels, probabilities, answers = _answered(candidate, [candidate.task.inputs(one) for one in examples])
     card = decided(bare_scorecard("tuned", split, examples, labels, probabilities), labels, probabilities, answers)
     return with_scores(card, examples, metrics_of("classify"))
 
 
-def fit_to_validation(folder: Path, validation: Sequence[Example]) -> Scorecard:
-    """The scorecard of a classifier as it was trained; the temperature that validation asks for is kept beside it.
+def _score_language(folder: Path, examples: Sequence[Example], split: Split, learn: str) -> Scorecard:
+    from sintonia.models.language.saved import open_language_candidate
 
-    A temperature that was kept before is not looked at, so doing it again gives the same.
+    return score_language(open_language_candidate(folder), examples, split, "tuned", learn=learn)
+
+
+def _score_head(folder: Path, examples: Sequence[Example], split: Split, _learn: str) -> Scorecard:
+    return score_head(folder, examples, split)
+
+
+def _score_embedder(folder: Path, examples: Sequence[Example], split: Split, _learn: str) -> Scorecard:
+    from sintonia.evaluate.scoring.embeddings import score_embedder
+
+    return score_embedder(folder, examples, split)
+
+
+def _score_preferences(folder: Path, examples: Sequence[Example], split: Split, _learn: str) -> Scorecard:
+    from sintonia.evaluate.scoring.preferences import score_preferences
+
+    return score_preferences(folder, examples, split)
+
+
+def _score_tags(folder: Path, examples: Sequence[Example], split: Split, _learn: str) -> Scorecard:
+    from sintonia.evaluate.scoring.tags import score_tagger
+
+    return score_tagger(folder, examples, split)
+
+
+SCORERS: dict[str, Callable[[Path, Sequence[Example], Split, str], Scorecard]] = {
+    "embed": _score_embedder,
+    "chat": _score_language,
+    "prefer": _score_preferences,
+    "pretrain": _score_language,
+    "tag": _score_tags,
+}
+"""How a saved candidate is scored, by task: (folder, examples, split, what is learned of a conversation); those with a
+head on texts are not here."""
+
+
+def fit_to_validation(folder: Path, validation: Sequence[Example], refused_fraction: float = 0.0) -> Scorecard:
+    """The scorecard of a candidate with a head as it was trained, on validation. Of a classifier, the temperature that
+    validation asks for is kept beside it; of a task whose answers have thresholds, these.
+
+    `refused_fraction` is the share of the validation texts that a classifier may refuse: how sure it has to be is kept
+    too.
+    What was kept before is not looked at, so doing it again gives the same.
 
     Raises:
         RunFailed: an answer is no finite number: the model is damaged.
     """
+    task = candidate_task(folder)
+    if task != "classify":
+        return score_candidate(folder, validation, "validation") if task in SCORERS else fit_head(folder, validation)
     candidate = open_candidate(folder)
-    logits = logits_of(candidate, [one.input for one in validation])
+    logits = logits_of(candidate, [candidate.task.inputs(one) for one in validation])
     goal = encode_targets([one.target for one in validation], candidate.labels)
     num_broken = int((~np.isfinite(logits)).any(axis=1).sum())
     if num_broken:
@@ -80,16 +178,33 @@ def fit_to_validation(folder: Path, validation: Sequence[Example]) -> Scorecard:
             where=str(folder),
             hint="lower `training.learning_rate`, or train in float32, and begin a new run",
         )
-    keep_temperature(folder, fit_temperature(logits, goal))
+    temperature = fit_temperature(logits, goal)
+    keep_temperature(folder, temperature)
+    confidences = scaled_probabilities(logits, temperature.value).max(axis=1)
+    keep_least_confidence(folder, least_confidence(confidences, refused_fraction))
     return make_scorecard("tuned", "validation", validation, candidate.labels, scaled_probabilities(logits, None))
+
+
+def least_confidence(confidences: np.ndarray, refused_fraction: float) -> float | None:
+    """How sure an answer has to be so that this share of texts is refused; None where none is to be refused, or where
+    validation is too small to tell.
+
+    >>> round(least_confidence(np.linspace(0.01, 1, 100), 0.05) or 0.0, 3), least_confidence(np.ones(20), 0.05)
+    (0.06, None)
+    """
+    if not refused_fraction or len(confidences) < LEAST_EXAMPLES:
+        return None
+    return float(np.quantile(confidences, refused_fraction))
 
 
 def score_untempered(folder: Path, examples: Sequence[Example]) -> tuple[Scorecard | None, Temperature]:
     """A classifier on the test without its temperature, without scores; None where it has none. And what that is."""
+    if candidate_task(folder) in ("embed", "prefer", "pretrain"):
+        return None, Temperature(value=None, num_examples=0)
     candidate = open_candidate(folder)
     if candidate.temperature.value is None:
         return None, candidate.temperature
-    logits = logits_of(candidate, [one.input for one in examples])
+    logits = logits_of(candidate, [candidate.task.inputs(one) for one in examples])
     probabilities = scaled_probabilities(logits, None)
     bare = bare_scorecard("untempered", "test", examples, candidate.labels, probabilities)
     answers = _answers(candidate, logits, probabilities)
@@ -110,7 +225,7 @@ def fit_thresholds(
     losses and the temperature are those of the model without offsets.
     """
     candidate = open_candidate(folder)
-    logits = logits_of(candidate, [one.input for one in validation]).astype(np.float64)
+    logits = logits_of(candidate, [candidate.task.inputs(one) for one in validation]).astype(np.float64)
     counts = np.array([label_counts.get(label, 0) for label in candidate.labels], dtype=np.float64)
     shares, targets = counts / max(counts.sum(), 1.0), [one.target for one in validation]
     labels = np.array(candidate.labels, dtype=object)
@@ -144,8 +259,9 @@ def _answers(candidate: OpenCandidate, logits: np.ndarray, probabilities: np.nda
     return np.asarray((logits.astype(np.float64) + np.array(candidate.offsets)).argmax(axis=1))
 
 
-def logits_of(candidate: OpenCandidate, texts: Sequence[str]) -> np.ndarray:
+def logits_of(candidate: OpenCandidate, texts: Sequence[Input]) -> np.ndarray:
     """Shape (texts, labels)."""
     if not len(texts):
         return np.zeros((0, len(candidate.labels)))
-    return compute_logits(candidate.model, tokenize(candidate.tokenizer, texts, candidate.max_tokens).ids)
+    model = candidate.model
+    return compute_logits(model, tokenize(candidate.tokenizer, texts, candidate.max_tokens, model.reading).ids)

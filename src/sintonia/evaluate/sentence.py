@@ -12,8 +12,10 @@ from sintonia.records import Comparison, Outcome, WorthTuning
 
 _FAR, _SLIGHT = 0.2, 0.05
 """Changes of the bits per byte, as a share of the base's, from which they are large, and below which small."""
+_SPELT_WITH_VOWEL = ("ND", "F1", "R2")
+"""How titles begin that are said letter by letter, with a vowel first."""
 _EXPLAINED = (
-    "Bits per byte say how surprised a model is by the right answer, letter by letter: 0 is sure of every letter, "
+    "Bits per byte say how surprised a model is by {what}, letter by letter: 0 is sure of every letter, "
     "8 knows nothing."
 )
 
@@ -38,6 +40,8 @@ class Told:
     """Why a gain that was measured is not believed."""
     num_written: int = 0
     """Examples to which both sides wrote answers that were compared; 0 when nobody was asked to write."""
+    is_plain_text: bool = False
+    """Whether the examples are passages of text, which answer nobody."""
 
 
 def verdict_sentence(told: Told) -> str:
@@ -60,8 +64,8 @@ def verdict_sentence(told: Told) -> str:
     parts += [f"But {doubt}." for doubt in told.doubts]
     metric = METRICS[told.primary.metric]
     if metric.reads == "losses":
-        parts.append(_EXPLAINED)
-    if metric.reads in ("losses", "correct"):
+        parts.append(_EXPLAINED.format(what="a text" if told.is_plain_text else "the right answer"))
+    if metric.reads in ("losses", "correct") and not told.is_plain_text:
         parts.append(_about_writing(told))
     if told.accepted:
         parts.append(f"Reached in spite of accepted findings: {', '.join(told.accepted)}.")
@@ -104,7 +108,8 @@ def _numbers(told: Told) -> str:
         )
     else:
         scores = (
-            f"on {primary.examples:,} unseen examples the tuned {_model(told, 'has', 'have')} a {metric.title}"
+            f"on {primary.examples:,} unseen examples the tuned {_model(told, 'has', 'have')} "
+            f"{'an' if metric.title[:2] in _SPELT_WITH_VOWEL else 'a'} {metric.title}"
             f"{_remark(metric)} of {_score(primary, primary.tuned.value)}{unit_of(metric).whole}, "
             f"the base (`{told.base}`) {_score(primary, primary.base.value)}"
         )
@@ -112,7 +117,7 @@ def _numbers(told: Told) -> str:
     value = unit.differences(difference.value, difference.low, difference.high)[0]
     ends = unit.interval(difference.low, difference.high, difference.value)
     noun = f" {unit.noun}" if metric.reads != "losses" and unit.noun else ""
-    return f"{scores}: {value}{noun} ({100 * told.rule.confidence:.10g} % interval {ends}); {_changes(told)}"
+    return f"{scores}: {value}{noun} ({100 * told.rule.confidence:.10g} % interval {ends}){_changes(told)}"
 
 
 def _remark(metric: Metric) -> str:
@@ -126,6 +131,8 @@ def _about_bits(told: Told) -> str:
     primary = told.primary
     tuned, base = (_score(primary, one.value) for one in (primary.tuned, primary.base))
     answers = f"the right answers to {primary.examples:,} unseen examples take {tuned} bits per byte"
+    if told.is_plain_text:
+        answers = f"{primary.examples:,} unseen passages of the text take {tuned} bits per byte"
     if told.outcome not in ("better", "worse"):
         return f"{answers}, and {base} with the base (`{told.base}`)"
     change = primary.tuned.value / primary.base.value - 1 if primary.base.value else 0.0
@@ -147,16 +154,21 @@ def _about_exact(told: Told) -> str:
 
 
 def _changes(told: Told) -> str:
-    primary = told.primary
-    if METRICS[primary.metric].reads == "losses":
+    """What becomes of single answers, behind a semicolon; nothing where none is right or wrong."""
+    primary, reads = told.primary, METRICS[told.primary.metric].reads
+    if reads == "numbers" or told.is_plain_text:
+        return ""
+    if reads == "ranks":
+        return f"; the right text now comes first for {primary.fixed:,} more, and no longer for {primary.broken:,}"
+    if reads == "losses":
         if not primary.fixed + primary.broken:
-            return "no answer becomes exact, letter by letter, or stops being so"
+            return "; no answer becomes exact, letter by letter, or stops being so"
         return (
-            f"{_answers(primary.fixed)} {'becomes' if primary.fixed == 1 else 'become'} exact, letter by letter, and "
+            f"; {_answers(primary.fixed)} {'becomes' if primary.fixed == 1 else 'become'} exact, letter by letter, and "
             f"{primary.broken:,} no longer {'is' if primary.broken == 1 else 'are'}"
         )
     verbs = ("it fixes", "breaks") if told.models == 1 else ("they fix", "break")
-    return f"{verbs[0]} {_answers(primary.fixed)} and {verbs[1]} {primary.broken}"
+    return f"; {verbs[0]} {_answers(primary.fixed)} and {verbs[1]} {primary.broken}"
 
 
 def _model(told: Told, one: str, several: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from sintonia.methods.contrastive import CONTRASTIVE
 from sintonia.methods.full import FULL
 from sintonia.methods.head import HEAD
 from sintonia.methods.lora import LORA
 from sintonia.methods.method import Method
+from sintonia.methods.on_decoders import refuse_on_decoder
 
-METHODS: dict[str, Method] = {one.name: one for one in (FULL, HEAD, LORA)}
-DEFAULTS = {"classify": "full", "chat": "lora"}
-"""The method of each task when none is asked for."""
+METHODS: dict[str, Method] = {one.name: one for one in (FULL, HEAD, LORA, CONTRASTIVE)}
 
-__all__ = ["DEFAULTS", "METHODS", "Method"]
+__all__ = ["METHODS", "Method", "refuse_on_decoder"]

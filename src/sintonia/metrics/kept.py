@@ -23,9 +23,10 @@ def own_metrics(run: RunFolder) -> tuple[Metric, ...]:
     Raises:
         UsageError: a file of theirs cannot be used, or was changed since the run began.
     """
-    asked = run.recipe().evaluation
+    recipe = run.recipe()
+    asked = recipe.evaluation
     metrics, hashes = (
-        asked_for(asked.format, asked.metrics_file),
+        asked_for(asked.format, asked.metrics_file, recipe.classify.order),
         {one: sha256_file(Path(one)) for one in _files(asked)},
     )
     kept = read_json(run.file(_NAME))

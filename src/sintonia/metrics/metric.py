@@ -14,7 +14,9 @@ from sintonia.records import Scorecard
 
 Labels = Sequence[str]
 Array = NDArray[np.float64]
-Reads = Literal["predictions", "texts", "answers", "losses", "nats", "squared_errors", "correct"]
+Reads = Literal[
+    "predictions", "texts", "answers", "losses", "nats", "squared_errors", "correct", "ranks", "numbers", "spans"
+]
 Unit = Literal["points", "bits per byte", "nats", "plain"]
 
 _COLUMNS: dict[Reads, Callable[[Scorecard], tuple[Any, ...]]] = {
@@ -25,9 +27,17 @@ _COLUMNS: dict[Reads, Callable[[Scorecard], tuple[Any, ...]]] = {
     "nats": lambda card: () if card.num_bytes else card.losses,
     "squared_errors": lambda card: card.squared_errors,
     "correct": lambda card: card.correct,
+    "ranks": lambda card: card.predictions if all(map(_are_ranks, card.predictions)) else (),
+    "spans": lambda card: () if card.num_bytes else card.predictions,
+    "numbers": lambda card: () if any(map(_are_ranks, card.predictions)) else card.predictions,
 }
 """What a metric may read of a scorecard, one value an example. Bytes of text say that a language model answered: what
 it wrote is no label, and its losses are of whole answers."""
+
+
+def _are_ranks(prediction: str) -> bool:
+    """Whether a prediction holds whole numbers only: a number by its `repr` has a point or an exponent."""
+    return prediction.replace(" ", "").isdigit()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +62,8 @@ class Metric:
     right answers and examples."""
     reads: Reads = "predictions"
     """What an answer is: the predicted label; the text that a language model wrote; either of them (`answers`); nats
-    and bytes of the target text (`losses`); nats of the target label; its squared error; or whether it was right."""
+    and bytes of the target text (`losses`); nats of the target label; its squared error; whether it was right; where
+    what was searched for stands (`ranks`, as `1 4`); or numbers, which are never whole ones (`0.25 3.0`)."""
     usual_margin: float = 0.01
     """The smallest difference that matters in practice, where nobody says otherwise."""
     is_margin_relative: bool = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NoReturn
@@ -22,15 +22,30 @@ from sintonia.metrics.format_validity import NAME, format_validity
 from sintonia.metrics.formats import parse_format
 from sintonia.metrics.log_loss import LOG_LOSS
 from sintonia.metrics.macro_f1 import MACRO_F1
+from sintonia.metrics.mean_steps import NAME as MEAN_STEPS
+from sintonia.metrics.mean_steps import mean_steps
 from sintonia.metrics.metric import Metric, mean_from_counts
+from sintonia.metrics.ndcg import NDCG_AT_10
 from sintonia.metrics.normalised_match import NORMALISED_MATCH
+from sintonia.metrics.of_label_sets import EXACT_SETS, MACRO_F1_OF_LABELS, MICRO_F1_OF_LABELS
+from sintonia.metrics.of_numbers import MEAN_ABSOLUTE_ERROR, PEARSON, R_SQUARED, ROOT_MEAN_SQUARED_ERROR
 from sintonia.metrics.own import load_metric
+from sintonia.metrics.preference_accuracy import PREFERENCE_ACCURACY
+from sintonia.metrics.recall_at import RECALL_AT_1, RECALL_AT_10
 from sintonia.metrics.rouge_l import ROUGE_L
+from sintonia.metrics.span_f1 import SPAN_F1
+from sintonia.metrics.spearman import SPEARMAN
+from sintonia.metrics.token_accuracy import TOKEN_ACCURACY
 from sintonia.metrics.token_f1 import TOKEN_F1
 
 _OF_LABELS = (ACCURACY, MACRO_F1, LOG_LOSS, BRIER)
 _OF_TEXTS = (BITS_PER_BYTE, EXACT_MATCH, NORMALISED_MATCH, TOKEN_F1, ROUGE_L, CHRF)
-BUILT_IN: dict[str, Metric] = {metric.name: metric for metric in (*_OF_LABELS, *_OF_TEXTS)}
+_OF_EMBEDDINGS = (NDCG_AT_10, RECALL_AT_1, RECALL_AT_10, SPEARMAN)
+_OF_NUMBERS = (MEAN_ABSOLUTE_ERROR, ROOT_MEAN_SQUARED_ERROR, R_SQUARED, PEARSON)
+_OF_SPANS = (SPAN_F1, TOKEN_ACCURACY)
+_OF_LABEL_SETS = (MICRO_F1_OF_LABELS, MACRO_F1_OF_LABELS, EXACT_SETS)
+_ALL = (*_OF_LABELS, *_OF_TEXTS, *_OF_EMBEDDINGS, *_OF_NUMBERS, *_OF_SPANS, *_OF_LABEL_SETS, PREFERENCE_ACCURACY)
+BUILT_IN: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
 _ADDED: ContextVar[Mapping[str, Metric]] = ContextVar("metrics of this run")
 
@@ -52,15 +67,19 @@ METRICS: Mapping[str, Metric] = _Table()
 """Every metric by its name."""
 
 
-def asked_for(declared_format: str | None, metrics_file: str | None) -> tuple[Metric, ...]:
-    """The metrics that two settings of a recipe add: validity in its format, and a person's own.
+def asked_for(
+    declared_format: str | None, metrics_file: str | None, order: Sequence[str | int | float] = ()
+) -> tuple[Metric, ...]:
+    """The metrics that three settings of a recipe add: validity in its format, a person's own, steps between labels.
 
     Raises:
         UsageError: no such format or file, or one that cannot be used.
     """
     validity = (format_validity(parse_format(declared_format)),) if declared_format else ()
-    taken = {**BUILT_IN, NAME: ACCURACY}
-    return (*validity, load_metric(metrics_file, taken)) if metrics_file else validity
+    ordered = (mean_steps(order),) if order else ()
+    taken = {**BUILT_IN, NAME: ACCURACY, MEAN_STEPS: ACCURACY}
+    own = (load_metric(metrics_file, taken),) if metrics_file else ()
+    return (*validity, *own, *ordered)
 
 
 @contextmanager

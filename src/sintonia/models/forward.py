@@ -15,8 +15,13 @@ FORWARD_TOKENS = 4096
 
 
 def compute_features(model: PooledEncoder, token_lists: Sequence[list[int]]) -> np.ndarray:
-    """Unit features, float32 (texts, hidden)."""
+    """Features, float32 (texts, width): of length one, but for two texts that are compared."""
     return _each_bucket(model.features, model, token_lists)
+
+
+def compute_head_inputs(model: PooledEncoder, token_lists: Sequence[list[int]]) -> np.ndarray:
+    """What the head stands on, float32 (texts, width): the features, but for a language model."""
+    return _each_bucket(model.head_inputs, model, token_lists)
 
 
 def compute_logits(model: PooledEncoder, token_lists: Sequence[list[int]]) -> np.ndarray:
@@ -39,7 +44,7 @@ def _each_bucket(
                 rows[position] = row
     model.train(was_training)
     if not rows:
-        return np.zeros((0, model.hidden_size), dtype=np.float32)
+        return np.zeros((0, model.width), dtype=np.float32)
     return np.stack([row for row in rows if row is not None]).astype(np.float32)
 
 
@@ -48,3 +53,9 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=1, keepdims=True)
     return np.asarray(wide - np.log(np.exp(wide).sum(axis=1, keepdims=True)))
+
+
+def of_length_one(features: np.ndarray) -> np.ndarray:
+    """Rows divided by their lengths, so that their products are cosines; (rows, columns). A row of zeros stays."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return np.asarray(features / np.where(lengths > 0, lengths, 1.0))

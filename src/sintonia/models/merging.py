@@ -132,4 +132,5 @@ def _forget_what_was_fitted(work: Path) -> None:
     if "temperature" in body:
         body["temperature"] = None
     body.pop("offsets", None)
+    body.pop("least_confidence", None)
     (work / "sintonia.json").write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

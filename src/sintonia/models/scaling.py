@@ -21,15 +21,19 @@ from sintonia.errors import StorageError, UsageError
 from sintonia.files import follow_umask, storage_errors, sync_folder, sync_tree
 from sintonia.models.adapter_files import read_adapters
 from sintonia.models.adapters import LoraLinear, adapters_of, oriented_weight
-from sintonia.models.language.saved import OpenLanguageModel, open_language_candidate
+from sintonia.models.embeddings.saved import OpenEmbedder, open_embedder
+from sintonia.models.language.classifier import DecoderReader, save_classifier
+from sintonia.models.language.saved import LANGUAGE_TASKS, OpenLanguageModel, open_language_candidate
 from sintonia.models.loading import quiet
 from sintonia.models.open import OpenBase, OpenCandidate, open_candidate, read_candidate
 from sintonia.models.sources.folder import ADAPTER, is_adapter, weight_files
 from sintonia.models.sources.trust import INDEX
+from sintonia.models.tagging.head import TokenTagger, write_tagger
+from sintonia.tasks.tag import tag_names
 
 Opened = OpenBase | OpenLanguageModel
 """A base in memory, as `open_base` and `open_language_base` give it."""
-Tuned = OpenCandidate | OpenLanguageModel
+Tuned = OpenCandidate | OpenEmbedder | OpenLanguageModel
 """A candidate in memory."""
 
 
@@ -84,19 +88,22 @@ def make_dial(tuned: Tuned, base: Opened) -> Dial:
     if isinstance(tuned, OpenLanguageModel) and isinstance(base, OpenLanguageModel):
         adapters = adapters_of(tuned.causal)
         return Dial(_of_adapters(adapters, _ranks_below(tuned)) if adapters else _of_all(tuned.causal, base.causal))
-    if isinstance(tuned, OpenCandidate) and isinstance(base, OpenBase):
+    if isinstance(tuned, OpenCandidate | OpenEmbedder) and isinstance(base, OpenBase):
         return Dial(_of_all(tuned.model.transformer, base.model.transformer))
     raise ValueError("a candidate and its base are both encoders or both language models")
 
 
 def open_tuned(folder: Path) -> Tuned:
-    """A candidate of either task, from its folder.
+    """A candidate of any task, from its folder.
 
     Raises:
         StorageError: the folder is not a model of ours.
         UsageError: the base that its adapter belongs to is not on this machine any more.
     """
-    return open_language_candidate(folder) if read_candidate(folder).get("task") == "chat" else open_candidate(folder)
+    task = read_candidate(folder).get("task")
+    if task == "embed":
+        return open_embedder(folder)
+    return open_language_candidate(folder) if task in LANGUAGE_TASKS else open_candidate(folder)
 
 
 def write_scaled(folder: Path, new_folder: Path, scale: float, base: Opened) -> None:
@@ -140,6 +147,12 @@ def _write_beside(folder: Path, work: Path, tuned: Tuned, dial: Dial) -> None:
     if is_adapter(folder):
         _write_adapter(folder, work, dial)
         return
+    if isinstance(tuned, OpenCandidate) and isinstance(tuned.model, TokenTagger):
+        write_tagger(tuned.model, work, tag_names(tuned.fitted))
+        return
+    if isinstance(tuned, OpenCandidate) and isinstance(tuned.model, DecoderReader):
+        save_classifier(tuned.model, tuned.tokenizer, work, read_candidate(folder))
+        return
     whole = tuned.causal if isinstance(tuned, OpenLanguageModel) else tuned.model.transformer
     with quiet():
         whole.save_pretrained(work)
@@ -151,6 +164,7 @@ def _say_scale(work: Path, scale: float) -> None:
     if "temperature" in body:
         body["temperature"] = None
     body.pop("offsets", None)
+    body.pop("least_confidence", None)
     (work / "sintonia.json").write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -166,8 +180,11 @@ def _write_adapter(folder: Path, new_folder: Path, dial: Dial) -> None:
 
 def _of_all(tuned: nn.Module, base: nn.Module) -> Iterator[tuple[str, Tensor, Tensor]]:
     """Every weight of a model beside that of its base."""
-    there = dict(base.named_parameters())
-    here = dict(tuned.named_parameters())
+    there, here = (
+        {name: one for name, one in model.named_parameters() if "pooler" not in name.split(".")}
+        for model in (base, tuned)  # a pooler is not used: not every form of a model has it
+    )
+    there = {name: one for name, one in there.items() if name in here}  # a tagger may have left upper layers out
     if {name: one.shape for name, one in here.items()} != {name: one.shape for name, one in there.items()}:
         raise ValueError("the weights of the candidate are not those of this base")
     return ((name, weight, there[name].detach()) for name, weight in here.items())

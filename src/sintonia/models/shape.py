@@ -148,6 +148,24 @@ def _kind(settings: dict[str, Any]) -> Literal["encoder", "language", "other"]:
     return "encoder" if kind in MODEL_MAPPING_NAMES else "other"
 
 
+def is_causal(folder: Path) -> bool:
+    """Whether the model in a folder reads from left to right: a language model, or a classifier that was made of one.
+
+    False where its settings cannot be read: who opens it says so.
+    """
+    try:
+        return _kind(read_json_object(folder / "config.json")) == "language"
+    except UsageError:
+        return False
+
+
+def can_classify(model_type: str) -> bool:
+    """Whether transformers has a classifier for models of a type: without one, a model of ours opens nowhere else."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+
+    return model_type in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+
+
 def _number(known: Any, *names: str) -> int:
     """The first of these that is a positive number; 0 where none is."""
     values = (getattr(known, name, None) for name in names)

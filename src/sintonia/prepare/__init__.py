@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from sintonia.metrics.asked import refuse_idle
+from sintonia.prepare.added.answered import UNWRITTEN, answer_writer
 from sintonia.prepare.added.placing import take_in, told
 from sintonia.prepare.added.reading import names_of_added
+from sintonia.prepare.added.unlabelled import Unanswered, Unlabelled, read_unlabelled
 from sintonia.prepare.audit import SETS, Audit, is_imbalanced
 from sintonia.prepare.checks import explain, run_checks
 from sintonia.prepare.checks.d122_language import language_of_each
 from sintonia.prepare.conversations import count_conversations
 from sintonia.prepare.examples import MIN_USABLE_ROWS
+from sintonia.prepare.forms.tokens import tags_of_tokens
 from sintonia.prepare.gather import Gathered, gather
 from sintonia.prepare.labelling.outside import read_answers, refuse_tool, write_waiting
 from sintonia.prepare.labelling.pool import read_pool, split_keys, text_key
@@ -25,6 +28,7 @@ from sintonia.prepare.mending.decisions import ACTIONS, read_decisions, write_de
 from sintonia.prepare.mending.fix import Fixed, fix
 from sintonia.prepare.mending.suspects import SUSPECTS_FILE
 from sintonia.prepare.production import read_inputs, read_production
+from sintonia.prepare.scales import check_order, order_of
 from sintonia.prepare.sets.another import AnotherFile, read_another
 from sintonia.prepare.sets.folds import FEWER_ROWS, Fold, make_folds
 from sintonia.prepare.sets.place import Placed, place
@@ -36,15 +40,20 @@ from sintonia.records import Prepared, Split
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
 from sintonia.statistics import level_of_opening
+from sintonia.statistics.calibration import LEAST_EXAMPLES
 from sintonia.statistics.power import PLANNED_DISAGREEMENT, minimum_detectable_effect
-from sintonia.tasks import TASKS, chat
+from sintonia.tasks import TASKS
 
 __all__ = [
     "ACTIONS",
     "MIN_USABLE_ROWS",
     "SUSPECTS_FILE",
+    "UNWRITTEN",
     "AnotherFile",
     "Fixed",
+    "Unanswered",
+    "Unlabelled",
+    "answer_writer",
     "explain",
     "fix",
     "language_of_each",
@@ -55,8 +64,10 @@ __all__ = [
     "read_decisions",
     "read_inputs",
     "read_pool",
+    "read_unlabelled",
     "refuse_tool",
     "split_keys",
+    "tags_of_tokens",
     "text_key",
     "write_decision",
     "write_smart_home",
@@ -101,7 +112,7 @@ def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepar
         parts=parts,
         notes=(
             *gathered.notes,
-            *_task_notes(recipe, audit),
+            *_task_notes(recipe, audit, gathered.form.name),
             *_sizes(recipe.data, audit),
             *_shared(placed, recipe.data),
             placed.note,
@@ -122,9 +133,13 @@ def _ids(audit: Audit, positions: np.ndarray) -> tuple[str, ...]:
 
 
 def _is_folded(asked: DataSettings, gathered: Gathered) -> bool:
-    """Whether the rows are so few that ten parts tell more than one, and no file and no time gives a set."""
+    """Whether the rows are so few that ten parts tell more than one, and no file and no time gives a set.
+
+    A passage of text is hundreds of tokens that are each predicted: of those one part tells enough.
+    """
     is_given = asked.test or asked.validation or asked.time
-    return len(np.unique(gathered.first)) < FEWER_ROWS and gathered.form.task in TASKS and not is_given
+    is_few = len(np.unique(gathered.first)) < FEWER_ROWS and gathered.form.cut is None
+    return is_few and gathered.form.task in TASKS and not is_given
 
 
 def _folds(where: str, placed: Placed) -> tuple[Fold, ...]:
@@ -158,46 +173,64 @@ def _audit(recipe: Recipe, gathered: Gathered, placed: Placed, folds: tuple[Fold
         fields=gathered.reading.fields.names(),
         hides_texts=recipe.privacy.redact,
     )
-    return dataclasses.replace(audit, primary_metric=_primary_metric(recipe, audit))
+    return dataclasses.replace(audit, primary_metric=_primary_metric(recipe, audit, gathered.form.name))
 
 
-def _primary_metric(recipe: Recipe, audit: Audit) -> str:
+def _primary_metric(recipe: Recipe, audit: Audit, form: str) -> str:
     """The metric asked for, or that of the task.
 
     Raises:
-        UsageError: the task has no such metric.
+        UsageError: the task has no such metric, or the order of the labels is not one of these labels.
     """
+    if audit.rows.classes:
+        check_order(recipe.classify.order, audit.rows.classes)
     asked = audit.primary_metric
-    known = TASKS[audit.task]().METRICS if audit.task in TASKS else ()
+    known = TASKS[audit.task].METRICS if audit.task in TASKS else ()
     if asked != "auto":
         if known:
             refuse_idle(recipe.evaluation, audit.task, known)
         return asked
-    if audit.task == chat.NAME:
-        return chat.METRICS[0]
-    counts = audit.counts()
-    return "macro_f1" if counts and is_imbalanced(counts) else "accuracy"
+    return _usual_metric(audit, form)[0]
 
 
-def _task_notes(recipe: Recipe, audit: Audit) -> tuple[str, ...]:
-    notes = []
+def _usual_metric(audit: Audit, form: str) -> tuple[str, str]:
+    """The metric of the task where none is asked for, and why; of one that can only be audited, that of labels."""
+    counts = audit.counts() if audit.rows.classes else {}
+    task = TASKS[audit.task] if audit.task in TASKS else TASKS["classify"]
+    return task.usual_metric(bool(counts) and is_imbalanced(counts), form)
+
+
+def _task_notes(recipe: Recipe, audit: Audit, form: str) -> tuple[str, ...]:
+    notes: list[str] = []
     if recipe.data.production:
         name = Path(recipe.data.production).name
         notes.append(f"real use: {len(audit.production):,} texts of `{name}` are compared (D117 if they differ)")
-    is_metric_asked = recipe.evaluation.primary_metric != "auto"
-    if audit.task == chat.NAME:
-        why = "as asked" if recipe.task != "auto" else "the rows are conversations or texts"
-        metric = "as asked" if is_metric_asked else "how surprised the model is by the right answers; lower is better"
-        said = f"task: chat, {why}", f"primary metric: {audit.primary_metric}, {metric}"
-        return (*said, count_conversations(audit.rows), *notes)
-    if not audit.rows.classes:
+    if audit.task not in TASKS:
         return ()
-    classes = len(audit.counts())
-    target = shown(audit.columns.get("target", "label"))
-    why = "as asked" if recipe.task != "auto" else f"`{target}` holds {classes} repeated values"
-    metric = "a class is rare" if audit.primary_metric == "macro_f1" else "no class is rare"
-    metric = "as asked" if is_metric_asked else metric
-    return (f"task: classify, {why}", f"primary metric: {audit.primary_metric}, {metric}", *notes)
+    notes += _notes_of_labels(recipe, audit)
+    why = f"the rows are {form}"
+    if audit.rows.classes:
+        why = f"`{shown(audit.columns.get('target', 'label'))}` holds {len(audit.counts())} repeated values"
+    elif audit.task == "chat":
+        why = "the rows are conversations or texts"
+    why = "as asked" if recipe.task != "auto" else why
+    metric = "as asked" if recipe.evaluation.primary_metric != "auto" else _usual_metric(audit, form)[1]
+    said = f"task: {audit.task}, {why}", f"primary metric: {audit.primary_metric}, {metric}"
+    return (*said, *([count_conversations(audit.rows)] if audit.task == "chat" else []), *notes)
+
+
+def _notes_of_labels(recipe: Recipe, audit: Audit) -> list[str]:
+    """What is not done for want of validation examples, and an order that labels seem to have."""
+    notes, num_validation = [], len(audit.in_set("validation"))
+    has_thresholds = bool(recipe.classify.out_of_scope) or getattr(TASKS[audit.task], "HAS_THRESHOLDS", False)
+    if has_thresholds and num_validation < LEAST_EXAMPLES:
+        what = "no text is refused" if audit.task == "classify" else "each label is answered from even odds on"
+        notes.append(f"thresholds: {num_validation} validation examples are too few ({LEAST_EXAMPLES}): {what}")
+    order = order_of(audit.counts()) if audit.task == "classify" and not recipe.classify.order else ()
+    if order:
+        how = f"`classify.order=[{', '.join(shown(one) for one in order)}]`"
+        notes.append(f"labels: they look like steps; {how} adds how many steps the answers are off")
+    return notes
 
 
 def _shared(placed: Placed, asked: DataSettings) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ class Reading:
         """Every row as a labelled row or as a dropped one: none is lost. `name` is what the file is called."""
         is_main = not self.counts
         count = kept = 0
-        for ordinal, row in enumerate(source.read()):
+        for ordinal, row in enumerate(self._rows(source)):
             count += 1
             known = {"file": f"{name}/{row.file}" if row.file else name, "ordinal": ordinal}
             try:
@@ -74,6 +74,11 @@ class Reading:
             except _Reviewed:
                 self._drop(row, "reviewed", "dropped in a review", is_of_main=is_main, **known)
         self.counts.append((count, kept))
+
+    def _rows(self, source: Source) -> Iterator[Row]:
+        if self.form.cut is None:
+            return source.read()
+        return self.form.cut(source, self.columns, self.asked.passage_bytes)
 
     def _drop(self, row: Row, kind: str, reason: str, **known: Any) -> None:
         self.dropped.append(Dropped(line=row.line, kind=kind, reason=reason, **known))
@@ -135,13 +140,14 @@ def key_of(parsed: Parsed) -> str:
 
 
 def _group_key(row: Row, group: str | None) -> str | None:
-    """A row without a value in the group column stands alone, by its text."""
+    """A row without a value in the group column stands alone, by its text, or with what its reading ties it to."""
+    together = short_hash("group", row.group) if row.group else None
     if group is None:
-        return None
+        return together
     value = as_text(row.values.get(group))
     if value is None:
         raise Unusable(f"`{shown(group)}` holds a list or an object, not one value")
-    return short_hash("group", value) if value else None
+    return short_hash("group", value) if value else together
 
 
 def _time_of(row: Row, column: str | None, clock: Clock | None) -> float:
@@ -223,8 +229,8 @@ def check_classes(where: str, column: str, rows: Rows, *, is_task_asked: bool) -
         )
 
 
-def check_enough(where: str, num_kept: int, num_dropped: int) -> None:
-    """Refuses data from which no verdict can be had.
+def check_enough(where: str, num_kept: int, num_dropped: int, *, is_cut: bool = False) -> None:
+    """Refuses data from which no verdict can be had; `is_cut` says that the rows are passages of plain text.
 
     Raises:
         DataError: fewer than 50 usable rows.
@@ -232,9 +238,12 @@ def check_enough(where: str, num_kept: int, num_dropped: int) -> None:
     if num_kept >= MIN_USABLE_ROWS:
         return
     lost = f" ({num_dropped} set aside: unusable or repeated)" if num_dropped else ""
+    hint = "label more rows: from fewer no verdict can be had"
+    if is_cut:
+        hint = "give more text, or cut it into more passages: a smaller `data.passage_bytes`"
     raise DataError(
-        f"{num_kept} usable rows{lost}",
+        f"{num_kept} usable {'passages' if is_cut else 'rows'}{lost}",
         expected=f"at least {MIN_USABLE_ROWS}, better 300 or more",
         where=where,
-        hint="label more rows: from fewer no verdict can be had",
+        hint=hint,
     )

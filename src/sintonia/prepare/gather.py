@@ -28,17 +28,19 @@ from sintonia.prepare.examples import (
     find_repeats,
 )
 from sintonia.prepare.forms import find_form
-from sintonia.prepare.forms.form import Form
+from sintonia.prepare.forms.form import Form, Match
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.rows import Labelled, Rows
 from sintonia.prepare.sets.fields import FieldColumns
 from sintonia.prepare.table import Source, Table, look_at, shown
 from sintonia.prepare.times import Clock, clocks_of
 from sintonia.settings import DataSettings, Recipe
+from sintonia.tasks import TASKS
+from sintonia.tasks.pretrain import NAME as PRETRAIN
 
 _PLAIN_TEXTS = (
-    'or is it plain text? To learn to write such texts, save it as JSONL, one `{"text": "..."}` a line, and take '
-    "`--task chat`; to tell kinds of texts apart, take a folder with one sub-folder of texts a label"
+    "or is it plain text? A base learns how such texts are written with `--task pretrain`; to tell kinds of texts "
+    "apart, take a folder with one sub-folder of texts a label"
 )
 FREE = -1
 """Origin of a row whose set is not given by the file it stands in."""
@@ -80,20 +82,17 @@ def gather(
         StorageError: the operating system refuses to read a file.
     """
     asked = recipe.data
-    with _telling_of_plain_text(Path(asked.path)):
-        main = open_source(Path(asked.path))
-        table = look_at(main)
-        _check_columns(table, asked)
-        form, match = find_form(table, asked, recipe.task)
+    main, table, form, match = _understood(recipe)
     if taught and form.task not in taught:
         raise _untaught(recipe, form, taught)
-    files = [(main, FREE), *_own_sets(asked)]
+    _refuse_idle_passages(asked, form)
+    files = [(main, FREE), *_own_sets(asked, is_prose=form.cut is not None)]
     fields = FieldColumns(() if recipe.privacy.redact else _unused(table, match.columns, asked))
     clock, columns = _clock(table, asked.time), match.columns
     reading = Reading(form=form, columns=columns, asked=asked, repair=repair, clock=clock, fields=fields)
     added = additions(asked, reading)
     every = chain(_all_rows(reading, files), *map(rows_of, added))
-    whole = Rows.keep(every, has_classes=form.task == "classify", folder=folder)
+    whole = Rows.keep(every, has_classes=form.task in TASKS and TASKS[form.task].HAS_CLASSES, folder=folder)
     counts, of_added = reading.counts[: len(files)], reading.counts[len(files) :]
     rows = whole.only(np.arange(sum(kept for _, kept in counts))) if added else whole
     origins = np.repeat(np.array([origin for _, origin in files], dtype=np.int8), [kept for _, kept in counts])
@@ -101,7 +100,8 @@ def gather(
     if rows.classes:
         check_classes(f"{main.path}:1", columns.get("target", "label"), rows, is_task_asked=recipe.task != "auto")
     num_different = len(np.unique(first))
-    check_enough(f"{main.path}:{table.rows[-1].line}", num_different, sum(one for one, _ in counts) - num_different)
+    num_lost = sum(one for one, _ in counts) - num_different
+    check_enough(f"{main.path}:{table.rows[-1].line}", num_different, num_lost, is_cut=form.cut is not None)
     return Gathered(
         table=table,
         form=form,
@@ -118,16 +118,26 @@ def gather(
     )
 
 
+def _understood(recipe: Recipe) -> tuple[Source, Table, Form, Match]:
+    """The data file, some of its rows, and in which form they are written."""
+    asked, is_prose = recipe.data, recipe.task == PRETRAIN
+    with _telling_of_plain_text(Path(asked.path), is_asked=is_prose):
+        main = open_source(Path(asked.path), is_prose=is_prose)
+        table = look_at(main)
+        _check_columns(table, asked)
+        return main, table, *find_form(table, asked, recipe.task)
+
+
 @contextmanager
-def _telling_of_plain_text(path: Path) -> Iterator[None]:
-    """Within it an error about a `.txt`, which is read as a table, says what to do with texts that are none."""
+def _telling_of_plain_text(path: Path, *, is_asked: bool) -> Iterator[None]:
+    """Within it an error about a `.txt` says what to do with plain text, unless that `is_asked` for."""
     try:
         yield
     except DataError as refused:
-        if path.suffix.lower() != ".txt":
+        if path.suffix.lower() != ".txt" or is_asked:
             raise
         raise DataError(
-            f"{refused.what} (a `.txt` is read as a table, whose first line names the columns)",
+            refused.what,
             expected=refused.expected,
             where=refused.where,
             hint=f"{refused.hint}; {_PLAIN_TEXTS}" if refused.hint else _PLAIN_TEXTS,
@@ -172,7 +182,21 @@ def _untaught(recipe: Recipe, form: Form, taught: Iterable[str]) -> UsageError:
     )
 
 
-def _own_sets(asked: DataSettings) -> Iterator[tuple[Source, int]]:
+def _refuse_idle_passages(asked: DataSettings, form: Form) -> None:
+    """Refuses a length of passages where there are none.
+
+    Raises:
+        UsageError: the rows are not cut.
+    """
+    if form.cut is None and asked.passage_bytes != DataSettings(path="").passage_bytes:
+        raise UsageError(
+            f"`data.passage_bytes` has no effect on rows that are {form.name}",
+            expected="plain text, which is cut into passages",
+            hint=f"leave it out, or take `--task {PRETRAIN}`",
+        )
+
+
+def _own_sets(asked: DataSettings, *, is_prose: bool) -> Iterator[tuple[Source, int]]:
     """The files of one's own for the validation and the test set."""
     for name, path in (("validation", asked.validation), ("test", asked.test)):
         if path is None:
@@ -186,7 +210,7 @@ def _own_sets(asked: DataSettings) -> Iterator[tuple[Source, int]]:
                 hint=f"leave out `--{name}`: sintonia holds rows out by itself",
                 where=f"data.{name}",
             )
-        yield open_source(Path(path)), SETS.index(name)
+        yield open_source(Path(path), is_prose=is_prose), SETS.index(name)
 
 
 def _check_columns(table: Table, asked: DataSettings) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sintonia.errors import DataError, UsageError
 from sintonia.prepare.columns import as_text
 from sintonia.prepare.forms.form import Unusable
+from sintonia.prepare.forms.looking import decoded, list_in, raw_text_in
+from sintonia.prepare.forms.tokens import TOKEN_COLUMNS, asked_of_tokens, scheme_of_form
 from sintonia.prepare.gather import Gathered
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.readers.text import open_text
@@ -45,39 +48,73 @@ def read_production(asked: DataSettings, gathered: Gathered) -> tuple[str, ...]:
     return texts
 
 
-def read_inputs(file: Path, prepared: Prepared) -> list[str]:
-    """The texts of a table that is to be answered, in the order of its rows, each of which gets an answer.
+def read_inputs(file: Path, prepared: Prepared) -> list[str] | list[tuple[str, str]] | list[dict[str, Any]]:
+    """The texts of a table that is to be answered, or its pairs, in the order of its rows; each gets an answer.
+
+    Of a run that learned tags, what an example keeps of each row: its `text` and, of a list of tokens, their places.
 
     Raises:
-        DataError: the input of the run is no single column, the file lacks it, or rows have no text there.
+        DataError: the input of the run is in no column or two, the file lacks it, or rows have no text there.
     """
-    column = prepared.columns.get("input")
-    if column is None:
+    if prepared.task == "tag":
+        return _read_tagged(file, prepared)
+    columns = [prepared.columns[role] for role in ("input", "first", "second") if role in prepared.columns]
+    if not columns:
         raise DataError(
             f"the inputs of the run are no single column (its form is {prepared.form})",
             expected="a plain text file, one text a line",
             where=str(file),
         )
-    texts, problems = list[str](), Problems()
+    named = " and ".join(f"`{shown(column)}`" for column in columns)
+    found, problems = list[tuple[str, ...]](), Problems()
     for row in open_source(file).read():
-        if not texts and column not in row.values:
+        missing = [f"`{shown(column)}`" for column in columns if column not in row.values]
+        if not found and missing:
             raise DataError(
-                f"there is no column `{shown(column)}`",
-                expected="the input column of the data of the run",
+                f"there is no column {' and no '.join(missing)}",
+                expected=f"the input column{'s' * (len(columns) > 1)} of the data of the run",
                 where=f"{file}:{row.line}",
                 hint=f"it has {', '.join(f'`{shown(name)}`' for name in list(row.values)[:12])}: rename one of them",
             )
-        text = as_text(row.values.get(column)) or ""
-        if not text.strip():
+        texts = tuple(as_text(row.values.get(column)) or "" for column in columns)
+        if not all(text.strip() for text in texts):
             problems.add(row.line, "no text")
-        texts.append(text)
+        found.append(texts)
     if problems.count:
         raise problems.refuse(
-            str(file), what="without an input", expected=f"a text in `{shown(column)}`", hint="remove these rows"
+            str(file), what="without an input", expected=f"a text in {named}", hint="remove these rows"
         )
-    if not texts:
-        raise DataError("there is no row in it", where=str(file), expected=f"rows with `{shown(column)}`")
-    return texts
+    if not found:
+        raise DataError("there is no row in it", where=str(file), expected=f"rows with {named}")
+    return [(one[0], one[1]) for one in found] if len(columns) > 1 else [one[0] for one in found]
+
+
+def _read_tagged(file: Path, prepared: Prepared) -> list[dict[str, Any]]:
+    own, found, problems = prepared.columns["input"], list[dict[str, Any]](), Problems()
+    for row in open_source(file).read():
+        column = next((name for name in (own, *TOKEN_COLUMNS, "text") if name in row.values), None)
+        if column is None:
+            raise DataError(
+                f"there is no column `{shown(own)}`",
+                expected=f"the input column of the data of the run, or `{TOKEN_COLUMNS[0]}`, or `text`",
+                where=f"{file}:{row.line}",
+                hint=f"it has {', '.join(f'`{shown(name)}`' for name in list(row.values)[:12])}: rename one of them",
+            )
+        is_of_tokens = column in TOKEN_COLUMNS or scheme_of_form(prepared.form) is not None
+        value = decoded(row.values[column]) if is_of_tokens else row.values[column]
+        try:
+            if isinstance(value, list):
+                found.append(asked_of_tokens(list_in({column: value}, column)))
+            else:
+                found.append({"text": raw_text_in(row.values, column)})
+        except Unusable as unusable:
+            problems.add(row.line, str(unusable))
+    if problems.count:
+        expected = "a text, or a list of tokens that are texts"
+        raise problems.refuse(str(file), what="without an input", expected=expected, hint="remove these rows")
+    if not found:
+        raise DataError("there is no row in it", where=str(file), expected=f"rows with `{shown(own)}`")
+    return found
 
 
 def text_lines(path: Path) -> Source:

@@ -22,11 +22,15 @@ _TABLE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the line it starts on (counted from 1), its values by column, and its file when there are several."""
+    """One row: the line it starts on (counted from 1), its values by column, and its file when there are several.
+
+    `group` is what it stays together with, where the reading knows that: equal ones are in one set.
+    """
 
     line: int
     values: dict[str, Any]
     file: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +39,13 @@ class Source:
 
     path: Path
     container: str
-    """The kind of file: csv, jsonl, json, parquet, excel, folder, conll."""
+    """The kind of file: csv, jsonl, json, parquet, excel, folder, conll, plain text."""
     read: Callable[[], Iterator[Row]]
     """Gives all rows; raises one DataError, after the last row, that lists the rows which cannot be read."""
     notes: tuple[str, ...] = ()
     """What the reader took the file for: encoding, delimiter, quotes."""
+    num_documents: int = 0
+    """Of plain text, how many files it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,7 @@ from sintonia.records.inspection import (
     Slice,
 )
 from sintonia.records.looks import (
+    Answered,
     BaseAlone,
     Bought,
     BoughtLabel,
@@ -75,9 +76,12 @@ from sintonia.records.looks import (
     Differing,
     Duel,
     Evaluated,
+    ModelSize,
     RecipeClaim,
     RunBeside,
     RungAlone,
+    Taught,
+    Teaching,
 )
 from sintonia.records.preference import Choice, Preference, Preferred, WinRate
 from sintonia.records.training import (
@@ -104,6 +108,7 @@ __all__ = [
     "AddedFile",
     "Advice",
     "AnchorScore",
+    "Answered",
     "Base",
     "BaseAlone",
     "Baseline",
@@ -152,6 +157,7 @@ __all__ = [
     "LayerWork",
     "LearningCurve",
     "Machine",
+    "ModelSize",
     "Money",
     "Neighbour",
     "Origin",
@@ -189,6 +195,8 @@ __all__ = [
     "Slice",
     "Split",
     "Suspect",
+    "Taught",
+    "Teaching",
     "Tried",
     "TriedCombination",
     "Turn",

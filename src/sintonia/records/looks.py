@@ -185,3 +185,91 @@ class Bought:
     also_changed: tuple[str, ...]
     """What else differs between the two, so that not all of the difference is the rows'."""
     sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teaching:
+    """Whose answers a run learns from, beside targets that people gave: a finished run's, over texts without any."""
+
+    run: str
+    """The folder of the teacher, relative to this run."""
+    candidate: str
+    """A hash of the teacher's weights, as the ledger of openings knows them."""
+    pool: str
+    """The file of texts without targets."""
+    pool_sha256: str
+    columns: dict[str, str]
+    """Column of the pool by its role, as asked for; empty where it is found."""
+    answers: str
+    """The file that the answers go to, as training rows: relative to this run."""
+    notes: tuple[str, ...] = ()
+    """What is to be known before it begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What became of the texts of a pool when the teacher was asked."""
+
+    rows_in: int
+    rows_answered: int
+    set_aside: dict[str, int]
+    """Rows that no answer was asked for, or got: how many, by what is said of them."""
+    notes: tuple[str, ...]
+    """How the pool was read."""
+    seconds: float
+    """That it took to answer, of all walks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSize:
+    """How large a model is, and how fast on this machine."""
+
+    num_parameters: int
+    """With those of its base, where it is an adapter."""
+    num_bytes: int
+    """Of the files of its weights, those of its base included."""
+    examples_per_second: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """A model held against its teacher, on the same test examples."""
+
+    teacher: str
+    """The run of the teacher, relative to this one."""
+    pool: str
+    """The name of the file of texts without targets."""
+    rows_in: int
+    rows_used: int
+    """Of the pool, with the teacher's answers as targets."""
+    set_aside: dict[str, int]
+    """Why the others are not trained on."""
+    rows_before: int
+    """Training rows of the teacher, which are trained on too, with their true targets."""
+    comparison: Comparison
+    """Base is the teacher, tuned the new model."""
+    confidence: float
+    """Of the intervals."""
+    level: float
+    margin: float
+    """A loss below it does not matter."""
+    opening: int
+    """Which opening of the test the newer verdict came from: the level is that of it."""
+    outcome: Outcome
+    """Of the new model, against the teacher."""
+    is_within_margin: bool
+    """Whether it loses less than the margin even at the worse end of the interval."""
+    kept_fraction: float | None
+    """The score as a share of the teacher's; none where a share of the metric means nothing."""
+    teacher_size: ModelSize
+    size: ModelSize
+    teacher_base: str
+    base: str
+    seconds: float
+    """Of the training that gave the model."""
+    teacher_seconds: float
+    answering_seconds: float
+    """That the teacher took to answer the pool."""
+    notes: tuple[str, ...]
+    """How the pool was read, and what else is to be known."""
+    sentence: str

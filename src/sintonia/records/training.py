@@ -33,6 +33,12 @@ class Base:
     """How it was come by where the recipe leaves it on `auto`, if it is not the default of the task."""
     tokenizer_revision: str = ""
     """A sha256 of the files of its tokenizer; empty in runs that were begun before it was noted."""
+    is_for_similarity: bool = False
+    """Whether it was made to compare texts: it comes with the pooling of sentence-transformers."""
+    method: str = ""
+    """How it is trained where the recipe leaves the method on `auto`; empty for the default of the task."""
+    method_origin: str = ""
+    """What that method rests on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,9 @@ class Baseline:
     temperature: float | None = None
     """What its logits are divided by, fitted on validation as that of the tuned model is; none where it gives no
     probabilities, where validation was too small to tell, and in runs from before rungs had one."""
+    offsets: tuple[float, ...] = ()
+    """What is added to its outputs before it answers, fitted on validation as that of the tuned model is, where
+    answers have thresholds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +226,8 @@ class SearchPlan:
     seed: int
     full_seconds: float
     """What training the first turn took."""
+    begun_seconds: float | None = None
+    """What the run had taken by then; None in runs from before it was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,5 +265,8 @@ class SearchOutcome:
     loss: float
     """That of the winner in its last rung; trained in full it is another."""
     seconds: float
+    """Of all trainings added up; by the clock it is less where some were trained beside each other."""
     ended: str
     """Why nothing more was tried."""
+    clock_seconds: float = 0.0
+    """What it took by the clock; 0 where that was not kept."""

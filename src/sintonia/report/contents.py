@@ -30,13 +30,14 @@ from sintonia.records import (
     Resolved,
     Scorecard,
     SetAside,
+    Taught,
     Turn,
     Verdict,
     Worth,
 )
 from sintonia.report.bill import Bill, read_bill
 from sintonia.report.turns import TurnTree, read_turn_tree
-from sintonia.runs import BOUGHT, CURVE, WORTH, RunFolder
+from sintonia.runs import BOUGHT, CURVE, TAUGHT, WORTH, RunFolder
 from sintonia.settings import Recipe
 
 T = TypeVar("T")
@@ -102,6 +103,8 @@ class Contents:
     """Whether tuning was worth its while, as it was seen before the training."""
     bought: Bought | None = None
     """What added rows brought, where the run continues another with more of them."""
+    taught: Taught | None = None
+    """The model against its teacher, where it has one."""
     curve: LearningCurve | None = None
     """Whether more examples would help, where that was asked."""
     tree: TurnTree = field(default_factory=TurnTree)
@@ -157,6 +160,7 @@ def read_contents(run: RunFolder) -> Contents:
         preference=reader.record(f"{folder}/preference.json", Preference) if folder else None,
         worth=reader.record(WORTH, Worth),
         bought=reader.record(BOUGHT, Bought),
+        taught=reader.record(TAUGHT, Taught),
         curve=reader.record(CURVE, LearningCurve),
         tree=reader.guarded(lambda: read_turn_tree(run), TurnTree()),
         findings=findings,

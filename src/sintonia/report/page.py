@@ -26,6 +26,7 @@ from sintonia.report.figures import SECOND, TUNED, Curve, Gap, curves_figure, di
 from sintonia.report.inspection import inspection_values, num_quoted
 from sintonia.runs import RunFolder
 from sintonia.tasks import TASKS
+from sintonia.tasks.pretrain import NAME as PRETRAIN
 
 LONGEST_TEXT = 400
 MOST_PLACES = 6
@@ -101,11 +102,15 @@ def shared_values(contents: Contents) -> dict[str, Any]:
         "words": wording.OUTCOMES[verdict.outcome if verdict else "unfinished"],
         "confidence": contents.recipe.evaluation.confidence if contents.recipe else 0.95,
         "bars": summaries.ladder(contents),
-        "is_chat": bool(contents.prepared and contents.prepared.task == "chat"),
+        "hub_tag": TASKS[contents.prepared.task if contents.prepared else "classify"].HUB_TAG,
+        "is_chat": bool(contents.prepared and TASKS[contents.prepared.task].BASE == "language"),
+        "is_plain_text": bool(contents.prepared and contents.prepared.task == PRETRAIN),
         "is_written": any(name in METRICS and METRICS[name].reads == "texts" for name in _metrics(contents)),
         "findings": summaries.by_severity(contents.findings),
         **_bill(contents),
         "blind": summaries.blind_spots(_metrics(contents)),
+        "how_read": summaries.how_read(contents),
+        "is_compared": summaries.is_compared(contents),
     }
 
 
@@ -165,7 +170,7 @@ def _followed(contents: Contents) -> str:
     prepared = contents.prepared
     if prepared is None or prepared.task not in TASKS:
         return "metric"
-    return str(TASKS[prepared.task]().followed_metric(prepared.primary_metric))
+    return str(TASKS[prepared.task].followed_metric(prepared.primary_metric))
 
 
 def _metrics(contents: Contents) -> tuple[str, ...]:

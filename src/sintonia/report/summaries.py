@@ -174,3 +174,33 @@ def aside_groups(rows: Iterable[SetAside]) -> tuple[AsideGroup, ...]:
 def blind_spots(metrics: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """What each metric hides, in the words of the metric itself."""
     return tuple((name, METRICS[name].blind_to) for name in dict.fromkeys(metrics) if name in METRICS)
+
+
+_COMPARED = (
+    "Each of the two texts is read by itself. The head (`pair_head/`) stands on their features u and v, on |u - v| and "
+    "on u * v times the root of how many features a text has. Other programs load the features alone; `sintonia "
+    "predict` answers with the whole"
+)
+_LONG = {
+    "head_tail": "Of a text with more than {most} tokens the first quarter and the last three quarters of so many are "
+    "read",
+    "windows": "A text with more than {most} tokens is read in at most 8 windows, whose features are averaged",
+}
+_ELSEWHERE = "a program that reads the beginning alone, as others do, gets other answers to such texts"
+
+
+def is_compared(contents: Contents) -> bool:
+    """Whether the model compares two texts, which no other program does with it."""
+    return _filled(contents).get("training.text_pairs") == "compared"
+
+
+def how_read(contents: Contents) -> tuple[str, ...]:
+    """What whoever uses the model with another program has to know of how it reads, each in a sentence."""
+    known = _filled(contents)
+    long_texts = _LONG.get(known.get("training.long_texts", ""), "").format(most=known.get("training.max_tokens"))
+    compared = (_COMPARED,) if is_compared(contents) else ()
+    return (*compared, *((f"{long_texts}; {_ELSEWHERE}",) if long_texts else ()))
+
+
+def _filled(contents: Contents) -> dict[str, str]:
+    return {one.setting: str(one.value) for one in (contents.turn.resolved if contents.turn else ())}

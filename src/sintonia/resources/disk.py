@@ -6,6 +6,7 @@ from sintonia.methods import METHODS
 from sintonia.resources.estimate import num_trained
 from sintonia.resources.plan import LanguageShape
 from sintonia.settings import Recipe
+from sintonia.tasks import TASKS
 
 _CHECKPOINTS = 2 * 1.1
 """Two are kept, and a tenth is left for what they hold besides (`train/checkpoint.py`: a test holds them together)."""
@@ -18,7 +19,7 @@ def training_disk_parts(recipe: Recipe, shape: LanguageShape) -> dict[str, int]:
     """
     training, trained = recipe.training, num_trained(recipe, shape)
     copies = (4 if training.averaging else 2) - (training.checkpoint_steps == "validation")
-    is_whole = recipe.task != "chat" or not METHODS[recipe.method].has_adapters
+    is_whole = TASKS[recipe.task].BASE != "language" or not METHODS[recipe.method].has_adapters
     return {
         "checkpoints": int(_CHECKPOINTS * 4 * (3 + copies) * trained),
         "model": 4 * (shape.num_parameters if is_whole else trained),

@@ -17,6 +17,7 @@ from sintonia.resources.plan import (
     Workload,
     adapter_weights,
     language_peak_bytes,
+    language_peak_parts,
     layer_weights,
 )
 from sintonia.settings import Recipe
@@ -53,20 +54,37 @@ def encoder_peak_bytes(recipe: Recipe, base: Base, micro_tokens: int) -> int:
 def encoder_peak_parts(recipe: Recipe, base: Base, micro_tokens: int) -> dict[str, int]:
     """The same by what it is needed for."""
     trained = num_trained(recipe, shape_of(base))
-    cells = micro_tokens * (base.num_layers - num_frozen(recipe, base.num_layers)) * base.hidden_size
-    cells *= _ADAPTER_FACTOR if METHODS[recipe.method].has_adapters else 1
     return {
         "weights": 4 * base.num_parameters,
         "gradients": 4 * trained,
         "optimizer": 8 * trained,
         "kept weights": 4 * trained,
-        "activations": 4 * _ACTIVATION_WIDTHS * cells if trained else 0,
+        "activations": _kept_bytes(recipe, base, micro_tokens) if trained else 0,
         "runtime": RUNTIME_BYTES,
     }
 
 
+def _kept_bytes(recipe: Recipe, base: Base, micro_tokens: int) -> int:
+    """What a micro-batch keeps for its backward pass; a language model with a head is computed by its plain layers."""
+    has_adapters, frozen = METHODS[recipe.method].has_adapters, num_frozen(recipe, base.num_layers)
+    if base.kind == "language":
+        rank = recipe.lora.rank if has_adapters else 0
+        work = Workload(
+            num_trained=0,
+            micro_tokens=micro_tokens,
+            longest_tokens=1,
+            learned_fraction=0.0,
+            frozen_layers=frozen,
+            rank=rank,
+            is_fused=False,
+        )
+        return language_peak_parts(shape_of(base), work)["activations"]
+    cells = micro_tokens * (base.num_layers - frozen) * base.hidden_size
+    return 4 * _ACTIVATION_WIDTHS * cells * (_ADAPTER_FACTOR if has_adapters else 1)
+
+
 def _peak(recipe: Recipe, base: Base, sizes: SetSizes) -> int:
-    if recipe.task == "chat":
+    if TASKS[recipe.task].BASE == "language":
         lengths = Lengths(longest=(sizes.longest_tokens,), max_tokens=sizes.longest_tokens + 1)  # none was cut
         shape = shape_of(base)
         return language_peak_bytes(shape, workload_of(recipe, shape, lengths))
@@ -146,7 +164,7 @@ def num_trained(recipe: Recipe, shape: LanguageShape) -> int:
     if not method.trains_encoder:
         return 0
     # Of an encoder only the vectors of words that are met train; frozen layers stand on frozen vectors.
-    words = shape.vocabulary_size * shape.hidden_size if recipe.task == "classify" or frozen else 0
+    words = shape.vocabulary_size * shape.hidden_size if TASKS[recipe.task].BASE == "encoder" or frozen else 0
     return max(0, shape.num_parameters - words - frozen * layer_weights(shape))
 
 
@@ -155,7 +173,7 @@ def estimate_turn(recipe: Recipe, base: Base, sizes: SetSizes, seconds_per_examp
     training, trains_encoder = recipe.training, METHODS[recipe.method].trains_encoder
     seconds = 0.05 * float(training.epochs) + 1.0
     if trains_encoder:
-        probed = min(sizes.num_validation, TASKS[recipe.task]().PROBE_EXAMPLES)
+        probed = min(sizes.num_validation, TASKS[recipe.task].PROBE_EXAMPLES)
         scored = (training.evaluations + 2) * (sizes.num_validation + probed)
         steps = FORWARD_AND_BACKWARD * float(training.epochs) * sizes.num_train
         seconds = seconds_per_example * (steps + scored)
@@ -213,7 +231,7 @@ def _shorter(recipe: Recipe, num_parts: int) -> Iterator[str]:
     training, method = recipe.training, METHODS[recipe.method]
     if num_parts > 1:
         yield f"`--test FILE` with rows of your own (one training, not {num_parts + 1})"
-    if method.trains_encoder and recipe.task in METHODS["head"].tasks:
+    if method.trains_encoder and METHODS["head"].learns(TASKS[recipe.task]):
         yield "`--method head`"
     if float(training.epochs) > 1:
         yield f"`training.epochs={max(1, int(float(training.epochs)) // 2)}` (now {float(training.epochs):g})"

@@ -43,7 +43,7 @@ def fit_offsets(logits: Array, shares: Array, score: Score, chosen: Positions | 
 
 def cross_fitted_answers(logits: Array, shares: Array, groups: Sequence[Hashable], score: Score) -> Positions:
     """The answers (examples,) with offsets that were fitted on other groups: what offsets give on new examples."""
-    folds = _folds(groups)
+    folds = folds_of(groups)
     answers = logits.argmax(axis=1)
     for fold in range(NUM_FOLDS):
         inside, outside = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
@@ -63,7 +63,7 @@ def _family(logits: Array, shares: Array) -> list[Array]:
     return [strength * rarity for strength in STRENGTHS]
 
 
-def _folds(groups: Sequence[Hashable]) -> Positions:
+def folds_of(groups: Sequence[Hashable]) -> Positions:
     """Of each example its fold; groups stay whole, and folds have about as many of them."""
     position: dict[Hashable, int] = {}
     index = np.array([position.setdefault(one, len(position)) for one in groups])

@@ -46,7 +46,7 @@ def order_test(features: Any, codes: Integers, seed: int = 0) -> OrderTest:
     kernel = np.asarray(gram.todense() if hasattr(gram, "todense") else gram, dtype=np.float64)
     kernel *= 1.0 + _OWN_CLASS * (codes[:, None] == codes[None, :])
     kernel[np.diag_indices_from(kernel)] += _RIDGE
-    inverse = np.linalg.inv(kernel)
+    inverse = _inverse(kernel)
     spread = np.diag(inverse)
     generator = np.random.default_rng(seed)
     shuffled = np.stack([places, *(_shuffled_within(places, codes, generator) for _ in range(PERMUTATIONS))], axis=1)
@@ -54,6 +54,15 @@ def order_test(features: Any, codes: Integers, seed: int = 0) -> OrderTest:
     agreement = _correlations(predicted, shuffled)
     p_value = float((agreement >= agreement[0]).sum() / (PERMUTATIONS + 1))
     return OrderTest(p_value=p_value, correlation=float(agreement[0]), shape=_shape(predicted[:, 0]))
+
+
+def _inverse(kernel: Floats) -> Floats:
+    """Of a symmetric positive matrix, in half the time of any other."""
+    from scipy.linalg import lapack
+
+    upper, _ = lapack.dpotrf(kernel, overwrite_a=False)
+    found, _ = lapack.dpotri(upper, overwrite_c=True)
+    return np.asarray(np.triu(found) + np.triu(found, 1).T)
 
 
 def _places_within(codes: Integers) -> Floats:

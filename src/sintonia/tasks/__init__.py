@@ -1,21 +1,33 @@
-"""WHAT is learned: one file a task. Tasks are handed live models; they load none."""
+"""WHAT is learned: one file a task, and the table that names them. Tasks are handed live models; they load none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
+from sintonia.tasks.table import TASKS
+from sintonia.tasks.task import (
+    CLASS_WEIGHTED,
+    Fitted,
+    HeadTask,
+    Input,
+    Task,
+    has_head,
+    has_template,
+    inputs_of,
+    kinds_for,
+    spoken,
+    usual_micro_tokens,
+)
 
-
-def _classify() -> ModuleType:
-    from sintonia.tasks import classify
-
-    return classify
-
-
-def _chat() -> ModuleType:
-    from sintonia.tasks import chat
-
-    return chat
-
-
-TASKS: dict[str, Callable[[], ModuleType]] = {"classify": _classify, "chat": _chat}
+__all__ = [
+    "CLASS_WEIGHTED",
+    "TASKS",
+    "Fitted",
+    "HeadTask",
+    "Input",
+    "Task",
+    "has_head",
+    "has_template",
+    "inputs_of",
+    "kinds_for",
+    "spoken",
+    "usual_micro_tokens",
+]

@@ -6,9 +6,16 @@ It knows no file, no template and no token.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 NAME = "chat"
+IN_WORDS = "conversations"
+HUB_TAG = "text-generation"
+BASE: Literal["encoder", "language"] = "language"
+USUAL_BASE = "smollm2"
+METHOD = "lora"
+HAS_CLASSES = False
+LONGEST = 2048
 
 WEIGHED: tuple[str, ...] = ("bits_per_byte", "exact_match")
 """What can be measured without a word written: these can be followed in training."""
@@ -43,6 +50,11 @@ def followed_metric(primary_metric: str) -> str:
     return primary_metric if primary_metric in WEIGHED else WEIGHED[0]
 
 
+def usual_metric(_is_imbalanced: bool, _form: str) -> tuple[str, str]:
+    """How surprised the model is by the right answers, whatever they are."""
+    return METRICS[0], "how surprised the model is by the right answers; lower is better"
+
+
 def learned_positions(messages: Sequence[Message]) -> tuple[int, ...]:
     """Which messages are learned: the assistant's whose weight is not 0.
 
@@ -56,7 +68,7 @@ def learned_positions(messages: Sequence[Message]) -> tuple[int, ...]:
     )
 
 
-def whole_content(asked: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+def whole_content(asked: Any, answer: Any) -> dict[str, Any]:
     """All of a conversation, its answer included; of a text that answers nobody, the text.
 
     >>> whole_content({"messages": [], "tools": []}, {"role": "assistant", "content": "Once upon a time"})

@@ -1,16 +1,27 @@
-"""The task `classify`: one label for one text. It knows its columns, targets, loss and metrics, and no file."""
+"""The task `classify`: one label for one text, or for two. It knows its columns, targets, loss and metrics, and no
+file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from sintonia.records import Example
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 NAME = "classify"
+IN_WORDS = "classifying text"
+HUB_TAG = "text-classification"
+BASE: Literal["encoder", "language"] = "encoder"
+USUAL_BASE = "minilm"
+METHOD = "full"
+LEVEL: Literal["text", "token"] = "text"
+HAS_CLASSES = True
+LONGEST = 256
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "input": (
@@ -86,6 +97,16 @@ def followed_metric(primary_metric: str) -> str:
     return "accuracy" if primary_metric in ("log_loss", "brier") else primary_metric
 
 
+def usual_metric(is_imbalanced: bool, _form: str) -> tuple[str, str]:
+    """Macro-F1 where a class is rare: accuracy would not see that it is missed."""
+    return ("macro_f1", "a class is rare") if is_imbalanced else ("accuracy", "no class is rare")
+
+
+def whole_content(asked: Any, _answer: Any) -> dict[str, Any] | None:
+    """Both texts of a pair; of one text nothing, since input and target hold all of it."""
+    return {"texts": list(asked["texts"])} if isinstance(asked, dict) else None
+
+
 def readable(label: str) -> str:
     """A label name as words: `HassTurnOn` becomes `hass turn on`, `card_arrival` becomes `card arrival`."""
     words: list[str] = []
@@ -125,3 +146,49 @@ def loss_sum(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> 
     import torch  # late: reading a file needs the columns of the task, not torch
 
     return torch.nn.functional.cross_entropy(logits, targets, weights, reduction="sum")
+
+
+def inputs(example: Example) -> str | tuple[str, str]:
+    """The text, or both."""
+    texts = (example.content or {}).get("texts")
+    return (texts[0], texts[1]) if texts else example.input
+
+
+def fit(examples: Sequence[Example], _labels: Sequence[str]) -> dict[str, Any]:
+    """Of pairs that they are pairs; of labels nothing is to be known but their names."""
+    is_of_pairs = bool(examples) and not isinstance(inputs(examples[0]), str)
+    return {"texts": 2} if is_of_pairs else {}
+
+
+def num_outputs(labels: Sequence[str], _fitted: Mapping[str, Any]) -> int:
+    """One for each label."""
+    return len(labels)
+
+
+def encode(examples: Sequence[Example], labels: Sequence[str], _fitted: Mapping[str, Any]) -> np.ndarray:
+    """The position of each label."""
+    return encode_targets([one.target for one in examples], labels)
+
+
+def losses(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Negative log-likelihood of each target."""
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=1, keepdims=True)
+    likelihoods = wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
+    return np.asarray(-likelihoods[np.arange(len(targets)), targets])
+
+
+def answers(logits: np.ndarray, labels: Sequence[str], _fitted: Mapping[str, Any]) -> tuple[str, ...]:
+    """The likeliest label of each."""
+    return tuple(labels[int(k)] for k in logits.argmax(axis=1))
+
+
+def constant_logits(targets: np.ndarray, labels: Sequence[str], _fitted: Mapping[str, Any]) -> np.ndarray:
+    """Logarithms of how common each label is; one that never comes counts once."""
+    counts = np.bincount(targets, minlength=len(labels)) + 1.0
+    return np.asarray(np.log(counts / counts.sum()))
+
+
+def are_right(answers: Sequence[str], examples: Sequence[Example], _fitted: Mapping[str, Any]) -> tuple[bool, ...]:
+    """Whether each label is the one that was given."""
+    return tuple(answer == one.target for answer, one in zip(answers, examples, strict=True))

@@ -90,7 +90,7 @@ class Loop:
         self.num_trained = sum(value.numel() for value in learner.parameters.values())
         self.optimizer = make_optimizer(learner, training.weight_decay)
         picks = np.random.default_rng(job.seed("train probe")).permutation(len(learner.lengths))
-        most = TASKS[job.recipe.task]().PROBE_EXAMPLES
+        most = TASKS[job.recipe.task].PROBE_EXAMPLES
         self.probe = sorted(int(k) for k in picks[: min(len(job.validation), most)])
         self.step = 0
         self.stop_reason: str | None = None
@@ -111,7 +111,8 @@ class Loop:
     def batch(self, step: int) -> list[int]:
         epoch, index = divmod(step, self.per_epoch)
         if self._batches[0] != epoch:
-            made = epoch_batches(self.learner.lengths, self.batch_examples, self.job.seed("order"), epoch)
+            order = (self.batch_examples, self.job.seed("order"), epoch)
+            made = self.learner.batches(*order) or epoch_batches(self.learner.lengths, *order)
             self._batches = (epoch, made)
         return self._batches[1][index]
 

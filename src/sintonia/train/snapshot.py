@@ -20,6 +20,7 @@ from sintonia.files import from_json, to_json, write_lines
 from sintonia.methods import METHODS
 from sintonia.records import Evaluation, Event, Example
 from sintonia.settings import DataSettings, Recipe
+from sintonia.tasks import TASKS
 from sintonia.train.checkpoint import Saved, load_checkpoint, refuse_full_disk, save_checkpoint
 from sintonia.train.spikes import SpikeWatch
 
@@ -152,7 +153,7 @@ def refuse_small_disk(loop: Loop) -> None:
         StorageError: what is needed and what is free.
     """
     job = loop.job
-    is_whole = job.recipe.task != "chat" or not METHODS[job.recipe.method].has_adapters
+    is_whole = TASKS[job.recipe.task].BASE != "language" or not METHODS[job.recipe.method].has_adapters
     model = 4 * job.base.num_parameters if is_whole else sum(one.nbytes for one in loop.learner.parameters.values())
     refuse_full_disk(job.run.file(job.file("checkpoints")), checkpoint_bytes(loop), model)
 

@@ -157,12 +157,6 @@ CASES = (
     Malformed(name="two targets", content=_wide("category"), says="2 columns may be the target", line=1),
     Malformed(name="one class", content=csv_text(60, label=lambda _: "a"), says="the same `label`", line=1),
     Malformed(
-        name="quantity",
-        content=csv_text(100, label=lambda n: n * 1.5),
-        says="examples of the task `regress`",
-        exit_code=2,
-    ),
-    Malformed(
         name="free text as label",
         content=csv_text(100, label=lambda n: f"answer {n}"),
         says="too many for classes",

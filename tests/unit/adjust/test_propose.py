@@ -11,9 +11,10 @@ from sintonia.adjust import TRAINING_FINDINGS, next_changes
 from sintonia.methods import METHODS
 from sintonia.recipe import check_values, recipe_id
 from sintonia.records import Combination
+from sintonia.resolve import LANGUAGE_BASE
 from sintonia.settings import Recipe
 
-FULL_RATE = METHODS["full"].learning_rate("classify", 384)[0]
+FULL_RATE = METHODS["full"].learning_rate("encoder", 384)[0]
 CHAT = {"task": "chat", "method": "lora"}
 
 
@@ -49,6 +50,23 @@ def test_a_combined_turn_promises_what_a_training_takes(make_turn: Any) -> None:
 
 def test_nothing_without_history() -> None:
     assert next_changes(()) == ()
+
+
+def test_a_head_on_a_language_model_is_offered_nothing_that_it_would_refuse(make_turn: Any) -> None:
+    """It has no dropout of its own, and another usual rate than an encoder."""
+    asked, used = {"method": "full", "training.learning_rate": 3e-4}, {"training.dropout": 0.0}
+    encoder = make_turn("T209", asked=asked, used=used)
+    decoder = replace(
+        encoder,
+        resolved=tuple(
+            replace(one, origin=LANGUAGE_BASE) if one.setting == "training.dropout" else one for one in encoder.resolved
+        ),
+    )
+    assert ("training.dropout", "0.1") in proposed(encoder)
+    assert "training.dropout" not in dict(proposed(decoder)) and ("method", "lora") in proposed(decoder)
+    rates = [replace(one, findings=make_turn("T204").findings) for one in (encoder, decoder)]
+    assert first(rates[0]) == ("training.learning_rate", f"{FULL_RATE:g}")
+    assert first(rates[1])[1] == "auto"
 
 
 def test_rate_far_too_low_goes_to_the_usual_one(make_turn: Any) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from sintonia.choose import base as choosing
-from sintonia.choose import choose
+from sintonia.choose import can_learn, choose, is_usual_kind
 from sintonia.errors import StorageError, UsageError
 from sintonia.files import sha256_file
 from sintonia.models.adapter_files import AdapterOrigin, save_adapters
@@ -68,13 +69,40 @@ def test_an_encoder_is_what_it_was(tiny_base: Path):
     assert (base.num_layers, base.hidden_size, base.max_tokens, base.kind) == (2, 32, 64, "encoder")
 
 
+def test_a_base_that_was_made_to_compare_texts_is_known(tiny_base: Path, tmp_path: Path, monkeypatch):
+    assert not choose(recipe(tiny_base), "classify").is_for_similarity
+    for name, is_ours in (("sentences", False), ("classifier", True)):
+        folder = shutil.copytree(tiny_base, tmp_path / name)
+        (folder / "modules.json").write_text("[]")
+        if is_ours:
+            (folder / "3_Dense").mkdir()
+        assert choose(recipe(folder), "classify").is_for_similarity is not is_ours
+    monkeypatch.setattr(choosing, "locate", lambda _: BaseFiles(model=tiny_base))
+    assert choose(recipe("minilm"), "classify").is_for_similarity
+    assert not choose(recipe("bert"), "classify").is_for_similarity
+
+
 def test_the_wrong_kind_of_base_is_refused_with_the_right_one(tiny_base: Path, tiny_language: Path):
     with pytest.raises(UsageError, match="causal language model") as caught:
         choose(recipe(tiny_base), "chat")
     assert "smollm2" in caught.value.hint
-    with pytest.raises(UsageError, match="needs an encoder") as caught:
-        choose(recipe(tiny_language), "classify")
+    for task in ("tag", "embed"):
+        with pytest.raises(UsageError, match="needs an encoder") as caught:
+            choose(recipe(tiny_language), task)
+        assert "minilm" in caught.value.hint
+
+
+@pytest.mark.parametrize("task", ["classify", "multilabel", "regress"])
+def test_a_language_model_may_be_named_for_a_head_on_texts(tiny_language: Path, monkeypatch, task: str):
+    asked = recipe(tiny_language, task=task)
+    base = choose(asked, task)
+    assert base.kind == "language" and "named in the recipe" in base.why
+    assert can_learn(asked, task) and not is_usual_kind(asked, task) and is_usual_kind(asked, "chat")
+    monkeypatch.setattr(choosing, "can_classify", lambda _type: False)
+    with pytest.raises(UsageError, match="cannot be a classifier") as caught:
+        choose(asked, task)
     assert "minilm" in caught.value.hint
+    assert choose(asked, "chat").kind == "language"
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "qwen2", "mistral"])

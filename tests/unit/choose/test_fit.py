@@ -21,7 +21,7 @@ from sintonia.resources.disk import training_disk_parts
 from sintonia.resources.estimate import encoder_peak_bytes, encoder_peak_parts, num_trained, shape_of, workload_of
 from sintonia.resources.plan import Lengths, language_peak_bytes, language_peak_parts, plan_memory
 from sintonia.settings import DataSettings, LoraSettings, Recipe, TrainingSettings
-from sintonia.tasks import classify
+from sintonia.tasks import TASKS, classify
 from sintonia.train.checkpoint import refuse_full_disk
 from sintonia.train.snapshot import checkpoint_bytes
 from tests.nouns import ENCODER_BASE, LANGUAGE_BASE, make_prepared
@@ -281,13 +281,14 @@ def test_a_folder_tells_its_shape_by_its_files(tiny_language_model: Path, tmp_pa
 
 
 def test_a_base_or_method_of_another_task_does_not_fit() -> None:
-    assert "needs an encoder" in fit(NARROW, recipe("classify"), machine(24)).reason
+    assert "needs an encoder" in fit(NARROW, recipe("tag"), machine(24)).reason
+    assert "contrastive needs an encoder" in fit(NARROW, recipe("classify", "contrastive"), machine(24)).reason
     assert "does not learn" in fit(NARROW, recipe("chat", "head"), machine(24)).reason
 
 
 def test_each_base_is_answered_with_each_method_of_the_task() -> None:
     found = fit_each(ENCODER, recipe("classify"), machine(24))
-    assert [one.method for one in found] == [name for name, one in METHODS.items() if "classify" in one.tasks]
+    assert [one.method for one in found] == [name for name, one in METHODS.items() if one.learns(TASKS["classify"])]
     assert len(fit_each(NARROW, recipe("chat", "lora"), machine(24))) == 1
 
 

@@ -30,7 +30,7 @@ def test_where_nobody_can_be_asked_it_is_refused_before_training_and_leaves_noth
     outcome = call("tune", str(data), "--base", f"file:{tiny_base}", "--budget", "0.5s", "training.epochs=1")
     assert outcome.exit_code == 2
     assert "the budget is 0 s" in outcome.err and "`--yes` to go on" in outcome.err and "--method head" in outcome.err
-    assert "step 0" not in outcome.err and not Path("runs").exists()
+    assert "train     step 0" not in outcome.err and not Path("runs").exists()
 
 
 @pytest.fixture

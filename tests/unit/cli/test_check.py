@@ -60,7 +60,7 @@ def test_json_is_the_data_and_nothing_else(call) -> None:
     assert set(body) == {"prepared", "findings", "suspects", "seconds"}
 
 
-def test_data_of_other_tasks_are_checked_and_not_tuned(call) -> None:
+def test_data_of_other_tasks_are_checked(call) -> None:
     rows: list[dict[str, object]] = [
         {"prompt": row["text"], "chosen": f"answer {k}", "rejected": f"other answer {k}"}
         for k, row in enumerate(many_rows(120))
@@ -71,10 +71,6 @@ def test_data_of_other_tasks_are_checked_and_not_tuned(call) -> None:
     assert outcome.exit_code == 0
     assert "prefer" in outcome.err
     assert "at rows.jsonl:4" in outcome.err
-    refused = call("tune", path)
-    assert refused.exit_code == 2
-    assert "cannot be tuned yet" in refused.err
-    assert not Path("runs").exists() or not list(Path("runs").iterdir())
 
 
 def test_the_mended_copy_says_what_was_done(call) -> None:

@@ -141,7 +141,9 @@ def test_what_fits_this_machine_is_told_by_method(call, monkeypatch: pytest.Monk
     for method in ("full", "head", "lora"):
         assert f"{method}: yes" in call("models", "minilm").out
     found = json.loads(call("models", "minilm", "--json").out)["fits"]
-    assert {one["method"]: one["outcome"] for one in found} == dict.fromkeys(("full", "head", "lora"), "fits")
+    assert {one["method"]: one["outcome"] for one in found} == dict.fromkeys(
+        ("full", "head", "lora", "contrastive"), "fits"
+    )
 
 
 def test_the_list_says_which_method_has_room(call, monkeypatch: pytest.MonkeyPatch) -> None:

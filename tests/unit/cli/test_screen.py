@@ -158,6 +158,28 @@ def test_findings_carry_their_hint(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines == [f"warning   D102 {long}", "          hint: look [there]"]
 
 
+PREPARED = SimpleNamespace(task="classify", columns={"input": "text", "target": "label"})
+
+
+@pytest.mark.parametrize(
+    ("task", "role", "said"),
+    [
+        ("classify", "input", 'predict . "a new text"'),
+        ("classify", "second", 'predict . "one text" "the other"'),
+        ("embed", "second", 'predict . "a new text"'),
+        ("prefer", "input", ""),
+    ],
+)
+def test_the_last_line_can_be_typed_as_it_stands(
+    task: str, role: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(PREPARED, "task", task)
+    monkeypatch.setattr(PREPARED, "columns", {role: "text"})
+    _shown("better", "", monkeypatch, tmp_path)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith(said) if said else last.startswith("report")
+
+
 def _shown(
     outcome: str, severities: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, actions: tuple[str, ...] = ()
 ) -> None:
@@ -171,7 +193,7 @@ def _shown(
     verdict = SimpleNamespace(
         sentence="It is.", outcome=outcome, causes=causes, advice=advice, primary=SimpleNamespace(metric="accuracy")
     )
-    run = SimpleNamespace(path=tmp_path, file=lambda name: tmp_path / name)
+    run = SimpleNamespace(path=tmp_path, file=lambda name: tmp_path / name, read=lambda *_: PREPARED)
     screen.show_verdict(run, verdict)
 
 

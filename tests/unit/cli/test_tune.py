@@ -44,7 +44,8 @@ def test_a_base_that_cannot_do_what_is_asked_is_refused_before_the_data_are_read
     call, tiny_language_model: Path
 ) -> None:
     Path("a.jsonl").write_bytes(b"\x00 no data")
-    for words, said in ((("lora.layers=99",), "`lora.layers` is 99"), (("--method", "head"), "method `head`")):
+    wrong = (("lora.layers=99",), "`lora.layers` is 99"), (("--task", "chat", "--method", "head"), "method `head`")
+    for words, said in wrong:
         outcome = call("tune", "a.jsonl", "--base", f"file:{tiny_language_model}", *words)
         assert outcome.exit_code == 2 and said in outcome.err
         assert [path.name for path in Path().iterdir()] == ["a.jsonl"]
@@ -62,12 +63,18 @@ def test_what_is_refused_after_the_data_were_read_leaves_no_run_either(call, tin
     assert list(Path("runs").iterdir()) == [kept]
 
 
-@pytest.mark.parametrize("line", ["a line about birds", "a line about birds, and about trees"])
-def test_a_plain_text_is_refused_with_what_to_do(call, line: str) -> None:
-    Path("a.txt").write_text("".join(f"{line} {number}\n" for number in range(60)))
+def test_a_plain_text_that_looks_like_a_table_is_refused_with_what_to_do(call) -> None:
+    Path("a.txt").write_text("".join(f"a line about birds, and about trees {number}\n" for number in range(60)))
     outcome = call("tune", "a.txt")
-    assert outcome.exit_code == 3
-    assert '`{"text": "..."}` a line, and take `--task chat`' in outcome.err
+    assert outcome.exit_code == 3 and "or is it plain text?" in outcome.err
+    assert "`--task pretrain`" in outcome.err
+    assert [path.name for path in Path().iterdir()] == ["a.txt"]
+
+
+def test_too_little_plain_text_is_refused_and_leaves_nothing(call) -> None:
+    Path("a.txt").write_text("".join(f"a line about birds {number}\n" for number in range(60)))
+    outcome = call("tune", "a.txt")
+    assert outcome.exit_code == 3 and "usable passages" in outcome.err and "`data.passage_bytes`" in outcome.err
     assert [path.name for path in Path().iterdir()] == ["a.txt"]
 
 

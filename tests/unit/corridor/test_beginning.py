@@ -50,7 +50,10 @@ def _until(run: RunFolder, stage: str) -> list[str]:
 
 REFUSED = [
     ("language", {"task": "chat", "method": "head"}, "the method `head` does not learn the task `chat`"),
-    ("language", {"method": "head"}, "the method `head` does not learn the task `chat`"),
+    ("language", {"task": "tag", "method": "lora"}, "the task tag needs an encoder"),
+    ("language", {"task": "classify", "method": "contrastive"}, "the method `contrastive` needs an encoder"),
+    ("language", {"task": "classify", "training": {"dropout": 0.1}}, "`training.dropout` has no effect on a causal"),
+    ("language", {"task": "classify", "training": {"long_texts": "windows"}}, "`training.long_texts` windows needs an"),
     ("language", {"lora": {"layers": 99}}, "`lora.layers` is 99, the base has 2"),
     ("language", {"task": "chat", "lora": {"layers": 99}}, "`lora.layers` is 99, the base has 2"),
     ("language", {"lora": {"rank": 64}}, "`lora.rank` is 64, the base is only 32 wide"),
@@ -79,6 +82,8 @@ def test_what_is_wrong_whatever_the_data_are_is_refused_before_they_are_read(
     [
         ("language", {"task": "chat", "lora": {"layers": 2, "rank": 32}}),
         ("language", {}),
+        ("language", {"method": "head"}),
+        ("language", {"task": "classify", "method": "lora"}),
         ("encoder", {"training": {"frozen_layers": 1}}),
         ("encoder", {"method": "head"}),
         ("auto", {"method": "head"}),

@@ -411,8 +411,11 @@ def test_an_unknown_licence_or_base_is_refused_before_the_data_are_read(tmp_path
         rank(tmp_path / "rows.jsonl", named=("no-such-base",))
 
 
-def test_a_task_that_no_base_learns_is_refused(tmp_path: Path) -> None:
-    rows = [{"tokens": row["text"].split(), "tags": ["X"] * len(row["text"].split())} for row in make_rows(400)]
+def test_a_task_whose_bases_are_not_ranked_is_refused(tmp_path: Path) -> None:
+    rows = [
+        {"tokens": row["text"].split(), "tags": ["B-X", *["O"] * len(row["text"].split()[1:])]}
+        for row in make_rows(400)
+    ]
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(UsageError, match="task `tag`"):

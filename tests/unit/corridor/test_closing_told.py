@@ -21,6 +21,7 @@ from sintonia.evaluate.score import plain_scorecard
 from sintonia.evaluate.written.writing import Said
 from sintonia.records import Example, Finding, Place, Rung, Scorecard
 from sintonia.settings import EvaluationSettings
+from sintonia.tasks import TASKS
 from tests.unit.corridor.test_judging_chat import circumstances, part_of, prepared_of, save_tuned, turn_of
 from tests.unit.train.jobs import make_chat_examples, make_chat_job
 
@@ -136,8 +137,9 @@ def test_why_there_is_no_way_back_is_told_of_parts_only() -> None:
 def test_a_model_that_answers_no_numbers_is_refused_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     logits = np.zeros((3, 2))
     logits[1, 0] = np.nan
-    candidate = SimpleNamespace(labels=("a", "b"))
+    candidate = SimpleNamespace(task=TASKS["classify"], labels=("a", "b"))
     monkeypatch.setattr("sintonia.evaluate.predict.open_candidate", lambda _folder: candidate)
+    monkeypatch.setattr("sintonia.evaluate.predict.candidate_task", lambda _folder: "classify")
     monkeypatch.setattr("sintonia.evaluate.predict.logits_of", lambda _candidate, _texts: logits)
     with pytest.raises(RunFailed, match="1 of 3") as refused:
         fit_to_validation(Path("model"), make_chat_examples(3, 1))

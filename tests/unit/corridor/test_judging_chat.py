@@ -237,4 +237,4 @@ def test_classify_still_stands_on_its_own_ground(tmp_path: Path, tiny_base: Path
     turn = dataclasses.replace(turn_of(job, 1, "all"), primary_metric="accuracy")
     (bench,) = make_benches(job.run, job.base, prepared, (turn,))
     assert isinstance(bench.ground, Ground) and bench.notes == ()
-    assert bench.probe_strength is not None and len(bench.baselines) == 7
+    assert bench.probe_strength is not None and len(bench.baselines) == 8

@@ -5,22 +5,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sintonia.adjust.searching import rungs_of
+from sintonia.cli.interrupting import pausing
 from sintonia.corridor import searching
-from sintonia.corridor.searching import OUTCOME, PLAN, STUDY_FILE, TRIALS, Bench, asking, refuse_search
+from sintonia.corridor.searching import OUTCOME, PLAN, STUDY_FILE, TRIALS, asking, crew, refuse_search
+from sintonia.corridor.searching.trials import Bench
 from sintonia.corridor.walk import Walk
 from sintonia.errors import Interrupted, RunFailed, UsageError
 from sintonia.files import read_json
 from sintonia.pipeline import Progress, finished_turns, improve, start
 from sintonia.prepare import prepare
-from sintonia.recipe import check_values
-from sintonia.records import Configuration, Prepared, SearchAxis, SearchOutcome, SearchPlan, SearchTrial
+from sintonia.recipe import check_values, recipe_id
+from sintonia.records import Configuration, Prepared, Resources, SearchAxis, SearchOutcome, SearchPlan, SearchTrial
+from sintonia.resources.processes import load_of
 from sintonia.runs import RunFolder
 from sintonia.settings import AdjustingSettings, DataSettings, Recipe, TrainingSettings
 from tests.tiny import make_conversations, make_rows, write_rows
@@ -57,6 +62,13 @@ def _told(seen: list[Progress]) -> list[str]:
 def _results(run: RunFolder) -> list[SearchTrial]:
     """Without the clock."""
     return [dataclasses.replace(one, seconds=0.0) for one in run.lines(TRIALS, SearchTrial)]
+
+
+def _outcome(run: RunFolder) -> SearchOutcome:
+    """Without the clock."""
+    found = run.read(OUTCOME, SearchOutcome)
+    assert found is not None
+    return dataclasses.replace(found, seconds=0.0, clock_seconds=0.0)
 
 
 def test_the_winner_becomes_a_turn_and_the_same_again_with_a_second_seed(searched) -> None:
@@ -137,11 +149,151 @@ def test_an_interrupted_search_goes_on_and_finds_the_same(searched, tmp_path: Pa
     improve(run, seen.append)
     assert "the search goes on behind 5 trainings" in _told(seen)
     assert _results(run) == _results(whole)
-    ours, theirs = (one.read(OUTCOME, SearchOutcome) for one in (run, whole))
-    assert ours is not None and theirs is not None
-    assert dataclasses.replace(ours, seconds=0) == dataclasses.replace(theirs, seconds=0)
+    assert _outcome(run) == _outcome(whole)
     losses = [[turn.validation_metric for turn in finished_turns(one)] for one in (run, whole)]
     assert losses[0] == losses[1]
+
+
+@pytest.fixture
+def by_two(searched) -> Callable[[Path], RunFolder]:
+    """Begins the same run, to be searched by two processes of one thread each."""
+    recipe = searched[0].recipe()
+    adjusting = dataclasses.replace(recipe.adjusting, processes=2)
+    assert recipe_id(dataclasses.replace(recipe, adjusting=adjusting)) == recipe_id(recipe)
+    return lambda folder: start(dataclasses.replace(recipe, adjusting=adjusting), folder)
+
+
+def _refused(*_: object) -> SearchTrial:
+    raise AssertionError("it was trained in the process that asks")
+
+
+def _processes_below() -> set[int]:
+    """Those of the search, which this process has begun."""
+    words = {one: Path(f"/proc/{one}/cmdline") for one in load_of().processes}
+    return {one for one, path in words.items() if path.is_file() and b"follow_orders" in path.read_bytes()}
+
+
+def test_two_processes_find_what_one_finds(searched, by_two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, told = searched
+    run, seen, most = by_two(tmp_path / "runs" / "two"), list[Progress](), 0
+    monkeypatch.setattr(Bench, "take", _refused)
+
+    def listen(progress: Progress) -> None:
+        nonlocal most
+        seen.append(progress)
+        most = max(most, len(_processes_below())) if progress.stage == "search" else most
+
+    improve(run, listen)
+    assert most == 2 and not _processes_below()
+    assert _results(run) == _results(whole) and _outcome(run) == _outcome(whole)
+    values = [[turn.validation_metric for turn in finished_turns(one)] for one in (run, whole)]
+    assert values[0] == values[1]
+    results = [one for one in _told(seen) if one.startswith("rung")]
+    assert results == [one for one in _told(told) if one.startswith("rung")]
+    steps = [one.event.step for one in seen if one.stage == "search" and one.event and one.event.kind == "step"]
+    assert len(steps) > 15, "a person sees the steps of the training that is waited for"
+    assert {path.name for path in run.file("search").iterdir()} == {
+        "plan.json",
+        "trials.jsonl",
+        "optuna.db",
+        "outcome.json",
+    }
+    outcome, bill = run.read(OUTCOME, SearchOutcome), read_json(run.file("resources.json"))
+    assert outcome is not None and bill is not None
+    assert 0 < outcome.clock_seconds <= bill["measured"]["stages"]["search"] + 0.5
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_costs_no_result_and_a_signal_pauses(searched, by_two, tmp_path: Path) -> None:
+    run, seen, killed = by_two(tmp_path / "runs" / "two"), list[Progress](), list[int]()
+
+    def listen(progress: Progress) -> None:
+        seen.append(progress)
+        is_training = progress.stage == "search" and progress.event is not None
+        if is_training and not killed and len(_processes_below()) == 2:
+            killed.append(max(_processes_below()))
+            os.kill(killed[0], signal.SIGKILL)
+        if progress.message.startswith("rung 1, number 3"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted) as paused, pausing(run, listen) as heard:
+        improve(run, heard)
+    assert paused.value.exit_code == 143 and not _processes_below(), "it leaves nobody behind"
+    assert any(one.endswith("it goes on with 1 of them") for one in _told(seen))
+    assert [one.configuration.number for one in _results(run)] == [0, 1, 2, 3]
+
+    def stop_when_it_is_decided(_: Progress) -> None:
+        if run.file(OUTCOME).exists():
+            raise Interrupted("enough", signal_number=2)
+
+    with pytest.raises(Interrupted, match="enough"):
+        improve(run, stop_when_it_is_decided)
+    assert not _processes_below() and _results(run) == _results(searched[0]) and _outcome(run) == _outcome(searched[0])
+
+
+class Dead:
+    """In place of a process of the search: it has ended before it was told anything."""
+
+    def __init__(self, _call, _words, folder: Path, _threads, heard) -> None:
+        self.folder, self.log = folder, folder / "log.txt"
+        heard.put(crew.Heard(who=self, answer=None))  # type: ignore[arg-type]
+
+    status, said = -9, ""
+
+    def order(self, _: object) -> None: ...
+    def end_orders(self) -> None: ...
+
+    def wait(self, _: float) -> int:
+        return self.status
+
+    def last_words(self) -> str:
+        return self.said
+
+
+@pytest.mark.parametrize(("status", "told"), [(-9, "SIGKILL, and none is left"), (1, "broke: KeyError: 'x'")])
+def test_when_no_process_can_train_it_is_told(
+    status: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(data=DataSettings(path="x"), adjusting=AdjustingSettings(search=9, processes=2))
+    monkeypatch.setattr(crew, "Spawned", Dead)
+    monkeypatch.setattr(Dead, "status", status)
+    monkeypatch.setattr(Dead, "said", "KeyError: 'x'")
+    heard: list[str] = []
+    walk = Walk(RunFolder.create(tmp_path / "run", recipe), lambda one: heard.append(one.message))
+    wanted = tuple(Configuration(number=number, values={RATE: 1e-3}, origin="") for number in range(3))
+    with pytest.raises(RunFailed, match=told):
+        crew.Crew(walk, "all", 2).take(rungs_of(9)[0], wanted, lambda: True)
+    assert len(heard) == (2 if status < 0 else 0)
+
+
+def test_a_result_that_came_before_its_turn_is_kept_unless_it_is_of_something_else(tmp_path: Path) -> None:
+    recipe = Recipe(data=DataSettings(path="x"), adjusting=AdjustingSettings(search=9, processes=2))
+    walk, rung = Walk(RunFolder.create(tmp_path / "run", recipe), lambda _: None), rungs_of(9)[0]
+    first, second = (Configuration(number=4, values={RATE: rate}, origin="") for rate in (1e-3, 2e-3))
+    kept = SearchTrial(configuration=first, rung=1, num_steps=1, seconds=1.0, losses=(0.5,), metric=None)
+    walk.run.append(crew.EARLY, kept)
+    found = crew.Crew(walk, "all", 2).take(rung, (first,), lambda: False)
+    assert found == kept
+    assert crew.Crew(walk, "all", 2).take(rung, (second,), lambda: False) is None
+    crew.forget_early(walk)
+    assert crew.Crew(walk, "all", 2).take(rung, (first,), lambda: False) is None
+
+
+@pytest.mark.parametrize(("gigabytes", "kind", "told"), [(1.9, crew.Alone, 1), (2.5, crew.Crew, 0)])
+def test_no_more_processes_than_fit(
+    gigabytes: float, kind: type, told: int, searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(data=DataSettings(path="x"), adjusting=AdjustingSettings(search=9, processes=2))
+    heard: list[str] = []
+    walk = Walk(RunFolder.create(tmp_path / "run", recipe), lambda one: heard.append(one.message))
+    needed = Resources(basis="estimated", seconds=1.0, peak_memory_bytes=2**30, disk_bytes=0)
+    walk.run.write("cache/estimate.json", needed)
+    monkeypatch.setattr(crew, "free_bytes", lambda: int(gigabytes * 2**30))
+    prepared = searched[0].read("prepared.json", Prepared)
+    assert prepared is not None
+    with crew.trainings(walk, searching.first_job(searched[0], prepared.parts[0])) as found:
+        assert type(found) is kind
+    assert len(heard) == told and all("each needs about 1.0 GiB, 1.9 GiB are free" in one for one in heard)
 
 
 def test_what_served_in_a_run_beside_it_is_tried_too(searched, tiny_base: Path, tmp_path: Path) -> None:
@@ -280,25 +432,49 @@ def test_quasi_random_points_fill_the_space_and_come_again() -> None:
     assert {place: places.count(place) for place in range(4)} == {0: 4, 1: 4, 2: 4, 3: 4}
 
 
-def test_what_is_proposed_later_follows_from_what_was_found() -> None:
-    """Near the planted best more often than even points would be; and the same history proposes the same."""
+def _tried(one: Configuration, planted: float) -> SearchTrial:
+    loss = 1 + abs(math.log(one.values[RATE] / planted))
+    losses = () if one.number == 7 else (loss, loss)
+    return SearchTrial(configuration=one, rung=1, num_steps=1, seconds=1.0, losses=losses, metric=None)
+
+
+def _plan_of_sixty() -> SearchPlan:
     first = tuple(
         Configuration(number=k, values=values, origin="") for k, values in enumerate(asking.quasi_random(AXES, 25, 1))
     )
-    plan = SearchPlan(axes=AXES, num_configurations=60, first=first, seed=5, full_seconds=1.0)
+    return SearchPlan(axes=AXES, num_configurations=60, first=first, seed=5, full_seconds=1.0)
 
-    def tried(one: Configuration, planted: float) -> SearchTrial:
-        loss = 1 + abs(math.log(one.values[RATE] / planted))
-        losses = () if one.number == 7 else (loss, loss)
-        return SearchTrial(configuration=one, rung=1, num_steps=1, seconds=1.0, losses=losses, metric=None)
 
+def test_what_is_proposed_later_follows_from_what_was_found() -> None:
+    """Near the planted best more often than even points would be; and the same history proposes the same."""
+    plan = _plan_of_sixty()
     mean = {}
     for planted in (4e-5, 3e-4):
-        history = [tried(one, planted) for one in first]
+        history = [_tried(one, planted) for one in plan.first]
         for number in range(25, 37):
             proposed = asking.promising(plan, history, number)
             assert proposed == asking.promising(plan, history, number) and proposed.origin == "TPE"
-            history.append(tried(proposed, planted))
+            history.append(_tried(proposed, planted))
         rates = [math.log(one.configuration.values[RATE]) for one in history[25:]]
         mean[planted] = math.exp(sum(rates) / len(rates))
     assert mean[4e-5] < 8e-5 and mean[3e-4] > 1.5e-4
+
+
+def test_several_processes_are_proposed_as_many_at_once_whoever_ends_first() -> None:
+    plan = _plan_of_sixty()
+    history = [_tried(one, 4e-5) for one in plan.first]
+    due = tuple(range(25, 60))
+    alone = asking.Proposals(plan, 1).wanted(history, due)
+    assert alone == (asking.promising(plan, history, 25),), "one process is asked for one, from all before it"
+    pair = asking.Proposals(plan, 2).wanted(history, due)
+    assert [one.number for one in pair] == [25, 26] and pair[0] == alone[0]
+    assert pair[1] != asking.promising(plan, history, 26), "what is tried beside it counts"
+    history.append(_tried(pair[0], 4e-5))
+    again = asking.Proposals(plan, 2).wanted(history, due[1:])
+    assert again == pair[1:], "a search that goes on is proposed the same; the next wait for both"
+    history.append(_tried(pair[1], 4e-5))
+    assert [one.number for one in asking.Proposals(plan, 2).wanted(history, due[2:])] == [27, 28]
+    first = asking.Proposals(plan, 4).wanted(history[:20], tuple(range(20, 60)))
+    assert first == plan.first[20:], "what was planned is known at once, and nothing behind it"
+    last = asking.Proposals(plan, 2).wanted(history, (26, 3))
+    assert last == (pair[1], plan.first[3]), "of a later rung as it was tried"

@@ -1,4 +1,4 @@
-"""The ladder: seven honest rungs, fitted on training rows, settings chosen on validation."""
+"""The ladder: honest rungs, fitted on training rows, settings chosen on validation."""
 
 from __future__ import annotations
 
@@ -50,11 +50,12 @@ def test_every_rung_answers_every_example_with_a_known_label(ground: Ground):
         "nearest centroid",
         "linear probe",
         "TF-IDF",
+        "contrastive tuning",
     ]
     for rung, card in scored:
         assert len(card.predictions) == 80 and set(card.predictions) <= set(ground.labels)
         assert rung.score == next(one.value for one in card.scores if one.metric == "accuracy")
-    assert [rung.needs_training for rung, _ in scored] == [False, False, False, True, True, True, True]
+    assert [rung.needs_training for rung, _ in scored] == [False, False, False, True, True, True, True, True]
 
 
 def test_fitted_rungs_learn_and_the_majority_does_not(ground: Ground):

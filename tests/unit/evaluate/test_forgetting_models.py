@@ -80,7 +80,9 @@ def encoder_candidate(base_folder: Path, folder: Path, by: float, kind: str = "f
         disturb(opened.model.transformer.parameters(), by)
     generator = torch.Generator().manual_seed(5)
     opened.model.add_head(torch.randn(4, 32, generator=generator), torch.zeros(4))
-    save_encoder(opened.model, opened.tokenizer, folder, labels=LABELS, max_tokens=32)
+    save_encoder(
+        opened.model, opened.tokenizer, folder, says={"task": "classify", "labels": list(LABELS)}, max_tokens=32
+    )
     return folder
 
 

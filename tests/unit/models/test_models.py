@@ -123,7 +123,8 @@ def test_the_saved_form_is_read_by_sentence_transformers_with_the_same_logits(ti
 
     model, tokenizer = load_encoder(tiny_base), load_tokenizer(tiny_base)
     model.add_head(torch.randn(4, 32), torch.randn(4))
-    save_encoder(model, tokenizer, tmp_path / "model", labels=("a", "b", "c", "d"), max_tokens=32)
+    says = {"task": "classify", "labels": ["a", "b", "c", "d"]}
+    save_encoder(model, tokenizer, tmp_path / "model", says=says, max_tokens=32)
     texts = ["rain and snow", "a song for the guitar"]
     theirs = SentenceTransformer(str(tmp_path / "model"), device="cpu").encode(texts)
     with torch.inference_mode():

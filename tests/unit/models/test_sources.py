@@ -76,8 +76,9 @@ def test_a_path_is_found_before_the_hub_is_thought_of(folder: Path, monkeypatch)
 
 def test_each_task_has_its_default():
     assert (default_base("classify"), default_base("chat")) == ("minilm", "smollm2")
-    with pytest.raises(UsageError, match="tag"):
-        default_base("tag")
+    assert (default_base("tag"), default_base("prefer")) == ("minilm", "smollm2")
+    with pytest.raises(UsageError, match="sing"):
+        default_base("sing")
 
 
 def test_shards_are_one_base_whose_revision_holds_every_one(folder: Path, tmp_path: Path):

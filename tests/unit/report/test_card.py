@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import yaml
 
+from sintonia.records import Resolved, Turn
 from sintonia.report import write_card
 from sintonia.report.card import plain
 from tests.unit.report.fixture import write_run
@@ -53,3 +55,23 @@ def test_same_run_same_bytes(tmp_path: Path) -> None:
 
 def test_markdown_in_labels_is_escaped() -> None:
     assert plain("a|b\n# <img> [x](y) `c`") == "a\\|b \\# \\<img\\> \\[x\\](y) \\`c\\`"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("training.text_pairs", "compared", "Each of the two texts is read by itself"),
+        ("training.long_texts", "windows", "read in at most 8 windows"),
+        ("training.long_texts", "head_tail", "the first quarter and the last three quarters"),
+    ],
+)
+def test_it_says_where_another_program_would_read_otherwise(
+    tmp_path: Path, setting: str, value: str, told: str
+) -> None:
+    run = write_run(tmp_path / "run")
+    assert told not in write_card(run).read_text(encoding="utf-8")
+    turn = run.read("turns/001/turn.json", Turn)
+    assert turn is not None
+    filled = (*turn.resolved, Resolved(setting=setting, value=value, origin="asked for"))
+    run.write("turns/001/turn.json", dataclasses.replace(turn, resolved=filled))
+    assert told in write_card(run).read_text(encoding="utf-8")

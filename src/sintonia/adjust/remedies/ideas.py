@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sintonia.methods import DEFAULTS, METHODS
+from sintonia.methods import METHODS
 from sintonia.records import Turn
+from sintonia.resolve import LANGUAGE_BASE
+from sintonia.tasks import TASKS, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +41,29 @@ def effective(turn: Turn, setting: str) -> Any:
     return None if value == "auto" else value
 
 
-def is_chat(turn: Turn) -> bool:
-    """Whether conversations are learned."""
-    return bool(effective(turn, "task") == "chat")
+def task_of(turn: Turn) -> Task:
+    """What was learned."""
+    return TASKS[str(effective(turn, "task"))]
+
+
+def is_of_language(turn: Turn) -> bool:
+    """Whether a language model was tuned."""
+    return task_of(turn).BASE == "language"
+
+
+def has_language_base(turn: Turn) -> bool:
+    """Whether its base is a language model, also where a head was put on it: what was filled says so."""
+    return is_of_language(turn) or any(one.origin == LANGUAGE_BASE for one in turn.resolved)
 
 
 def method_of(turn: Turn) -> str:
     """The method that was used; where `auto` was recorded, the default of the task."""
-    return str(effective(turn, "method") or DEFAULTS["chat" if is_chat(turn) else "classify"])
+    return str(effective(turn, "method") or task_of(turn).METHOD)
 
 
 def usual_rate(turn: Turn) -> float | None:
     """The usual learning rate; None where it depends on the width of the base, which a turn does not hold."""
-    return None if is_chat(turn) else METHODS[method_of(turn)].learning_rate("classify", 0)[0]
+    return None if has_language_base(turn) else METHODS[method_of(turn)].learning_rate("encoder", 0)[0]
 
 
 def rounded(value: float) -> float:

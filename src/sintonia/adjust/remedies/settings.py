@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sintonia.adjust.remedies.ideas import Idea, Remedy, effective, is_chat, method_of, rounded, usual_rate
+from sintonia.adjust.remedies.ideas import (
+    Idea,
+    Remedy,
+    effective,
+    has_language_base,
+    is_of_language,
+    method_of,
+    rounded,
+    usual_rate,
+)
 from sintonia.methods import METHODS
 from sintonia.records import Turn
 
@@ -60,7 +69,7 @@ def _lower_rate(turn: Turn) -> Iterator[Idea]:
 def _rate_of_the_base(turn: Turn, expected: str) -> Iterator[Idea]:
     """Of a language model, back to the rate that its width asks for, when another was typed."""
     asked = turn.recipe.training.learning_rate
-    if is_chat(turn) and asked != "auto":
+    if has_language_base(turn) and asked != "auto":
         yield Idea("training.learning_rate", "auto", f"{asked:g} is not the rate that goes with this base", expected)
 
 
@@ -131,7 +140,7 @@ def _regularise(turn: Turn) -> Iterator[Idea]:
     method, expected = method_of(turn), "a small gain, or none"
     if METHODS[method].has_adapters:
         yield from _smaller_adapters(turn)
-    elif is_chat(turn):
+    elif has_language_base(turn) and method == "full":
         yield Idea(
             "method",
             "lora",
@@ -139,7 +148,7 @@ def _regularise(turn: Turn) -> Iterator[Idea]:
             "about the same metric, with less memory",
             None,
         )
-    if method != "head" and not is_chat(turn) and turn.recipe.training.head_start != "probe":
+    if method != "head" and not is_of_language(turn) and turn.recipe.training.head_start != "probe":
         yield Idea(
             "method",  # where the head starts as a probe, step 0 was that model, and is on the curve
             "head",
@@ -148,7 +157,7 @@ def _regularise(turn: Turn) -> Iterator[Idea]:
             None,
         )
     dropout = effective(turn, "training.dropout")
-    has_dropout = method == "full" and not is_chat(turn)  # language models have none of their own
+    has_dropout = method == "full" and not has_language_base(turn)  # language models have none of their own
     if has_dropout and dropout is not None and dropout < 0.1:
         yield Idea("training.dropout", 0.1, "dropout makes learning by heart harder", expected)
     decay = effective(turn, "training.weight_decay")
@@ -171,7 +180,7 @@ def _smaller_adapters(turn: Turn) -> Iterator[Idea]:
 
 def _few_examples(turn: Turn) -> Iterator[Idea]:
     """Overfitting by lack of data: no setting replaces examples, and of a classifier none was seen to help (E38)."""
-    if is_chat(turn):
+    if is_of_language(turn):
         yield from _regularise(turn)
     elif turn.recipe.training.head_start == "random":
         yield Idea(

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sintonia.choose.base import NEEDS, is_here
+from sintonia.choose.base import is_here
 from sintonia.errors import SintoniaError
 from sintonia.models.catalog import Entry, catalog, default_base, find_entry
 from sintonia.models.shape import read_shape
 from sintonia.models.sources import locate
 from sintonia.models.sources.storage import is_offline
+from sintonia.tasks import TASKS
 
 LICENCES = ("commercial",)
 """What may be asked of a licence: that the base may be used to earn money."""
@@ -77,11 +78,11 @@ def refused_by_licence(name: str, asked: str) -> str:
 
 def _is_for(entry: Entry, task: str) -> bool:
     """Whether an entry of the catalog can learn a task, by what the catalog or else its files say."""
+    if entry.kind:
+        return entry.kind == TASKS[task].BASE
     if entry.tasks:
         return task in entry.tasks
-    if entry.kind:
-        return entry.kind == NEEDS[task][0]
     try:
-        return is_here(entry) and read_shape(locate(entry)).kind == NEEDS[task][0]
+        return is_here(entry) and read_shape(locate(entry)).kind == TASKS[task].BASE
     except SintoniaError:  # what is wrong with it is said by whoever names it
         return False

@@ -23,7 +23,7 @@ from sintonia.resources.meter import Watch
 from sintonia.resources.whole import Paces
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
-from sintonia.tasks import TASKS
+from sintonia.tasks import TASKS, Task, has_head
 
 _SECONDS = 2.5
 """How long steps are tried, and at most as long a single one may take by the pace of the first."""
@@ -56,7 +56,7 @@ def try_steps(
         labels=prepared.labels,
         turn=1,
         part=prepared.parts[0].name,
-        primary_metric=TASKS[prepared.task]().followed_metric(prepared.primary_metric),
+        primary_metric=TASKS[prepared.task].followed_metric(prepared.primary_metric),
         train=tuple(sets[0]),
         validation=tuple(sets[1]),
     )
@@ -70,17 +70,19 @@ def try_steps(
             gc.collect()
 
 
-def words_seconds(train: Sequence[Example]) -> float:
-    """Seconds of fitting the rung of words to all training examples, by a fit to some of them."""
-    from sklearn.linear_model import LogisticRegression
-
+def words_seconds(task: Task, labels: Sequence[str], train: Sequence[Example]) -> float:
+    """Seconds of fitting the rung of words to all training examples, by a fit to some; 0 where there is none."""
     from sintonia.evaluate.ladders.words import word_features
+    from sintonia.models.probe import fit_linear
 
+    if not has_head(task) or task.LEVEL != "text":
+        return 0.0
     few = train[:: math.ceil(len(train) / _MOST_WORDS_ROWS)]
     began = time.monotonic()
     with suppress(ValueError):  # no word occurs twice, or all have one label: then nothing is fitted later either
         features = word_features(2).fit_transform([one.input for one in few])
-        LogisticRegression(C=10.0, max_iter=30, tol=1e-3).fit(features, [one.target for one in few])
+        fitted = task.fit(few, labels)
+        fit_linear(features, task.encode(few, labels, fitted), task.num_outputs(labels, fitted), 10.0)
     return (time.monotonic() - began) * len(train) / len(few)
 
 

@@ -57,10 +57,10 @@ class Counted:
 def work_of(recipe: Recipe, prepared: Prepared, counted: Counted, num_layers: int) -> Work:
     """The work of a run with this recipe, which is without any `auto`."""
     learns_tokens = METHODS[recipe.method].trains_encoder
-    probed = min(counted.num_validation, TASKS[prepared.task]().PROBE_EXAMPLES)
+    probed = min(counted.num_validation, TASKS[prepared.task].PROBE_EXAMPLES)
     read = round((counted.num_validation + probed) * counted.mean)
     searched = recipe.adjusting.search  # with a budget it takes what time is left
-    closing = _of_chat if prepared.task == "chat" else _of_classify
+    closing = _of_language if TASKS[prepared.task].BASE == "language" else _of_encoder
     return Work(
         num_train=counted.num_train,
         train_tokens=counted.train_tokens if learns_tokens else counted.num_train,
@@ -79,7 +79,7 @@ def tokens_kept(counted: Counted, num_test: int) -> int:
     return round(rows * each) if counted.new_tokens else 0
 
 
-def _of_classify(recipe: Recipe, prepared: Prepared, counted: Counted) -> Closing:
+def _of_encoder(recipe: Recipe, prepared: Prepared, counted: Counted) -> Closing:
     test = prepared.parts[0].test.count * counted.mean
     is_alone, is_touched = len(prepared.parts) == 1, METHODS[recipe.method].trains_encoder
     labels = 3 * len(LABEL_TEMPLATES) * len(prepared.labels) * _LABEL_TOKENS
@@ -93,7 +93,7 @@ def _of_classify(recipe: Recipe, prepared: Prepared, counted: Counted) -> Closin
     )
 
 
-def _of_chat(recipe: Recipe, prepared: Prepared, counted: Counted) -> Closing:
+def _of_language(recipe: Recipe, prepared: Prepared, counted: Counted) -> Closing:
     num_test, mean, parts = prepared.parts[0].test.count, counted.mean, len(prepared.parts)
     looked_at = min(MOST_LOOKED_AT, counted.num_validation) * (1 + _CHAT_RUNGS * _SHOTS_FACTOR)
     scored = num_test * (2 + _SHOTS_FACTOR) + 2 * min(MOST_WEIGHED, num_test)

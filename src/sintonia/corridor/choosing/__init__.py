@@ -45,6 +45,8 @@ from sintonia.tasks import TASKS
 
 RANKING = "ranking.json"
 _WORK = "cache/choosing"
+RANKED = ("classify", "chat")
+"""Tasks whose scores are known to rank bases (E22): of labels and of answers."""
 _TUNE_FRACTION = 0.2
 """Share of the budget of a run that ranking may take."""
 _TUNE_SECONDS = 300.0
@@ -80,8 +82,12 @@ def rank_bases(recipe: Recipe, listener: Listener, named: Sequence[str] = (), li
         walk = Walk(run, listener)
         walk.tell("prepare", f"reading {Path(recipe.data.path).name or recipe.data.path}")
         prepared = prepare(recipe, run, is_check=True)
-        if prepared.task not in TASKS:
-            raise UsageError(f"no base is ranked for the task `{prepared.task}` yet", expected=" or ".join(TASKS))
+        if prepared.task not in RANKED:
+            raise UsageError(
+                f"no base is ranked for the task `{prepared.task}`",
+                expected=" or ".join(RANKED),
+                hint="name one with `--base`, or take the usual one",
+            )
         for note in prepared.notes:
             walk.tell("prepare", note)
         if len(prepared.parts) > 1:
@@ -118,18 +124,22 @@ def _unranked(prepared: Prepared, licence: str) -> Ranking:
 
 
 def choose_base(walk: Walk, prepared: Prepared) -> Base:
-    """The base of a run, pinned: the one its recipe names, or that of a ranking, or the usual one of the task.
+    """The base of a run, pinned: the one its recipe names, or that of a ranking, or the usual one of the task; with the
+    method that is taken with it, where few examples leave that to be tried.
 
     Raises:
         UsageError: it is not for this task, or does not fit in memory.
         StorageError: it cannot be loaded.
     """
+    from sintonia.corridor.choosing.methods import with_method  # late: it trains, as turns do
+
     recipe, ranking = walk.run.recipe(), rank_for_run(walk, prepared)
     if ranking is None:
-        return choose(recipe, prepared.task)
+        return with_method(walk, choose(recipe, prepared.task), prepared)
     base = choose(dataclasses.replace(recipe, base=ranking.chosen), prepared.task)
     why = (*ranking.why, *(one for one in base.why if one != NAMED))
-    return dataclasses.replace(base, why=why, origin=f"ranked on {ranking.num_examples:,} training rows ({RANKING})")
+    origin = f"ranked on {ranking.num_examples:,} training rows ({RANKING})"
+    return with_method(walk, dataclasses.replace(base, why=why, origin=origin), prepared)
 
 
 def rank_for_run(walk: Walk, prepared: Prepared) -> Ranking | None:
@@ -145,6 +155,9 @@ def rank_for_run(walk: Walk, prepared: Prepared) -> Ranking | None:
         return None
     names = contenders(prepared.task, is_fetching=False).names
     if len(names) < 2:
+        return None
+    if prepared.task not in RANKED:
+        walk.tell("choose", f"bases are not ranked for the task {prepared.task}: the usual one is taken")
         return None
     if len(prepared.parts) > 1:
         walk.tell("choose", f"few rows: each is tested in one of {len(prepared.parts)} parts, so none chooses the base")
@@ -166,7 +179,7 @@ def _rank(walk: Walk, prepared: Prepared, asking: Asking) -> Ranking:
     look = Look(walk=walk, prepared=prepared, train=train, longest=longest, machine=machine, licence=asking.licence)
     examples, entrants = look_at_all(look, asking.names, asking.scoring_seconds)
     inner, held = held_out(train)
-    metric = TASKS[prepared.task]().followed_metric(prepared.primary_metric)
+    metric = TASKS[prepared.task].followed_metric(prepared.primary_metric)
     trials: list[Trial] = []
     kept = shortlist(entrants, default)
     if asking.budget_seconds and len(kept) > 1 and inner and held:

@@ -33,17 +33,22 @@ from sintonia.errors import Interrupted, SintoniaError, StorageError
 from sintonia.files import from_json, sha256_file, stream_lines
 from sintonia.models.catalog import find_entry
 from sintonia.records import Base, Example, Fertility, Machine, Prepared
-from sintonia.resolve import LONGEST_CONVERSATION, LONGEST_TEXT, resolve
+from sintonia.resolve import resolve
 from sintonia.resources.pace import duration
 from sintonia.resources.plan import Lengths
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
-from sintonia.tasks import chat
+from sintonia.tasks import TASKS
 
 if TYPE_CHECKING:
     from sintonia.models.language.saved import OpenLanguageModel
 
 
+_UNLIKE = (
+    "ranking needs an encoder here: how encoders compare with what a language model says at its last token is not "
+    "known (`--base` takes it)"
+)
+"""Why a base is not ranked that can learn the task and is not of its usual kind."""
 _NUM_LONGEST = 32
 """Rows that a base is asked about the memory of training with: more than are in a batch."""
 
@@ -103,10 +108,10 @@ def look_at_all(
     for name in names:
         left = None if most_seconds is None else most_seconds - (time.monotonic() - began)
         seen.append(_looked_at(look, name, seen, left))
-    is_chat, scored = look.prepared.task == chat.NAME, _scored(look)
+    scored = _scored(look)
     fitting = without_strangers([one.entrant for one in seen], UNKNOWN_FRACTION)
-    entrants = without_cutters(fitting, len(scored), LONGEST_CONVERSATION if is_chat else LONGEST_TEXT)
-    if not is_chat:
+    entrants = without_cutters(fitting, len(scored), TASKS[look.prepared.task].LONGEST)
+    if TASKS[look.prepared.task].BASE == "encoder":
         return scored, entrants
     weighed = {one.entrant.name: one.weighed for one in seen if one.weighed}
     places, shown = compared({one.name: weighed[one.name] for one in entrants if one.shown})
@@ -117,7 +122,7 @@ def look_at_all(
 
 def _scored(look: Look) -> tuple[Example, ...]:
     """What each base is scored on."""
-    return draw(look.train, MOST_CONVERSATIONS) if look.prepared.task == chat.NAME else look.train
+    return draw(look.train, MOST_CONVERSATIONS) if TASKS[look.prepared.task].BASE == "language" else look.train
 
 
 def _looked_at(look: Look, name: str, before: Sequence[_Seen], seconds_left: float | None) -> _Seen:
@@ -133,6 +138,8 @@ def _looked_at(look: Look, name: str, before: Sequence[_Seen], seconds_left: flo
         if fitted.outcome == "does not fit":
             return _Seen(entrant=dataclasses.replace(known, why_out=fitted.reason))
         base = choose(dataclasses.replace(look.walk.run.recipe(), base=name), look.prepared.task)
+        if base.kind != TASKS[look.prepared.task].BASE:
+            return _Seen(entrant=dataclasses.replace(known, why_out=_UNLIKE))
         known = dataclasses.replace(known, num_parameters=base.num_parameters, max_tokens=base.max_tokens)
         late = _too_late(base, before, seconds_left)
         if late:
@@ -179,7 +186,7 @@ def layer_weights(base: Base) -> int:
 def _seen(look: Look, base: Base, known: Entrant) -> _Seen:
     filled, _ = resolve(dataclasses.replace(look.walk.run.recipe(), base=known.name), base, look.prepared)
     max_tokens = int(filled.training.max_tokens)
-    if look.prepared.task == chat.NAME:
+    if TASKS[look.prepared.task].BASE == "language":
         return _seen_conversations(look, base, known, filled)
     from sintonia.models.open import open_base
     from sintonia.models.tokens import tokenize

@@ -18,7 +18,7 @@ from sintonia.resolve import resolve
 from sintonia.resources.estimate import FORWARD_AND_BACKWARD
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
-from sintonia.tasks import chat
+from sintonia.tasks import TASKS
 from sintonia.train import Job, train
 
 _LEAST_STEPS = 10
@@ -73,7 +73,7 @@ def _trained(bench: Bench, asked: Asked, entrant: Entrant, folder: Path) -> Tria
     step = _followed(bench, job, asked.seconds)
     last = run.lines(job.file("evaluations.jsonl"), Evaluation)[-1]
     outcomes = tuple(float(one) for one in last.validation_correct)
-    if bench.prepared.task == chat.NAME:
+    if TASKS[bench.prepared.task].BASE == "language":
         outcomes = tuple(-loss / math.log(2) for loss in last.validation_losses)
     metric = METRICS[bench.metric].goodness(last.metric)
     return Trial(base=asked.base, round=asked.round, seconds=0.0, num_steps=step, metric=metric, outcomes=outcomes)

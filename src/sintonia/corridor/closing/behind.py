@@ -18,6 +18,7 @@ from sintonia.models.once import frozen_features
 from sintonia.prepare import language_of_each
 from sintonia.records import Details, Example, Finding, Forgetting, Turn, Verdict
 from sintonia.statistics.calibration import Temperature
+from sintonia.tasks import TASKS
 
 DETAILS = "details.json"
 """Its name in the folder of the turn that is shipped."""
@@ -115,7 +116,7 @@ def _library(seen: Seen) -> Library:
 
 def _features(bench: Bench) -> Callable[[Sequence[str]], Any] | None:
     """Frozen features of an encoder; texts of a language model are compared by their words."""
-    if bench.task != "classify":
+    if TASKS[bench.task].BASE != "encoder":
         return None
     return lambda texts: frozen_features(bench.run, bench.base, texts)
 
@@ -136,7 +137,7 @@ def _forgetting(seen: Seen) -> Forgetting:
         bench.base,
         ForgettingInput(
             candidate=bench.run.file(turn.candidate.weights),
-            prompts=seen.opened[0] if bench.task == "chat" else (),
+            prompts=seen.opened[0] if TASKS[bench.task].BASE == "language" else (),
             validation=bench.validation if len(seen.benches) == 1 else (),
             primary_metric=turn.primary_metric,
             learn=turn.recipe.chat.learn,

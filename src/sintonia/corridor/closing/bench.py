@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from sintonia.evaluate.prompts import Swapped
 from sintonia.files import write_lines
 from sintonia.records import Base, Baseline, Example, Finding, Prepared, Scorecard, Turn
 from sintonia.runs import RunFolder
+from sintonia.settings import Recipe
+
+_HOW_READ = ("max_tokens", "long_texts", "text_pairs")
 
 
 class Bench:
@@ -81,8 +85,19 @@ class Bench:
 
 
 def make_benches(run: RunFolder, base: Base, prepared: Prepared, best: tuple[Turn, ...]) -> tuple[Bench, ...]:
-    """A bench for each part, in their order."""
-    limits = [next(int(one.value) for one in turn.resolved if one.setting == "training.max_tokens") for turn in best]
-    open_base = LADDERS[prepared.task].open_base
-    opened = {limit: open_base(base, best[limits.index(limit)].recipe, limit) for limit in set(limits)}
-    return tuple(Bench(run, opened[limit], prepared, turn) for limit, turn in zip(limits, best, strict=True))
+    """A bench for each part, in their order; those that read alike share a base."""
+    recipes, open_base = [as_read(turn) for turn in best], LADDERS[prepared.task].open_base
+    ways = [tuple(getattr(one.training, name) for name in _HOW_READ) for one in recipes]
+    opened = {way: open_base(base, one, int(one.training.max_tokens)) for way, one in zip(ways, recipes, strict=True)}
+    return tuple(Bench(run, opened[way], prepared, turn) for way, turn in zip(ways, best, strict=True))
+
+
+def as_read(turn: Turn) -> Recipe:
+    """The recipe of a turn with the settings filled that say how much of a text was read, and how.
+
+    A turn from before there were some of them read the beginning of each text, and two texts together.
+    """
+    known = {one.setting: one.value for one in turn.resolved}
+    how = {name: known[f"training.{name}"] for name in _HOW_READ if f"training.{name}" in known}
+    training = dataclasses.replace(turn.recipe.training, **{"long_texts": "head", "text_pairs": "auto", **how})
+    return dataclasses.replace(turn.recipe, training=training)

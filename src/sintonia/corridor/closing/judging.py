@@ -36,6 +36,7 @@ from sintonia.files import write_lines
 from sintonia.metrics import METRICS
 from sintonia.records import Advice, Example, Finding, Prepared, Rung, Scorecard, Turn, Verdict
 from sintonia.tasks import TASKS
+from sintonia.tasks.pretrain import NAME as PRETRAIN
 
 
 def pick(rungs: Rungs, primary_metric: str, *, needs_training: bool) -> Rung:
@@ -92,8 +93,10 @@ def judge_all(benches: tuple[Bench, ...], prepared: Prepared, opened: Opened, kn
     verdict = look_behind(seen, verdict, measures_forgetting=known.is_first_look)
     if known.is_first_look:
         from sintonia.corridor.growing.bought import weigh_added_rows  # it compares finished runs, which imports this
+        from sintonia.corridor.growing.teaching.weighing import weigh_against_teacher  # and so does this
 
         weigh_added_rows(seen, prepared, verdict, known.tell)
+        weigh_against_teacher(seen, prepared, verdict, known.tell)
     return verdict
 
 
@@ -102,7 +105,7 @@ def _score(benches: tuple[Bench, ...], prepared: Prepared, opened: Opened, known
     scored = [bench.score(of_part) for bench, of_part in zip(benches, opened, strict=True)]
     primary, evaluation = prepared.primary_metric, known.shipped.recipe.evaluation
     is_read = reads_text(METRICS[primary], prepared.task)
-    scored_by = TASKS[prepared.task]().followed_metric(primary) if is_read else primary
+    scored_by = TASKS[prepared.task].followed_metric(primary) if is_read else primary
     weighed = Side(
         tuned=pool_cards([card for card, _ in scored], examples),
         rungs=pool_rungs([ladder for _, ladder in scored], examples, scored_by),
@@ -145,6 +148,7 @@ def _judge_input(seen: Seen, prepared: Prepared, known: Circumstances) -> JudgeI
         doubts=_doubts(seen.benches, seen.opened),
         models=len(seen.benches),
         near_copies=frozenset(prepared.near_copies),
+        is_plain_text=prepared.task == PRETRAIN,
         written=written.side if written else None,
         readable=written.readable(seen.base_name, evaluation) if written else None,
         remarks=(*_truncated(seen.benches, seen.opened), *remarks),

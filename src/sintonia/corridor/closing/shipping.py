@@ -127,7 +127,7 @@ def _job(
         labels=prepared.labels,
         turn=len(turns) + 1,
         part=ALL_ROWS,
-        primary_metric=TASKS[prepared.task]().followed_metric(prepared.primary_metric),
+        primary_metric=TASKS[prepared.task].followed_metric(prepared.primary_metric),
         train=rows,
         validation=(),
         until=max(1, round(decided.epoch * num_batches(len(rows), int(filled.training.batch_examples)))),

@@ -81,7 +81,7 @@ class Maker:
         if primary.answers(card):
             return primary
         task = str(self.to_beat.recipe.task)
-        return METRICS[TASKS[task]().followed_metric(primary.name)]
+        return METRICS[TASKS[task].followed_metric(primary.name)]
 
     def _write(self, combination: Combination, folder: Path) -> None:
         weights = [self.run.file(self._turns[number].candidate.weights) for number in combination.turns]
@@ -99,7 +99,7 @@ class Maker:
             return fit_thresholds(folder, self.validation, self.metric.name, self._label_counts)
         if recipe.task == "chat":
             return score_candidate(folder, self.validation, "validation", learn=recipe.chat.learn)
-        return fit_to_validation(folder, self.validation)
+        return fit_to_validation(folder, self.validation, recipe.classify.out_of_scope)
 
     def _keep_best(self, found: TriedCombination, card: Scorecard, folder: Path) -> None:
         if self.best is not None and found.gain <= self.best[0].gain:

@@ -1,11 +1,11 @@
-"""What doors ask of finished runs, or of a base alone: no step of the story, and nothing is trained here."""
+"""What doors ask of runs, or of a base alone: no step of the story, and nothing is trained here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sintonia.corridor.beginning import metrics_of_recipe, told_metrics_of_run, with_whole_paths
 from sintonia.corridor.doors.refusing import refuse_file, refuse_scale
@@ -29,7 +29,9 @@ __all__ = [
     "measure_curve",
     "propose",
     "refuse_file",
+    "request_pause",
     "seeds_to_train",
+    "teach",
     "train_seeds",
     "write_scaled_model",
 ]
@@ -48,6 +50,29 @@ def add_rows(
     from sintonia.corridor.growing.adding import begin_with_added
 
     return begin_with_added(run, files, out, accept)
+
+
+def teach(teacher: RunFolder, pool: Path, out: Path, asked: Mapping[str, Any], words: Sequence[str] = ()) -> RunFolder:
+    """A new run folder for a model that learns from a finished run's data and from its answers to a pool of texts.
+
+    `asked` holds settings of the new run by their dotted names, `data.columns` as those of the pool; `words` more of
+    them as `setting=value`. `improve` then does the work.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint. Then there is no new folder.
+    """
+    from sintonia.corridor.growing.teaching.beginning import Lesson, begin_with_teacher
+
+    settings = dict(asked)
+    columns = settings.pop("data.columns", None) or {}
+    return begin_with_teacher(teacher, Lesson(pool=pool, columns=columns, settings=settings, words=words), out)
+
+
+def request_pause(run: RunFolder) -> None:
+    """Asks the training of a run, in whatever process, to save a checkpoint and stop after the current step."""
+    for folder in sorted(run.path.glob("turns/*")):
+        if not (folder / "turn.json").exists():
+            (folder / "stop").write_text("pause\n", encoding="utf-8")
 
 
 def propose(run: RunFolder) -> Proposals:

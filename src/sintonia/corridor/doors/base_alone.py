@@ -39,7 +39,7 @@ def weigh_base(recipe: Recipe, listener: Listener) -> BaseAlone:
     find_entry(recipe.base)
     with (
         tempfile.TemporaryDirectory(prefix="sintonia-base-") as folder,
-        adding(*asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file)),
+        adding(*asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file, recipe.classify.order)),
     ):
         refuse_early(recipe, asks_judge=False)
         whole = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=str(data.absolute())))
@@ -62,7 +62,7 @@ def _weigh(run: RunFolder, walk: Walk) -> BaseAlone:
     filled, _ = resolve(recipe, base, prepared)
     train, validation = read_sets(run, prepared.parts[0])
     walk.tell("evaluate", f"fitting on {len(train):,} training examples, choosing on {len(validation):,} others")
-    metric = METRICS[TASKS[prepared.task]().followed_metric(prepared.primary_metric)]
+    metric = METRICS[TASKS[prepared.task].followed_metric(prepared.primary_metric)]
     rungs = _rungs(Footing(run=run, base=base, prepared=prepared, recipe=filled, train=train), validation, metric.name)
     rungs.sort(key=lambda one: -metric.goodness(one.score.value))
     effect = _detectable(prepared)

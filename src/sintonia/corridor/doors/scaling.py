@@ -18,6 +18,7 @@ from sintonia.evaluate import LADDERS
 from sintonia.models.scaling import write_scaled
 from sintonia.records import Details, Turn
 from sintonia.runs import RunFolder
+from sintonia.tasks import TASKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +74,14 @@ def _how_to_use(task: str, folder: Path) -> tuple[str, ...]:
     lines = "in Python it loads as the model of the run does, with this folder for that one: its report has the lines"
     if task == "classify":
         return (f'`sintonia predict {shlex.quote(str(folder))} "a text"` answers with it; {lines}',)
-    return (f"`sintonia predict` gives labels only; {lines}",)
+    if TASKS[task].BASE == "encoder":
+        return (f"`sintonia predict {shlex.quote(str(folder))} ...` answers with it; {lines}",)
+    return (f"`sintonia predict` writes no text; {lines}",)
 
 
 def _about_certainty(task: str) -> tuple[str, ...]:
+    if task == "multilabel":
+        return ("its thresholds are left out: they were fitted to the whole way; it answers at even odds",)
     if task != "classify":
         return ()
     return ("its certainty is not corrected: the temperature of the run was fitted to the whole way, and is left out",)

@@ -12,8 +12,9 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sintonia.corridor.beginning import metrics_of_recipe, refuse_early, with_whole_paths
 from sintonia.corridor.doors.evaluating import finished
@@ -36,11 +37,13 @@ def begin_with_added(run: RunFolder, files: Sequence[Path], out: Path | None, ac
     """
     known = finished(run)
     recipe = _recipe(run, known, files, accept)
-    folder = _new_folder(run, out)
+    folder = new_folder(run, out)
     with metrics_of_recipe(recipe):
         refuse_early(recipe)
         _refuse_what_stops(recipe, known[1], [str(_whole(file)) for file in files])
-    return _begin(run, recipe, files, folder)
+    continued = Path(os.path.relpath(run.path, folder)).as_posix()
+    continues = Continues(run=continued, files=tuple(str(_whole(file)) for file in files))
+    return begin_in(folder, recipe, {CONTINUES: continues})
 
 
 def _recipe(
@@ -52,14 +55,7 @@ def _recipe(
     """
     verdict, prepared, base = known
     before = finished_turns(run)[verdict.turn - 1].recipe
-    data = Path(before.data.path)
-    if not data.exists():
-        raise DataError(
-            "the data file of the run is gone",
-            expected="the file that it was read from, and its recorded split beside it",
-            where=str(data),
-            hint="put it back: which of its rows are tested stands in the record beside it",
-        )
+    refuse_gone(Path(before.data.path))
     for file in files:
         if not file.expanduser().exists():
             raise UsageError(f"there is no file `{file}`", hint="check the path", where="--add")
@@ -69,18 +65,33 @@ def _recipe(
         base=base.reference if before.base == "auto" else before.base,
         data=dataclasses.replace(before.data, added=tuple(dict.fromkeys(added))),
         evaluation=dataclasses.replace(before.evaluation, primary_metric=prepared.primary_metric),
-        adjusting=dataclasses.replace(before.adjusting, search=0),
+        adjusting=dataclasses.replace(before.adjusting, search=0, processes=1),
         accept=tuple(dict.fromkeys((*before.accept, *accept))),
         budget_seconds=run.recipe().budget_seconds,
     )
     return check_values(with_whole_paths(asked))
 
 
+def refuse_gone(data: Path) -> None:
+    """Refuses to go on from a run whose data file is not there any more.
+
+    Raises:
+        DataError: so it is.
+    """
+    if not data.exists():
+        raise DataError(
+            "the data file of the run is gone",
+            expected="the file that it was read from, and its recorded split beside it",
+            where=str(data),
+            hint="put it back: which of its rows are tested stands in the record beside it",
+        )
+
+
 def _whole(file: Path) -> Path:
     return file.expanduser().absolute()
 
 
-def _new_folder(run: RunFolder, out: Path | None) -> Path:
+def new_folder(run: RunFolder, out: Path | None) -> Path:
     """The folder that was asked for, or the next free one beside the run.
 
     Raises:
@@ -117,18 +128,28 @@ def _refuse_what_stops(recipe: Recipe, before: Prepared, files: Sequence[str]) -
 
 
 def _refuse_other_sets(recipe: Recipe, before: Prepared, tried: Prepared, files: Sequence[str]) -> None:
+    alone = f"sintonia tune {shlex.quote(recipe.data.path)} 'data.added=[{', '.join(files)}]'"
+    otherwise = f"; or `{alone}` begins a run that stands alone and is compared with none"
+    refuse_other_sets(recipe, before, tried, otherwise)
+
+
+def refuse_other_sets(recipe: Recipe, before: Prepared, tried: Prepared, otherwise: str = "") -> None:
+    """Refuses data that would be held out otherwise than in the run that is gone on from.
+
+    Raises:
+        DataError: so it is; `otherwise` is what else could be done.
+    """
     held = [[(part.name, part.test, part.validation.sha256) for part in one.parts] for one in (before, tried)]
     if held[0] == held[1]:
         return
     data = recipe.data
     named = ", ".join(f"`{Path(path).name}`" for path in (data.path, data.validation, data.test) if path)
-    alone = f"sintonia tune {shlex.quote(data.path)} 'data.added=[{', '.join(files)}]'"
     raise DataError(
         f"validation and test would not be what they were in the run: {named}, a review of it, or the record of its "
         "split was changed since",
         expected="the rows as the run has read them",
         where=data.path,
-        hint=f"undo that change; or `{alone}` begins a run that stands alone and is compared with none",
+        hint=f"undo that change{otherwise}",
     )
 
 
@@ -152,13 +173,15 @@ def _refuse_nothing_new(recipe: Recipe, before: Prepared, tried: Prepared, files
     )
 
 
-def _begin(run: RunFolder, recipe: Recipe, files: Sequence[Path], folder: Path) -> RunFolder:
-    """The new run folder, whole or not at all: a kill leaves a hidden one, which the next attempt removes."""
+def begin_in(folder: Path, recipe: Recipe, records: Mapping[str, Any]) -> RunFolder:
+    """A new run folder with these records, whole or not at all: a kill leaves a hidden one, which the next attempt
+    removes."""
     work = folder.with_name(f".{folder.name}-unfinished")
     with storage_errors(folder):
         shutil.rmtree(work, ignore_errors=True)
         begun = RunFolder.create(work, recipe)
-        continued = Path(os.path.relpath(run.path, folder)).as_posix()
-        begun.write(CONTINUES, Continues(run=continued, files=tuple(str(_whole(file)) for file in files)))
+        for name, record in records.items():
+            begun.write(name, record)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         work.rename(folder)
     return RunFolder.open(folder)

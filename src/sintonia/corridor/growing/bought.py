@@ -63,10 +63,10 @@ def weigh_added_rows(seen: Seen, prepared: Prepared, verdict: Verdict, tell: Cal
 
 def _bought(seen: Seen, prepared: Prepared, verdict: Verdict, continues: Continues) -> Bought:
     run = seen.benches[0].run
-    before, after = read_finished(RunFolder.open(run.path / continues.run)), _after(seen, prepared, verdict)
+    before, after = read_finished(RunFolder.open(run.path / continues.run)), being_judged(seen, prepared, verdict)
     refuse_unpaired((before, after))
     rows = _Rows(before, after, continues)
-    duel, bout = _compare(seen, before, after)
+    duel, bout = compare_on_test(seen, before, after)
     difference = duel.comparison.difference
     ends = [100 * end / max(len(rows.new), 1) for end in (difference.value, difference.low, difference.high)]
     also = (*_other_settings(before, after), *rows.other)
@@ -82,14 +82,14 @@ def _bought(seen: Seen, prepared: Prepared, verdict: Verdict, continues: Continu
         opening=verdict.test_openings,
         outcome=duel.outcome,
         per_hundred_rows=Interval(value=ends[0], low=ends[1], high=ends[2]),
-        seconds=_training_seconds(after),
-        seconds_before=_training_seconds(before),
+        seconds=training_seconds(after),
+        seconds_before=training_seconds(before),
         also_changed=also,
         sentence=_sentence((before, after), duel, bout, len(rows.new), also),
     )
 
 
-def _after(seen: Seen, prepared: Prepared, verdict: Verdict) -> FinishedRun:
+def being_judged(seen: Seen, prepared: Prepared, verdict: Verdict) -> FinishedRun:
     """This run, whose verdict is being written."""
     run = seen.benches[0].run
     base = run.read("base.json", Base)
@@ -99,7 +99,8 @@ def _after(seen: Seen, prepared: Prepared, verdict: Verdict) -> FinishedRun:
     return as_finished(run, (verdict, prepared, base), (*tested, seen.shipped), seen.judged.tuned)
 
 
-def _compare(seen: Seen, before: FinishedRun, after: FinishedRun) -> tuple[Duel, Bout]:
+def compare_on_test(seen: Seen, before: FinishedRun, after: FinishedRun) -> tuple[Duel, Bout]:
+    """The models of two runs on the test that both know, at the level of the later opening."""
     metric, evaluation = METRICS[after.prepared.primary_metric], after.turn.recipe.evaluation
     margin = metric.margin(evaluation.margin, before.verdict.primary.tuned.value)
     level = level_of_opening(max(before.verdict.test_openings, after.verdict.test_openings))
@@ -152,7 +153,8 @@ def _labels(before: FinishedRun, after: FinishedRun, new: list[Example]) -> tupl
     return tuple(sorted(found, key=lambda one: (-one.rows, one.label)))
 
 
-def _training_seconds(one: FinishedRun) -> float:
+def training_seconds(one: FinishedRun) -> float:
+    """What the trainings took that gave the model; of ten parts those of all."""
     turns = {turn.number: turn for turn in (*one.scored, one.turn)}
     return sum(turn.resources.seconds for turn in turns.values())
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from sintonia.adjust.curve import Asked, Known, learning_curve, least_size, too_few
 from sintonia.corridor.beginning import told_metrics_of_run
+from sintonia.corridor.closing.bench import as_read
 from sintonia.corridor.growing.kinds import missing_kinds
 from sintonia.corridor.growing.trainings import Course, train_curve
 from sintonia.corridor.turns import best_turn, read_sets, turns_of
@@ -24,7 +25,7 @@ from sintonia.records import Base, Example, LabelSignal, LearningCurve, Prepared
 from sintonia.report import write_report
 from sintonia.resources.pace import duration
 from sintonia.runs import CURVE, LABEL_SIGNAL, RunFolder
-from sintonia.tasks import TASKS, chat
+from sintonia.tasks import TASKS, chat, inputs_of
 from sintonia.tasks.classify import encode_targets
 
 if TYPE_CHECKING:
@@ -83,17 +84,27 @@ def measure_curve(run: RunFolder, wanted: Wanted, listener: Listener, ask: Ask) 
     return curve
 
 
+_MEASURED = ("classify", "chat")
+"""Tasks whose curves are measured."""
+
+
 def _look(run: RunFolder, wanted: Wanted, listener: Listener) -> _Seen:
     prepared, base, turns = run.read("prepared.json", Prepared), run.read("base.json", Base), finished_turns(run)
     if prepared is None or base is None or not turns:
         raise UsageError(f"`{run.path}` has no finished turn yet", hint=f"`sintonia resume {run.path}` goes on with it")
+    if prepared.task not in _MEASURED:
+        raise UsageError(
+            f"no curve is measured for the task {prepared.task}",
+            expected=f"a run of the task {' or '.join(_MEASURED)}",
+            hint="`sintonia adjust RUN --add FILE` measures what more rows give",
+        )
     part = prepared.parts[0]
     turn = best_turn(tuple(one for one in turns_of(turns, part.name) if one.combined is None))
     card = run.read(f"{run.turn(turn.number)}/scorecards/validation.json", Scorecard)
     train, validation = read_sets(run, part)
     if card is None or card.ids != tuple(one.id for one in validation):
         raise StorageError(f"`{run.path}` lacks the validation of turn {turn.number}", hint="restore it from a copy")
-    metric = TASKS[prepared.task]().followed_metric(prepared.primary_metric)
+    metric = TASKS[prepared.task].followed_metric(prepared.primary_metric)
     if prepared.task != chat.NAME and (metric not in BUILT_IN or BUILT_IN[metric].reads not in _OF_LABELS):
         metric = "accuracy"
     walk = Walk(run, listener)
@@ -210,12 +221,14 @@ def _features(seen: _Seen) -> tuple[np.ndarray, np.ndarray]:
     from sintonia.models.once import frozen_features
     from sintonia.models.open import open_base
 
-    limit = next(int(one.value) for one in seen.turn.resolved if one.setting == "training.max_tokens")
-    opened = open_base(seen.base, limit)
+    recipe = as_read(seen.turn)
+    opened = open_base(seen.base, int(recipe.training.max_tokens))
+    opened.model.read_as(recipe)
     run = seen.walk.run
     run.file("cache").mkdir(mode=0o700, exist_ok=True)
-    first, second = ([one.input for one in examples] for examples in (seen.train, seen.validation))
-    return frozen_features(run, opened, first), frozen_features(run, opened, second)
+    task = TASKS[seen.prepared.task]
+    first, second = (inputs_of(task, examples) for examples in (seen.train, seen.validation))
+    return frozen_features(run, opened, first, for_head=True), frozen_features(run, opened, second, for_head=True)
 
 
 def _ground(seen: _Seen, features: tuple[np.ndarray, np.ndarray]) -> Ground:

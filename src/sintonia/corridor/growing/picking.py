@@ -57,6 +57,13 @@ def know(path: str) -> Known:
         )
     if prepared is None or verdict is None:
         raise UsageError(f"`{path}` is not finished yet", hint=f"`sintonia resume {path}` goes on to its verdict")
+    if "first" in prepared.columns:
+        raise UsageError(
+            f"`{path}` learned pairs of texts, and a pool holds one text a row",
+            expected="a run of one text and a label",
+            hint="write the answers into a file of their own, and add it to the run's data",
+            where="--run",
+        )
     data = run.recipe().data
     return Known(
         labels=prepared.labels,
@@ -116,7 +123,8 @@ def pick_with_run(asked: Labelling, known: Known, left_out: Taken, batch: Batch,
     labels, probabilities, answers = answer_texts(folder, pool.texts)
     nearest = [pool.texts[position] for position in shortlist(probabilities, batch)]
     candidate = open_candidate(folder)
-    features = compute_features(candidate.model, tokenize(candidate.tokenizer, nearest, candidate.max_tokens).ids)
+    rows = tokenize(candidate.tokenizer, nearest, candidate.max_tokens, candidate.model.reading).ids
+    features = compute_features(candidate.model, rows)
     return [
         _suggested(
             pool.texts[one.position], one.origin, labels, probabilities[one.position], int(answers[one.position])

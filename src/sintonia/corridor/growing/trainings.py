@@ -126,7 +126,7 @@ def _trained(course: Course, examples: tuple[Example, ...], size: int) -> Traine
         recipe=filled,
         base=course.base,
         labels=prepared.labels,
-        primary_metric=TASKS[prepared.task]().followed_metric(prepared.primary_metric),
+        primary_metric=TASKS[prepared.task].followed_metric(prepared.primary_metric),
         train=examples,
         validation=course.validation,
         turn=1,

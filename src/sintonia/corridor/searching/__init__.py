@@ -1,7 +1,8 @@
 """A search of settings between the first turn and the rounds of adjusting: asked for by `adjusting.search`.
 
-`adjust/searching/` says what is tried next, `asking.py` what Optuna proposes, `trials.py` trains. Each result is a
-line of `search/trials.jsonl`: a search that was interrupted goes on behind the last one. It sees no test.
+`adjust/searching/` says what is tried next, `asking.py` what Optuna proposes, `trials.py` trains, and `crew.py` does so
+in several processes. Each result is a line of `search/trials.jsonl`: a search that was interrupted goes on behind the
+last one. It sees no test.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from sintonia.adjust.searching import (
     rungs_of,
     search_trainings,
 )
-from sintonia.corridor.planning import filled_and_planned
-from sintonia.corridor.searching.asking import QUASI_RANDOM, promising, quasi_random, write_study
-from sintonia.corridor.searching.trials import Bench
-from sintonia.corridor.turns import best_turn, read_sets
+from sintonia.corridor.searching.asking import QUASI_RANDOM, Proposals, quasi_random, write_study
+from sintonia.corridor.searching.crew import forget_early, trainings
+from sintonia.corridor.searching.trials import first_job
+from sintonia.corridor.turns import best_turn
 from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.errors import SintoniaError, StorageError, UsageError
 from sintonia.metrics import METRICS
@@ -37,9 +38,7 @@ from sintonia.recipe import recipe_id
 from sintonia.records import (
     Base,
     Change,
-    Configuration,
     Part,
-    Prepared,
     SearchOutcome,
     SearchPlan,
     SearchTrial,
@@ -48,7 +47,6 @@ from sintonia.records import (
 from sintonia.resources.pace import duration
 from sintonia.runs import SEARCHED as OUTCOME
 from sintonia.runs import RunFolder
-from sintonia.tasks import TASKS
 from sintonia.train import Job
 
 PLAN, TRIALS, STUDY_FILE = "search/plan.json", "search/trials.jsonl", "search/optuna.db"
@@ -102,14 +100,16 @@ def _search(walk: Walk, part: Part) -> tuple[SearchPlan, SearchOutcome | None]:
     history = run.lines(TRIALS, SearchTrial)
     if not plan.axes or any(one.losses and len(one.losses) != len(groups) for one in history):
         raise StorageError(f"`{run.file(TRIALS)}` or the plan beside it was changed", hint="restore it from a copy")
-    walk.tell("search", _announced(plan, len(history)))
+    walk.tell("search", _announced(plan, len(history), run.recipe().adjusting.processes))
     outcome, ended = None, ""
     try:
-        ended = _try_all(Bench(walk, job), plan, history, groups)
-        outcome = _decided(plan, history, groups, ended)
+        ended = _try_all(walk, job, plan, history)
+        clock_seconds = walk.seconds - plan.begun_seconds if plan.begun_seconds is not None else 0.0
+        outcome = _decided(plan, history, groups, ended, clock_seconds)
     finally:
         if history:
             write_study(run.file(STUDY_FILE), plan, history, outcome)
+    forget_early(walk)
     if outcome is None:
         why = "no configuration could be trained" if history else ended
         walk.tell("search", f"{why}; the recipe stays as it is")
@@ -120,23 +120,26 @@ def _search(walk: Walk, part: Part) -> tuple[SearchPlan, SearchOutcome | None]:
     return plan, outcome
 
 
-def _try_all(bench: Bench, plan: SearchPlan, history: list[SearchTrial], groups: Sequence[str]) -> str:
+def _try_all(walk: Walk, job: Job, plan: SearchPlan, history: list[SearchTrial]) -> str:
     """Adds to the history, in memory and on disk, until the search is over; says why it is."""
-    walk = bench.walk
-    while due := next_configurations(plan, history, groups):
-        rung, numbers = due
-        if not _has_time(walk, plan, FULL_TURNS, rung):
-            return f"time is short, so the search ended in rung {rung.number}"
-        trial = bench.take(rung, _configuration(plan, history, numbers[0]))
-        walk.run.append(TRIALS, trial)
-        walk.save()
-        history.append(trial)
-        walk.tell("search", _told(rung, trial))
+    groups, processes = [one.group for one in job.validation], walk.run.recipe().adjusting.processes
+    proposals = Proposals(plan, processes)
+    with trainings(walk, job) as taking:
+        while due := next_configurations(plan, history, groups):
+            rung, wanted = due[0], proposals.wanted(history, due[1])
+            needed = FULL_TURNS + rung.share * processes  # beside others a training takes longer, at most so much
+            trial = taking.take(rung, wanted, lambda needed=needed: _has_time(walk, plan, needed))
+            if trial is None:
+                return f"time is short, so the search ended in rung {rung.number}"
+            walk.run.append(TRIALS, trial)
+            walk.save()
+            history.append(trial)
+            walk.tell("search", _told(rung, trial))
     return _ONE_LEFT
 
 
 def _decided(
-    plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str], ended: str
+    plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str], ended: str, clock_seconds: float
 ) -> SearchOutcome | None:
     winner = best_of(plan, history, groups)
     if winner is None or winner.loss is None:
@@ -153,27 +156,8 @@ def _decided(
         optimism=optimism_of(winner, history, groups),
         loss=winner.loss,
         seconds=sum(one.seconds for one in history),
+        clock_seconds=clock_seconds,
         ended=ended,
-    )
-
-
-def first_job(run: RunFolder, part: Part) -> Job:
-    """The training of the first turn, which all others are changes of."""
-    base, prepared = run.read("base.json", Base), run.read("prepared.json", Prepared)
-    if base is None or prepared is None:
-        raise AssertionError("a turn was taken without a base or without data")
-    filled, _ = filled_and_planned(run, run.recipe(), base, prepared, 1)
-    train_set, validation = read_sets(run, part)
-    return Job(
-        run=run,
-        recipe=filled,
-        base=base,
-        labels=prepared.labels,
-        turn=1,
-        part=part.name,
-        primary_metric=TASKS[prepared.task]().followed_metric(prepared.primary_metric),
-        train=train_set,
-        validation=validation,
     )
 
 
@@ -186,7 +170,14 @@ def _plan(walk: Walk, job: Job) -> SearchPlan:
         drawn = quasi_random(axes, min(count, QUASI_RANDOM), seed)
         first = first_configurations(axes, _earlier_runs(run, job), drawn, min(count, QUASI_RANDOM))
         seconds = finished_turns(run)[0].resources.seconds
-        plan = SearchPlan(axes=axes, num_configurations=count, first=first, seed=seed, full_seconds=seconds)
+        plan = SearchPlan(
+            axes=axes,
+            num_configurations=count,
+            first=first,
+            seed=seed,
+            full_seconds=seconds,
+            begun_seconds=walk.seconds,
+        )
         run.write(PLAN, plan)
     return plan
 
@@ -225,31 +216,21 @@ def _ended_at(path: Path) -> float:
     return (path / "verdict.json").stat().st_mtime
 
 
-def _configuration(plan: SearchPlan, history: Sequence[SearchTrial], number: int) -> Configuration:
-    """A configuration by its number: as it was tried, as it was planned, or as it is proposed now."""
-    known = {one.configuration.number: one.configuration for one in history}
-    if number in known:
-        return known[number]
-    return plan.first[number] if number < len(plan.first) else promising(plan, history, number)
-
-
-def _has_time(walk: Walk, plan: SearchPlan, num_turns: float, rung: Rung | None = None) -> bool:
-    """Whether a training of a rung, and so many of the usual length, still fit in the budget."""
+def _has_time(walk: Walk, plan: SearchPlan, num_turns: float) -> bool:
+    """Whether so many trainings of the usual length still fit in the budget."""
     budget = walk.run.recipe().budget_seconds
-    needed = plan.full_seconds * (num_turns + (rung.share if rung else 0.0))
-    return budget is None or walk.seconds + needed <= budget
+    return budget is None or walk.seconds + plan.full_seconds * num_turns <= budget
 
 
-def _announced(plan: SearchPlan, num_taken: int) -> str:
+def _announced(plan: SearchPlan, num_taken: int, processes: int) -> str:
     if num_taken:
         return f"the search goes on behind {num_taken} trainings"
     rungs = rungs_of(plan.num_configurations)
     names = ", ".join(axis.setting for axis in plan.axes)
     lengths = ", ".join(f"{one.most} for 1/{round(1 / one.share)} of the steps" for one in rungs)
-    return (
-        f"{plan.num_configurations} configurations of {names}: {lengths}; with the best in full, twice, "
-        f"about {duration(search_trainings(plan.num_configurations) * plan.full_seconds)}"
-    )
+    whole = f"about {duration(search_trainings(plan.num_configurations) * plan.full_seconds)}"
+    whole += f", or less with {processes} processes" if processes > 1 else ""
+    return f"{plan.num_configurations} configurations of {names}: {lengths}; with the best in full, twice, {whole}"
 
 
 def _told(rung: Rung, trial: SearchTrial) -> str:
@@ -265,6 +246,9 @@ def _found(outcome: SearchOutcome) -> Iterator[str]:
         yield "nothing that was tried is better than the recipe as it is: it is trained with a second seed alone"
     values = ", ".join(f"{name} {value:g}" for name, value in one.values.items())
     yield f"the best of {outcome.num_configurations} by validation is number {one.number} ({one.origin}): {values}"
+    if 0 < outcome.clock_seconds < outcome.seconds:
+        clock, trained = duration(outcome.clock_seconds), duration(outcome.seconds)
+        yield f"the search took {clock} by the clock, for trainings of {trained} beside each other"
     if outcome.optimism and outcome.loss:
         yield (
             f"its validation loss looks better than it is by about {100 * outcome.optimism / outcome.loss:.1f} %, if "

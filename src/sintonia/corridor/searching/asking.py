@@ -36,15 +36,64 @@ def quasi_random(axes: Sequence[SearchAxis], count: int, seed: int) -> tuple[Val
         return tuple(_plain(axes, study.ask(space).params) for _ in range(count))
 
 
-def promising(plan: SearchPlan, tried: Sequence[SearchTrial], number: int) -> Configuration:
-    """What to try as number `number`, by a tree-structured Parzen estimator over the losses of the first rung."""
+def promising(
+    plan: SearchPlan, tried: Sequence[SearchTrial], number: int, beside: Sequence[Configuration] = ()
+) -> Configuration:
+    """What to try as number `number`, by a tree-structured Parzen estimator over the losses of the first rung.
+
+    `beside` is what is tried at the same time: until its losses are there it counts as bad, so that not the same is
+    tried twice (the constant liar of Optuna's sampler).
+    """
     optuna = _optuna()
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=(plan.seed + number) % 2**32))
+    sampler = optuna.samplers.TPESampler(seed=(plan.seed + number) % 2**32, constant_liar=True)
+    study = optuna.create_study(sampler=sampler)
     for one in sorted(tried, key=lambda one: one.configuration.number):
         if one.rung == 1:
             study.add_trial(_finished(plan.axes, one.configuration.values, one.loss))
+    for other in beside:
+        study.add_trial(_running(plan.axes, other.values))
     values = _plain(plan.axes, study.ask(_space(plan.axes)).params)
     return Configuration(number=number, values=values, origin="TPE")
+
+
+class Proposals:
+    """What is tried as which number: as it was planned, or as Optuna proposes it, for so many processes at once.
+
+    One process is proposed one configuration at a time, from all that came before it. Several are proposed as many at
+    once, from what came before all of them, whichever of them ends first.
+    """
+
+    def __init__(self, plan: SearchPlan, processes: int) -> None:
+        self._plan, self._processes = plan, processes
+        self._proposed: dict[int, Configuration] = {}
+
+    def wanted(self, history: Sequence[SearchTrial], numbers: Sequence[int]) -> tuple[Configuration, ...]:
+        """The configurations of these numbers, which are due in this order; those that are not known yet are left out.
+
+        The first is always known.
+        """
+        known = {one.configuration.number: one.configuration for one in history}
+        found: list[Configuration] = []
+        for number in numbers:
+            if number not in known and self._begin_of(number) > numbers[0]:
+                break
+            found.append(known[number] if number in known else self._configuration(history, number))
+        return tuple(found)
+
+    def _begin_of(self, number: int) -> int:
+        """The first of those that it is proposed with: what is before it is to be known; 0 for what was planned."""
+        behind = number - len(self._plan.first)
+        return number - behind % self._processes if behind >= 0 else 0
+
+    def _configuration(self, history: Sequence[SearchTrial], number: int) -> Configuration:
+        if number < len(self._plan.first):
+            return self._plan.first[number]
+        if number not in self._proposed:
+            begin = self._begin_of(number)
+            tried = [one for one in history if one.configuration.number < begin]
+            beside = [self._configuration(history, other) for other in range(begin, number)]
+            self._proposed[number] = promising(self._plan, tried, number, beside)
+        return self._proposed[number]
 
 
 def write_study(path: Path, plan: SearchPlan, history: Sequence[SearchTrial], outcome: SearchOutcome | None) -> None:
@@ -106,6 +155,14 @@ def _finished(axes: Sequence[SearchAxis], values: Values, value: float | None) -
     state = states.PRUNED if value is None else states.COMPLETE
     made: optuna.trial.FrozenTrial = _optuna().trial.create_trial(
         state=state, value=value, params=_chosen(axes, values), distributions=_space(axes)
+    )
+    return made
+
+
+def _running(axes: Sequence[SearchAxis], values: Values) -> optuna.trial.FrozenTrial:
+    """A trial that has not ended."""
+    made: optuna.trial.FrozenTrial = _optuna().trial.create_trial(
+        state=_optuna().trial.TrialState.RUNNING, params=_chosen(axes, values), distributions=_space(axes)
     )
     return made
 

@@ -10,12 +10,18 @@ import dataclasses
 import gc
 import math
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sintonia.adjust.searching import Rung, adapted, shortened
+from sintonia.corridor.planning import filled_and_planned
+from sintonia.corridor.turns import read_sets
 from sintonia.corridor.walk import Walk
 from sintonia.errors import Interrupted, SintoniaError
-from sintonia.records import Configuration, SearchTrial
+from sintonia.records import Base, Configuration, Part, Prepared, SearchTrial
+from sintonia.resources.outofmemory import OutOfMemoryWatch
+from sintonia.runs import RunFolder
+from sintonia.tasks import TASKS
 from sintonia.train import Job
 
 if TYPE_CHECKING:
@@ -24,11 +30,35 @@ if TYPE_CHECKING:
 _NEVER = 10**9
 
 
-class Bench:
-    """What all trainings of a search have in common: the sets of the first turn, and the base, opened once."""
+def first_job(run: RunFolder, part: Part) -> Job:
+    """The training of the first turn, which all others are changes of."""
+    base, prepared = run.read("base.json", Base), run.read("prepared.json", Prepared)
+    if base is None or prepared is None:
+        raise AssertionError("a turn was taken without a base or without data")
+    filled, _ = filled_and_planned(run, run.recipe(), base, prepared, 1)
+    train_set, validation = read_sets(run, part)
+    return Job(
+        run=run,
+        recipe=filled,
+        base=base,
+        labels=prepared.labels,
+        turn=1,
+        part=part.name,
+        primary_metric=TASKS[prepared.task].followed_metric(prepared.primary_metric),
+        train=train_set,
+        validation=validation,
+    )
 
-    def __init__(self, walk: Walk, first: Job) -> None:
-        self.walk, self._first = walk, first
+
+class Bench:
+    """What all trainings of a search have in common: the sets of the first turn, and the base, opened once.
+
+    `watched` is where is noted what the kernel has killed, where that is not the folder of the turn: of several
+    processes, each has its own.
+    """
+
+    def __init__(self, walk: Walk, first: Job, watched: Path | None = None) -> None:
+        self.walk, self._first, self._watched = walk, first, watched
         self._opened: tuple[int, Any, dict[str, Any]] | None = None
 
     def take(self, rung: Rung, configuration: Configuration) -> SearchTrial:
@@ -59,6 +89,8 @@ class Bench:
         job = self._job(rung, trial.configuration)
         learner = self._learner(job)
         loop = Loop(job, learner)
+        if self._watched is not None:
+            loop.memory_watch = OutOfMemoryWatch(self._watched)
         torch.manual_seed(job.seed("dropout"))
         for event in heed_memory(loop):
             self.walk.tell("search", event.values["text"])

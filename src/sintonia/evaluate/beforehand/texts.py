@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from sintonia.evaluate.beforehand.closed_form import SHRINKAGES, discriminant_answers, ridge_answers
-from sintonia.evaluate.ladders.classify import Ground, label_views, mean_view
+from sintonia.evaluate.ladders.classify import Ground
 from sintonia.evaluate.ladders.words import word_features
+from sintonia.evaluate.scoring.names import label_views, mean_view, text_features
 from sintonia.metrics import METRICS
 from sintonia.records import Beforehand, Example, LabelSignal, Tried
 from sintonia.statistics.agreement import beyond_chance
@@ -68,7 +69,7 @@ Answers = tuple[Sequence[str], float]
 
 def _by_names(ground: Ground, rows: Sequence[int], metric: str) -> Answers:
     """The template that does best: nothing else is chosen."""
-    features, views = ground.features(ground.train)[rows], label_views(ground, LABEL_TEMPLATES)
+    features, views = text_features(ground, ground.train)[rows], label_views(ground, LABEL_TEMPLATES)
     found = [(features @ mean_view(some).T).argmax(axis=1) for some in (views, *([one] for one in views))]
     return _best(ground, found, [ground.train[k] for k in rows], metric)
 

@@ -56,6 +56,7 @@ def measure_forgetting(base: Opened, asked: ForgettingInput) -> Forgetting:
         StorageError: the folder is not a model of ours.
         RunFailed: a loss is not a finite number: the candidate is damaged.
     """
+    from sintonia.models.embeddings.saved import OpenEmbedder
     from sintonia.models.language.saved import OpenLanguageModel
     from sintonia.models.scaling import make_dial, open_tuned
 
@@ -64,7 +65,8 @@ def measure_forgetting(base: Opened, asked: ForgettingInput) -> Forgetting:
     is_language = isinstance(tuned, OpenLanguageModel)
     if dial.is_untouched:
         return _nothing("language" if is_language else "encoder")
-    kind: Any = _LanguageBench if is_language else _EncoderBench
+    of_encoders = _EmbeddingBench if isinstance(tuned, OpenEmbedder) else _EncoderBench
+    kind: Any = _LanguageBench if is_language else of_encoders
     bench = kind(base, tuned, asked)
     changed: Changed = bench.changed()
     is_due = changed.severity in ("warning", "serious")
@@ -140,7 +142,10 @@ class _EncoderBench:
         self.base, self.tuned = base, tuned
         self.max_tokens = base.record.max_tokens
         self.ruler_metric = METRICS[asked.primary_metric]
-        self.validation = drawn_examples(asked.validation, MOST_VALIDATION["encoder"])
+        # Elsewhere no way back is looked for: what a scaled model answers is measured of labels and of embeddings.
+        task = getattr(tuned, "task", None)
+        is_of_labels = task is None or task.NAME == "classify"
+        self.validation = drawn_examples(asked.validation, MOST_VALIDATION["encoder"]) if is_of_labels else []
 
     def changed(self) -> Changed:
         anchors = load_anchors()
@@ -159,7 +164,8 @@ class _EncoderBench:
         from sintonia.models.forward import compute_logits, log_softmax
         from sintonia.models.tokens import tokenize
 
-        tokens = tokenize(self.tuned.tokenizer, [one.input for one in self.validation], self.tuned.max_tokens)
+        texts = [self.tuned.task.inputs(one) for one in self.validation]
+        tokens = tokenize(self.tuned.tokenizer, texts, self.tuned.max_tokens, self.tuned.model.reading)
         probabilities = np.exp(log_softmax(compute_logits(self.tuned.model, tokens.ids)))
         card = bare_scorecard("tuned", "validation", self.validation, self.tuned.labels, probabilities)
         return self.ruler_metric.counts(card.targets, self.ruler_metric.answers(card))
@@ -167,6 +173,18 @@ class _EncoderBench:
     def on_anchors(self) -> float:
         anchors = load_anchors()
         return float(find_halves(self.tuned.model, self.tuned.tokenizer, self.max_tokens, anchors).mean())
+
+
+class _EmbeddingBench(_EncoderBench):
+    """An embedding model and the encoder that it was trained from, side by side."""
+
+    def counts(self) -> Any:
+        from sintonia.models.embeddings.answers import answer
+        from sintonia.models.embeddings.ranking import Cosines
+
+        tuned: Any = self.tuned
+        found = answer(self.validation, lambda texts: Cosines(tuned.features(texts)))
+        return self.ruler_metric.counts(tuple(one.target for one in self.validation), found.predictions)
 
 
 def _remedy(bench: Any, dial: Dial, changed: Changed) -> Remedy:

@@ -5,6 +5,7 @@ The corridor asks this table, so that it knows no task. A new task is one more e
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,29 @@ from sintonia.evaluate.ladders.chat import (
     score_chat_baselines,
 )
 from sintonia.evaluate.ladders.classify import Ground, choose_baselines, score_baselines
+from sintonia.evaluate.ladders.embed import EmbedGround, choose_embed_baselines, cut_texts, score_embed_baselines
+from sintonia.evaluate.ladders.heads import HeadGround, choose_head_baselines, score_head_baselines
+from sintonia.evaluate.ladders.prefer import (
+    PreferenceGround,
+    choose_preference_baselines,
+    cut_answers,
+    note_length,
+    score_preference_baselines,
+)
+from sintonia.evaluate.ladders.pretrain import (
+    PassageGround,
+    choose_passage_baselines,
+    cut_passages,
+    score_passage_baselines,
+)
+from sintonia.evaluate.ladders.tag import TagGround, choose_tag_baselines, note_tags, score_tag_baselines
 from sintonia.evaluate.language import Weigher
 from sintonia.evaluate.prompts import Swapped, swap_prompts
-from sintonia.evaluate.written.writing import UNCUT, Said, prompts_of
+from sintonia.evaluate.written.writing import Said, prompts_of
 from sintonia.records import Base, Baseline, Example, Finding, Prepared, Rung, Scorecard, Split
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
+from sintonia.tasks import TASKS, has_head
 from sintonia.tasks.chat import followed_metric
 
 
@@ -62,10 +80,12 @@ class Ladder:
     """What the inputs are called."""
 
 
-def _open_encoder(base: Base, _recipe: Recipe, max_tokens: int) -> Any:
+def _open_encoder(base: Base, recipe: Recipe, max_tokens: int) -> Any:
     from sintonia.models.open import open_base
 
-    return open_base(base, max_tokens)
+    opened = open_base(base, max_tokens)
+    opened.model.read_as(recipe)
+    return opened
 
 
 def _open_language_model(base: Base, recipe: Recipe, max_tokens: int) -> Any:
@@ -81,6 +101,7 @@ def _encoder_ground(footing: Footing) -> Ground:
         labels=footing.prepared.labels,
         train=footing.train,
         primary_metric=footing.prepared.primary_metric,
+        method=footing.recipe.method,
     )
 
 
@@ -99,14 +120,6 @@ def _weighed(card: Scorecard, position: int) -> dict[str, Any]:
         "bytes": card.num_bytes[position],
         "exact": card.correct[position],
     }
-
-
-def _cut_texts(ground: Ground, examples: Sequence[Example]) -> tuple[str, ...]:
-    from sintonia.models.tokens import tokenize
-
-    tokenizer, most = ground.base.tokenizer, ground.base.max_tokens
-    lengths = map(len, tokenize(tokenizer, [one.input for one in examples], UNCUT).ids)
-    return tuple(one.id for one, length in zip(examples, lengths, strict=True) if length > most)
 
 
 def _cut_prompts(ground: LanguageGround, examples: Sequence[Example]) -> tuple[str, ...]:
@@ -131,8 +144,65 @@ def _write(
     return write_all(ground, baselines, weights, examples, new_tokens)
 
 
-LADDERS: dict[str, Ladder] = {
-    "classify": Ladder(
+def _head_ground(footing: Footing) -> HeadGround:
+    task = TASKS[footing.prepared.task]
+    if not has_head(task):
+        raise ValueError(f"the task {task.NAME} has no head")  # a mistake of the caller
+    return HeadGround(
+        run=footing.run,
+        base=footing.base,
+        task=task,
+        labels=footing.prepared.labels,
+        train=footing.train,
+        primary_metric=footing.prepared.primary_metric,
+    )
+
+
+def _embed_ground(footing: Footing) -> EmbedGround:
+    return EmbedGround(
+        run=footing.run, base=footing.base, train=footing.train, primary_metric=footing.prepared.primary_metric
+    )
+
+
+def _preference_ground(footing: Footing) -> PreferenceGround:
+    return PreferenceGround(opened=footing.base, train=footing.train, primary_metric=footing.prepared.primary_metric)
+
+
+def _passage_ground(footing: Footing) -> PassageGround:
+    return PassageGround(
+        weigher=Weigher(footing.base), train=footing.train, primary_metric=footing.prepared.primary_metric
+    )
+
+
+def _tag_ground(footing: Footing) -> TagGround:
+    return TagGround(
+        run=footing.run, base=footing.base, train=footing.train, primary_metric=footing.prepared.primary_metric
+    )
+
+
+def _cut_inputs(ground: Ground | HeadGround, examples: Sequence[Example]) -> tuple[str, ...]:
+    from sintonia.models.tokens import tokenize
+
+    base, inputs = ground.base, [ground.task.inputs(one) for one in examples]
+    cut = tokenize(base.tokenizer, inputs, base.max_tokens, base.model.reading).cut
+    return tuple(examples[position].id for position in cut)
+
+
+class _Ladders(dict[str, Ladder]):
+    """Tasks without a ladder of their own that have a head on texts take the one of any such task."""
+
+    def __missing__(self, task: str) -> Ladder:
+        return dataclasses.replace(self["classify"], **_OF_HEADS)
+
+
+_OF_HEADS: dict[str, Any] = {
+    "make_ground": _head_ground,
+    "choose": choose_head_baselines,
+    "score": score_head_baselines,
+}
+
+LADDERS: dict[str, Ladder] = _Ladders(
+    classify=Ladder(
         open_base=_open_encoder,
         make_ground=_encoder_ground,
         choose=choose_baselines,
@@ -140,12 +210,12 @@ LADDERS: dict[str, Ladder] = {
         notes=lambda _ground, _baselines, _validation: (),
         swap_prompts=lambda _weights, _examples, _learn: (),
         answer=lambda card, position: card.predictions[position],
-        cut=_cut_texts,
+        cut=_cut_inputs,
         prompted=lambda _ground, _examples, _new_tokens: (),
         write=lambda _ground, _baselines, _weights, _examples, _new_tokens: {},
         inputs="texts",
     ),
-    "chat": Ladder(
+    chat=Ladder(
         open_base=_open_language_model,
         make_ground=_language_ground,
         choose=choose_chat_baselines,
@@ -158,4 +228,39 @@ LADDERS: dict[str, Ladder] = {
         write=_write,
         inputs="prompts",
     ),
-}
+)
+LADDERS["embed"] = dataclasses.replace(
+    LADDERS["classify"],
+    make_ground=_embed_ground,
+    choose=choose_embed_baselines,
+    score=score_embed_baselines,
+    cut=cut_texts,
+)
+LADDERS["prefer"] = dataclasses.replace(
+    LADDERS["classify"],
+    open_base=_open_language_model,
+    make_ground=_preference_ground,
+    choose=choose_preference_baselines,
+    score=score_preference_baselines,
+    notes=note_length,
+    cut=cut_answers,
+    inputs="prompts",
+)
+LADDERS["pretrain"] = dataclasses.replace(
+    LADDERS["classify"],
+    open_base=_open_language_model,
+    make_ground=_passage_ground,
+    choose=choose_passage_baselines,
+    score=score_passage_baselines,
+    answer=_weighed,
+    cut=cut_passages,
+    inputs="passages",
+)
+LADDERS["tag"] = dataclasses.replace(
+    LADDERS["classify"],
+    make_ground=_tag_ground,
+    choose=choose_tag_baselines,
+    score=score_tag_baselines,
+    notes=note_tags,
+    cut=lambda _ground, _examples: (),
+)

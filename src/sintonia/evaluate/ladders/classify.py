@@ -10,26 +10,27 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from sintonia.evaluate.ladders import contrastive
 from sintonia.evaluate.ladders.words import word_features
-from sintonia.evaluate.score import bare_scorecard, make_scorecard, plain_scorecard
+from sintonia.evaluate.score import as_rung, bare_scorecard, best_baseline, make_scorecard, plain_scorecard
+from sintonia.evaluate.scoring.names import SCALE, zero_shot
 from sintonia.metrics import METRICS
-from sintonia.models.forward import compute_features, log_softmax
-from sintonia.models.once import frozen_features
+from sintonia.models.forward import log_softmax, of_length_one
+from sintonia.models.once import compared_features, frozen_features
 from sintonia.models.open import OpenBase
 from sintonia.models.probe import STRENGTHS, fit_probe
-from sintonia.models.tokens import tokenize
 from sintonia.records import Baseline, Example, Rung, Scorecard, Split
 from sintonia.runs import RunFolder
 from sintonia.statistics.calibration import as_logits, fit_temperature, tempered
-from sintonia.tasks.classify import LABEL_TEMPLATES, encode_targets, readable
+from sintonia.tasks import HeadTask, classify
+from sintonia.tasks.classify import LABEL_TEMPLATES, encode_targets
 
-_SCALE = 20.0
-"""Cosines are sharpened by this before they are read as logits; it changes no answer."""
 _NUM_DRAWS, _MOST_DRAWN = (9, 99), 10**6
 """Of labels at random: fewest and most draws, and about so many labels in all: of many examples luck is small."""
 
@@ -43,10 +44,17 @@ class Ground:
     labels: tuple[str, ...]
     train: tuple[Example, ...]
     primary_metric: str
+    method: str = ""
+    """How the candidate was tuned: a rung that is the same would be no rung."""
 
-    def features(self, examples: Sequence[Example]) -> np.ndarray:
-        """Frozen features of examples, computed once."""
-        return frozen_features(self.run, self.base, [one.input for one in examples])
+    @property
+    def task(self) -> HeadTask:
+        """What is learned."""
+        return cast(HeadTask, classify)
+
+    def features(self, examples: Sequence[Example], *, for_head: bool = False) -> np.ndarray:
+        """Frozen features of examples, computed once; of length one but for compared pairs, or as a head gets them."""
+        return frozen_features(self.run, self.base, [classify.inputs(one) for one in examples], for_head=for_head)
 
     def train_targets(self) -> np.ndarray:
         """Positions of the training labels."""
@@ -64,6 +72,8 @@ class _Kind:
     needs_training: bool
     description: str
     gives_probabilities: bool
+    is_meant_for: Callable[[Ground], bool] = lambda _ground: True
+    """Whether it is tried at all."""
 
 
 def choose_baselines(ground: Ground, validation: Sequence[Example]) -> tuple[Baseline, ...]:
@@ -73,25 +83,17 @@ def choose_baselines(ground: Ground, validation: Sequence[Example]) -> tuple[Bas
     """
     metric, chosen = METRICS[ground.primary_metric], []
     for name, kind in _LADDER.items():
-        if metric.reads in ("nats", "squared_errors") and not kind.gives_probabilities:
+        is_scored = kind.gives_probabilities or metric.reads not in ("nats", "squared_errors")
+        if not is_scored or not kind.is_meant_for(ground):
             continue
         scored = []
         for setting in kind.settings:
             scores = kind.scores(ground, setting, validation)
             temperature = _temperature(ground, scores, validation) if kind.gives_probabilities else None
             card = bare_scorecard(name, "validation", validation, ground.labels, tempered(scores, temperature))
-            scored.append((metric.function(card.targets, metric.answers(card)), setting, temperature))
-        value, setting, temperature = max(scored, key=lambda one: metric.goodness(one[0]))
-        chosen.append(
-            Baseline(
-                name=name,
-                setting=setting,
-                validation_score=value,
-                needs_training=kind.needs_training,
-                description=kind.description,
-                temperature=temperature,
-            )
-        )
+            value = metric.function(card.targets, metric.answers(card))
+            scored.append((value, {"setting": setting, "temperature": temperature}))
+        chosen.append(best_baseline(name, kind, metric, scored))
     return tuple(chosen)
 
 
@@ -116,10 +118,13 @@ def score_baselines(
             card = make_scorecard(baseline.name, split, examples, ground.labels, chances)
         else:
             card = plain_scorecard(baseline.name, split, examples, _answers(scores, ground.labels))
-        score = next(one.value for one in card.scores if one.metric == ground.primary_metric)
-        rung = Rung(name=baseline.name, score=score, needs_training=kind.needs_training, description=kind.description)
-        results.append((rung, card))
+        results.append(as_rung(baseline, card, ground.primary_metric))
     return tuple(results)
+
+
+def _reads_together(ground: Ground) -> bool:
+    """Whether the examples are two texts each, which the base does not compare anyway."""
+    return ground.base.model.reading.pairs == "together" and not isinstance(classify.inputs(ground.train[0]), str)
 
 
 def _answers(scores: np.ndarray, labels: Sequence[str]) -> tuple[str, ...]:
@@ -145,30 +150,10 @@ def _prior_sampling(ground: Ground, _setting: float, examples: Sequence[Example]
     return np.asarray(np.eye(len(shares))[draws[np.abs(values - values.mean()).argmin()]])
 
 
-def _zero_shot(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
-    """Cosine of the text and of a sentence made from the label's name; no training row is looked at."""
-    templates = LABEL_TEMPLATES if setting < 0 else (LABEL_TEMPLATES[int(setting)],)
-    cosines = ground.features(examples) @ mean_view(label_views(ground, templates)).T
-    return np.asarray(np.exp(log_softmax(_SCALE * cosines)))
-
-
-def label_views(ground: Ground, templates: Sequence[str]) -> list[np.ndarray]:
-    """What the base sees in the names of the labels, for each template; (labels, hidden) each."""
-    names, base = [readable(label) for label in ground.labels], ground.base
-    texts = [[template.format(label=name) for name in names] for template in templates]
-    return [compute_features(base.model, tokenize(base.tokenizer, some, base.max_tokens).ids) for some in texts]
-
-
-def mean_view(views: Sequence[np.ndarray]) -> np.ndarray:
-    """Their mean, of length one for each label."""
-    mean = np.mean(views, axis=0)
-    return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12))
-
-
 def _neighbours(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
     """Votes of the nearest training examples, each weighted by its cosine."""
-    train, targets, near = ground.features(ground.train), ground.train_targets(), min(int(setting), len(ground.train))
-    features, rows = ground.features(examples), []
+    train, features = (of_length_one(ground.features(some)) for some in (ground.train, examples))
+    targets, near, rows = ground.train_targets(), min(int(setting), len(ground.train)), []
     for start in range(0, len(examples), 512):
         cosines = features[start : start + 512] @ train.T
         nearest = np.argpartition(-cosines, near - 1, axis=1)[:, :near]
@@ -185,13 +170,21 @@ def _centroids(ground: Ground, _setting: float, examples: Sequence[Example]) -> 
     scores = np.full((len(examples), len(ground.labels)), -np.inf)
     for label in np.unique(targets):
         centre = train[targets == label].mean(axis=0)
-        scores[:, label] = _SCALE * (features @ centre - centre @ centre / 2)
+        scores[:, label] = SCALE * (features @ centre - centre @ centre / 2)
     return np.asarray(np.exp(log_softmax(scores)))
 
 
 def _probe(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
-    probe = fit_probe(ground.features(ground.train), ground.train_targets(), len(ground.labels), setting)
-    return np.asarray(np.exp(log_softmax(probe.logits(ground.features(examples)))))
+    train, asked = (ground.features(some, for_head=True) for some in (ground.train, examples))
+    probe = fit_probe(train, ground.train_targets(), len(ground.labels), setting)
+    return np.asarray(np.exp(log_softmax(probe.logits(asked))))
+
+
+def _compared(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
+    learned, asked = ([classify.inputs(one) for one in some] for some in (ground.train, examples))
+    features = compared_features(ground.run, ground.base, learned)
+    probe = fit_probe(features, ground.train_targets(), len(ground.labels), setting)
+    return np.asarray(np.exp(log_softmax(probe.logits(compared_features(ground.run, ground.base, asked)))))
 
 
 def _words(ground: Ground, setting: float, examples: Sequence[Example]) -> np.ndarray:
@@ -225,7 +218,7 @@ _LADDER: dict[str, _Kind] = {
         description="answers at random, each label as often as it comes in training",
     ),
     "zero-shot by label names": _Kind(
-        scores=_zero_shot,
+        scores=zero_shot,
         settings=(-1, *range(len(LABEL_TEMPLATES))),
         needs_training=False,
         gives_probabilities=True,
@@ -252,6 +245,14 @@ _LADDER: dict[str, _Kind] = {
         gives_probabilities=True,
         description="logistic regression on frozen features of the base",
     ),
+    "both texts compared": _Kind(
+        scores=_compared,
+        settings=STRENGTHS,
+        needs_training=True,
+        gives_probabilities=True,
+        description="logistic regression on where frozen features of the two texts differ and agree",
+        is_meant_for=_reads_together,
+    ),
     "TF-IDF": _Kind(
         scores=_words,
         settings=(10.0,),
@@ -259,5 +260,17 @@ _LADDER: dict[str, _Kind] = {
         gives_probabilities=True,
         description="logistic regression on words and pieces of words, without any base model",
     ),
+    contrastive.NAME: _Kind(
+        scores=contrastive.scores,
+        settings=STRENGTHS,
+        needs_training=True,
+        gives_probabilities=True,
+        description=contrastive.DESCRIPTION,
+        is_meant_for=lambda ground: (
+            not ground.base.model.is_causal
+            and ground.base.model.reading.pairs == "together"
+            and contrastive.is_meant_for(ground.train, ground.method)
+        ),
+    ),
 }
-"""B0 (twice), B4, B5 (three times) and B6 of science.md 1.5, in the order of the report."""
+"""B0 (twice), B4, B5 (three times, of pairs four), B6 and, of few examples, B7 of science.md 1.5, in this order."""

@@ -151,7 +151,7 @@ def truncated(num_cut: int, num_examples: int, max_tokens: int, what: str) -> tu
             severity="warning",
             count=num_cut,
             message=f"{num_cut:,} of {num_examples:,} test {what} ({num_cut / num_examples:.1%}) are longer than the "
-            f"{max_tokens} tokens that are read, and what comes after was cut",
+            f"{max_tokens} tokens that are read, and the rest was cut",
             hint="raise `training.max_tokens`, or shorten them",
         ),
     )

@@ -15,12 +15,12 @@ from pathlib import Path
 from sintonia.errors import StorageError, UsageError, nearest
 from sintonia.files import home_folder
 from sintonia.models.catalog.entries import Entry, read_entries
+from sintonia.tasks import TASKS
 
 __all__ = ["Entry", "built_in", "catalog", "default_base", "find_entry", "own_catalog_path"]
 
 SCHEMES = ("pypi", "file", "hf")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
-_DEFAULTS = {"classify": "minilm", "chat": "smollm2"}
 
 
 def catalog() -> Mapping[str, Entry]:
@@ -51,11 +51,11 @@ def default_base(task: str) -> str:
     Raises:
         UsageError: no base is trained for this task.
     """
-    if task not in _DEFAULTS:
+    if task not in TASKS:
         raise UsageError(
-            f"there is no base for the task `{task}` yet", expected=" or ".join(f"`{one}`" for one in _DEFAULTS)
+            f"there is no base for the task `{task}` yet", expected=" or ".join(f"`{one}`" for one in TASKS)
         )
-    return _DEFAULTS[task]
+    return TASKS[task].USUAL_BASE
 
 
 def find_entry(reference: str) -> Entry:

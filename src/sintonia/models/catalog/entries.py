@@ -52,6 +52,8 @@ class Entry:
     """Whether the hub gives it only to accounts that asked."""
     kind: str = ""
     """One of `KINDS`: texts to vectors, or texts written on."""
+    is_for_similarity: bool | None = None
+    """Whether its vectors were made to be compared: it comes with the pooling of sentence-transformers."""
     tasks: tuple[str, ...] = ()
     """What we can teach it: of `TASKS`."""
     languages: tuple[str, ...] = ()

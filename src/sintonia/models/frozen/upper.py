@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sintonia.models.frozen.freezing import layers_of
 from sintonia.models.pooled import PooledEncoder
-from sintonia.models.tokens import pad
+from sintonia.models.tokens import num_tokens, pad
 
 _NAME = "hidden_states"
 
@@ -24,7 +24,7 @@ class _Reached(Exception):
 
 
 class UpperLayers:
-    """An encoder whose lowest layers can be left out. `whole` puts them back, for saving and scoring."""
+    """An encoder whose lowest layers can be left out, for rows of one sequence each."""
 
     def __init__(self, model: PooledEncoder, num_lower: int) -> None:
         self._model, self._layers = model, layers_of(model.transformer)
@@ -50,7 +50,7 @@ class UpperLayers:
         found, self._given = self._given, None
         if found is None:
             raise ValueError("the layers of this encoder are not reached")
-        return [states[: len(row)] for states, row in zip(found, token_rows, strict=True)]
+        return [states[: num_tokens(row)] for states, row in zip(found, token_rows, strict=True)]
 
     def logits(self, token_rows: Sequence[Sequence[int]], states: Sequence[Tensor]) -> Tensor:
         """Logits (rows, labels) from the tokens of each row and its kept states."""

@@ -82,6 +82,8 @@ class Flat:
     """(predictions,)"""
     num_before: int = 0
     """Length of the shared beginning, if it is here: as the first of the sequences, read by all others."""
+    trees: tuple[tuple[int, ...], ...] = ()
+    """Where sequences branch: the stem of each tree and its branches, behind the shared beginning; else empty."""
 
 
 def flat_of(

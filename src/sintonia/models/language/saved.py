@@ -24,6 +24,8 @@ from sintonia.models.sources.folder import is_adapter
 from sintonia.records import Base
 
 NAME = "sintonia.json"
+LANGUAGE_TASKS = ("chat", "prefer", "pretrain")
+"""What a language model may have been tuned for that goes on writing: it has no head."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class OpenLanguageModel:
     """Where the base lies; of a candidate that holds all weights itself, None."""
     below: Mapping[str, Factors] = field(default_factory=dict)
     """The adapter that the base is, when it is one: already added to the weights, kept for saving."""
+    task: str = "chat"
+    """What it is tuned for, as it stands beside its weights."""
 
 
 def open_language_base(base: Base, max_tokens: int, template: str) -> OpenLanguageModel:
@@ -81,11 +85,12 @@ def open_language_candidate(folder: Path) -> OpenLanguageModel:
         UsageError: the base is not on this machine any more.
     """
     body = read_candidate(folder)
-    if body.get("task") != "chat":
-        raise StorageError(f"`{folder}` holds no tuned language model", expected="the task chat")
+    if body.get("task") not in LANGUAGE_TASKS:
+        expected = f"one of the tasks {', '.join(LANGUAGE_TASKS)}"
+        raise StorageError(f"`{folder}` holds no tuned language model", expected=expected)
     files: BaseFiles | None = None
     if is_adapter(folder):
-        files = _base_of(body, folder)
+        files = base_files(body, folder)
         causal = load_causal(files.model)
         load_adapters(causal, folder)
     else:
@@ -98,6 +103,7 @@ def open_language_candidate(folder: Path) -> OpenLanguageModel:
         template=load_template(tokenizer, "auto"),
         max_tokens=int(body["max_tokens"]),
         files=files,
+        task=str(body["task"]),
     )
 
 
@@ -124,7 +130,7 @@ def save_language_model(
     base = {"reference": opened.record.reference, "revision": opened.record.revision}
     body = {
         "schema": 1,
-        "task": "chat",
+        "task": opened.task,
         "method": method,
         "template": template_name,
         "max_tokens": max_tokens,
@@ -133,7 +139,7 @@ def save_language_model(
     (folder / NAME).write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _base_of(body: dict[str, Any], folder: Path) -> BaseFiles:
+def base_files(body: dict[str, Any], folder: Path) -> BaseFiles:
     """The folders of the base that a candidate's adapter was trained on, unchanged since."""
     try:
         reference, revision = str(body["base"]["reference"]), body["base"]["revision"]

@@ -100,9 +100,13 @@ class Template:
         rows = self._pieces.rows(layouts, max_tokens, is_all=learn == "all")
         written = dict(zip(places, map(_rendered, layouts, rows), strict=True))
         return tuple(
-            written[k] if k in written else Rendered(row=self._pieces.text_row(content["text"], max_tokens))
+            written[k] if k in written else Rendered(row=self._text_row(content, max_tokens))
             for k, content in enumerate(contents)
         )
+
+    def _text_row(self, content: Mapping[str, Any], max_tokens: int) -> TokenRow:
+        """Text that answers nobody; a passage of a longer one `goes_on`."""
+        return self._pieces.text_row(content["text"], max_tokens, goes_on=bool(content.get("goes_on")))
 
     def typed_controls(self, content: Mapping[str, Any]) -> frozenset[str]:
         """The control tokens of the base that stand in the words of an example, where the template did not put them."""

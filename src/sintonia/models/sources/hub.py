@@ -28,6 +28,7 @@ REFERENCE = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<re
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TAKEN = [
     "config.json",
+    "modules.json",
     "generation_config.json",
     "model*.safetensors",
     "model.safetensors.index.json",

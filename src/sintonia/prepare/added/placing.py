@@ -15,12 +15,12 @@ import numpy as np
 
 from sintonia.prepare.audit import SETS, Dropped
 from sintonia.prepare.gather import Gathered
-from sintonia.prepare.near import NearPairs, near_pairs, nearest_elsewhere
+from sintonia.prepare.near import NearPairs, nearest_elsewhere
 from sintonia.prepare.near.passages import Passages, find_passages
 from sintonia.prepare.rows import Rows
 from sintonia.prepare.sets.folds import Fold
 from sintonia.prepare.sets.leaks import among_placed, find_leaks
-from sintonia.prepare.sets.place import OF_CONVERSATIONS, Placed, among, largest_cluster, near_ids
+from sintonia.prepare.sets.place import OF_CONVERSATIONS, Placed, among, largest_cluster, near_ids, near_of
 from sintonia.prepare.sets.recorded import UNKNOWN, KeySets, read_recorded, record_name, write_recorded
 from sintonia.prepare.sets.split import TRAIN, tie_together, ties_of
 from sintonia.records import AddedFile
@@ -122,7 +122,7 @@ def _ground(asked: DataSettings, gathered: Gathered, placed: Placed) -> _Ground:
     rows = gathered.whole.only(np.concatenate([placed.used, new]))
     is_shared = gathered.form.task in OF_CONVERSATIONS
     passages = find_passages(rows.texts() if is_shared else (), largest_cluster(len(rows)))
-    near = near_pairs(passages.left_out(rows.texts()) if passages.shared else rows.texts())
+    near, _ = near_of(gathered, rows, passages)
     twins = passages.twins(rows.answer_keys)
     return _Ground(rows, len(placed.used), near, passages, twins, asked)
 

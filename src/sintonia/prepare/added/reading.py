@@ -41,7 +41,8 @@ def additions(asked: DataSettings, reading: Reading) -> tuple[Addition, ...]:
     """
     _refuse_twice(asked)
     names = names_of_added(asked)
-    return tuple(_addition(open_source(Path(path)), name, reading) for path, name in names.items())
+    is_prose = reading.form.cut is not None
+    return tuple(_addition(open_source(Path(path), is_prose=is_prose), name, reading) for path, name in names.items())
 
 
 def names_of_added(asked: DataSettings) -> dict[str, str]:

@@ -13,6 +13,8 @@ from sintonia.prepare.sets.folds import FEWER_ROWS
 from sintonia.records import Finding
 
 CODE = "D107"
+FEWEST_TESTED = 50
+"""Test examples below which no verdict is given."""
 
 
 def check(audit: Audit) -> Finding | None:
@@ -23,10 +25,14 @@ def check(audit: Audit) -> Finding | None:
     tested = f"{len(audit.in_set('test'))} of them in the test"
     if audit.num_parts > 1:
         tested = f"tested in {audit.num_parts} parts of a cross-validation"
+    is_text = audit.task == "pretrain"
+    more = "give more text, or lower `data.passage_bytes`" if is_text else "label more rows"
+    is_blind = audit.num_parts == 1 and len(audit.in_set("test")) < FEWEST_TESTED
+    shown = "nothing can be decided" if is_blind else "only large differences can be shown"
     return Finding(
         code=CODE,
         severity="warning",
         count=usable,
-        message=f"{usable} usable rows, {tested}: only large differences can be shown",
-        hint=f"label more rows: from {FEWER_ROWS} the verdict is worth more",
+        message=f"{usable} usable rows, {tested}: {shown}",
+        hint=f"{more}: from {FEWER_ROWS} the verdict is worth more",
     )

@@ -5,7 +5,7 @@ A form is one way of writing; it reads no file. Where two forms fit, it asks: it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sintonia.errors import DataError, UsageError
@@ -16,22 +16,42 @@ from sintonia.prepare.forms import (
     classify,
     comparisons,
     instructions,
+    label_sets,
     label_studio,
+    labelled_pairs,
     pairs,
+    passages,
     prefer,
+    scored_pairs,
     spans,
     tokens,
 )
 from sintonia.prepare.forms.form import Form, Match, Parsed, Unusable
 from sintonia.prepare.table import Table, shown
 from sintonia.settings import DataSettings
+from sintonia.tasks import TASKS
 
 __all__ = ["FORMS", "Form", "Match", "Parsed", "Unusable", "find_form"]
 
-FORMS: dict[str, Form] = {
-    form.name: form
+
+class _Forms(dict[str, Form]):
+    """Ours by their names; those of tasks from other packages are looked up when they are asked for."""
+
+    def __missing__(self, name: str) -> Form:
+        return next(form for form in _from_elsewhere() if form.name == name)
+
+
+def _from_elsewhere() -> Iterator[Form]:
+    for name in TASKS:
+        yield from getattr(TASKS[name], "FORMS", ())
+
+
+FORMS: dict[str, Form] = _Forms(
+    (form.name, form)
     for form in (
         classify.FORM,
+        labelled_pairs.FORM,
+        *label_sets.FORMS,
         chat.OPENAI,
         chat.SHAREGPT,
         instructions.PROMPT,
@@ -40,6 +60,7 @@ FORMS: dict[str, Form] = {
         prefer.PAIR,
         prefer.THUMB,
         comparisons.FORM,
+        *passages.FORMS,
         *tokens.FORMS,
         spans.FORM,
         spans.PRODIGY,
@@ -51,8 +72,9 @@ FORMS: dict[str, Form] = {
         pairs.NUMBER,
         pairs.PAIR,
         pairs.ANCHOR,
+        scored_pairs.FORM,
     )
-}
+)
 
 _LEAST = 0.5
 """A form less sure than this is not offered."""
@@ -75,7 +97,8 @@ def find_form(table: Table, asked: DataSettings, task: str) -> tuple[Form, Match
         UsageError: a role or a column that does not exist was asked for.
         DataError: no form fits, or two fit equally well.
     """
-    forms = [form for form in FORMS.values() if task in ("auto", form.task)]
+    forms = [form for form in FORMS.values() if _may_be_meant(form, task)]
+    forms += [form for form in _from_elsewhere() if form.task == task]
     check_asked(table, {role: names for form in forms for role, names in form.roles.items()}, asked)
     fitting = [form for form in forms if asked.columns.keys() <= form.roles.keys()]
     if not fitting:
@@ -94,6 +117,10 @@ def find_form(table: Table, asked: DataSettings, task: str) -> tuple[Form, Match
         raise _nothing_fits(table, task, doubt)
     best = _ahead(table, best, matches)
     return FORMS[best.form], _said(best, task)
+
+
+def _may_be_meant(form: Form, task: str) -> bool:
+    return form.task == task or (task == "auto" and not form.is_only_asked_for)
 
 
 def _without_books(table: Table, asked: DataSettings) -> Table:
@@ -165,10 +192,13 @@ def _said(match: Match, task: str) -> Match:
 
 def _nothing_fits(table: Table, task: str, doubt: Undecided | None) -> DataError:
     """The error that lists the columns and the forms known; what one form of one task missed, where that is known."""
-    forms = [form for form in FORMS.values() if task in ("auto", form.task)]
-    known = ", ".join(_roles(form) for form in forms if form not in tokens.FORMS[1:])
+    forms = [form for form in FORMS.values() if _may_be_meant(form, task)]
+    forms += [form for form in _from_elsewhere() if form.task == task]
+    known = ", ".join(_roles(form) for form in forms if form not in (*tokens.FORMS[1:], *label_sets.FORMS[1:]))
     what = doubt.what if doubt else f"no form fits; columns of the file: {listed(table.columns)}"
     hint = doubt.hint if doubt else "say what each column is, for example `--columns input=NAME,target=NAME`"
+    if task == "auto" and passages.is_text_alone(table):
+        hint += "; or, where there is nothing but text to learn from, `--task pretrain` goes on training the base on it"
     return DataError(what, where=f"{table.path}:1", expected=f"columns of a form that is known: {known}", hint=hint)
 
 

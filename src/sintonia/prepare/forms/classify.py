@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sintonia.prepare.columns import Undecided, as_text, choose_columns, shape_of, single
+from sintonia.prepare.columns import as_text, choose_columns, shape_of, single
 from sintonia.prepare.forms.form import Form, Match, Parsed, Unusable
-from sintonia.prepare.forms.looking import NAMED, kind_of, text_in
+from sintonia.prepare.forms.looking import NAMED, decoded, kind_of, share, text_in
 from sintonia.prepare.forms.pairs import FIRST, SECOND
 from sintonia.prepare.table import Row, Table, shown
 from sintonia.tasks import TASKS
 
 NAME = "text and label"
-_ROLES = TASKS["classify"]().COLUMNS
+_ROLES = TASKS["classify"].COLUMNS
+MOST_WITH_SEVERAL = 0.05
+"""Share of the rows with lists of several labels, or of none, from which one label a row is not what is meant."""
 
 
 def _recognise(table: Table, asked: Mapping[str, str]) -> Match | None:
-    _refuse_pairs(table, asked)
+    if _is_of_pairs(table, asked):
+        return None
     chosen = choose_columns(table, _ROLES, asked)
     target = chosen.shapes[chosen.columns["target"]]
     if not target.is_plain or not chosen.shapes[chosen.columns["input"]].is_plain:
         return None
     confidence = (NAMED, 0.8, 0.7)[len(chosen.by_shape)]
+    if share(table, chosen.columns["target"], _holds_several) >= MOST_WITH_SEVERAL:
+        confidence = 0.55  # sets of labels: rows with several, or none, would all be set aside
     return Match(
         form=NAME,
         confidence=confidence if target.may_be_class else 0.55,
@@ -30,25 +35,17 @@ def _recognise(table: Table, asked: Mapping[str, str]) -> Match | None:
     )
 
 
-def _refuse_pairs(table: Table, asked: Mapping[str, str]) -> None:
-    """Two texts and a class cannot be learned yet: one of the texts must not be taken without a word.
+def _holds_several(value: object) -> bool:
+    value = decoded(value)
+    return isinstance(value, list) and len(value) != 1
 
-    Raises:
-        Undecided: the columns of a pair, and a class.
-    """
+
+def _is_of_pairs(table: Table, asked: Mapping[str, str]) -> bool:
+    """Whether two texts and a class are there: one of the texts must not be taken without a word."""
     folded = {name.strip().casefold(): name for name in table.columns}
-    pair = next(((folded[a], folded[b]) for a, b in zip(FIRST, SECOND, strict=True) if {a, b} <= folded.keys()), None)
+    has_pair = any({a, b} <= folded.keys() for a, b in zip(FIRST, SECOND, strict=True))
     classes = [folded[name] for name in _ROLES["target"] if name in folded]
-    if "input" in asked or not pair or not classes or not shape_of(table, classes[0]).may_be_class:
-        return
-    one, other = (shown(name) for name in pair)
-    raise Undecided(
-        f"two texts (`{one}`, `{other}`) and a class (`{shown(classes[0])}`): classifying pairs is not built yet",
-        where=f"{table.path}:1",
-        expected="one text and one class a row",
-        hint=f"join the two texts in one column, or take one: `--columns input={one},target={shown(classes[0])}`",
-        confidence=0.9,
-    )
+    return "input" not in asked and has_pair and bool(classes) and shape_of(table, classes[0]).may_be_class
 
 
 def _parse(row: Row, columns: Mapping[str, str]) -> Parsed:

@@ -32,7 +32,7 @@ _ROLES = {
     "input": (*INPUT, "input"),
     "first": _FIRST,
     "second": _SECOND,
-    "vote": ("winner", "preference", "preferred", "vote", "choice", "verdict", "label"),
+    "vote": ("winner", "preference", "preferred", "vote", "choice", "verdict", "label", "migliore", "preferenza"),
     **{role: (f"annotator{role[4:]}", f"annotator_{role[4:]}") for role in _VOTES},
     **{role: ROLES[role] for role in ("context", "system", "history", "tools")},
 }
@@ -50,11 +50,14 @@ _SAYS = {
     "right": "2",
     "0": "tie",
     "0.0": "tie",
+    "prima": "1",
+    "seconda": "2",
     "tie": "tie",
     "both": "tie",
     "equal": "tie",
     "neither": "tie",
     "pari": "tie",
+    "nessuna": "tie",
 }
 
 

@@ -5,11 +5,11 @@ A form reads no file: it looks at the columns of a Table, and at one row at a ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sintonia.prepare.table import Row, Table
+from sintonia.prepare.table import Row, Source, Table
 
 
 class Unusable(Exception):
@@ -52,7 +52,7 @@ class Form:
 
     name: str
     task: str
-    """classify, chat, prefer, tag, regress or embed."""
+    """classify, chat, prefer, tag, regress, embed or pretrain."""
     roles: dict[str, tuple[str, ...]]
     """The usual names of the column of each role; the roles that `--columns` may name."""
     recognise: Callable[[Table, Mapping[str, str]], Match | None]
@@ -60,3 +60,7 @@ class Form:
     parse: Callable[[Row, Mapping[str, str]], Parsed]
     """One row with the columns of a match; raises Unusable."""
     optional_roles: tuple[str, ...] = field(default=())
+    is_only_asked_for: bool = False
+    """Whether it is offered only to who asks for its task: another form understands the same rows."""
+    cut: Callable[[Source, Mapping[str, str], int], Iterator[Row]] | None = None
+    """Of plain text, its rows made from those of the file: source, columns, and most bytes of one to rows."""

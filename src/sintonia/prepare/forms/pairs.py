@@ -71,6 +71,10 @@ _TEXT = (
 )
 
 
+_FEW_NUMBERS, _PAIR = 0.75, 0.85
+"""How sure a column of few numbers is one of scores: more beside two texts, which leave no other reading of them."""
+
+
 def _number_column(table: Table, asked: Mapping[str, str]) -> tuple[str, float] | None:
     """The column of numbers and how sure it is: less where a few whole numbers could as well be classes."""
     if "target" in asked:
@@ -93,7 +97,7 @@ def _number_column(table: Table, asked: Mapping[str, str]) -> tuple[str, float] 
         if shape.is_continuous:
             return name, NAMED
         is_class_name = name.strip().casefold() in ("label", "target") or shape.is_code
-        return name, (0.5 if is_class_name else 0.75)
+        return name, (0.5 if is_class_name else _FEW_NUMBERS)
     return None
 
 
@@ -119,7 +123,12 @@ def _recognise_pair(table: Table, asked: Mapping[str, str]) -> Match | None:
         return None
     why = f"columns: `{shown(first)}` and `{shown(second)}` are the pair, `{shown(number[0])}` its number"
     columns = {"first": first, "second": second, "target": number[0]}
-    return Match(form="pair and number", confidence=number[1], columns=columns, why=(why,))
+    confidence = max(number[1], _PAIR) if number[1] >= _FEW_NUMBERS else number[1]
+    return Match(form="pair and number", confidence=confidence, columns=columns, why=(why,))
+
+
+_LARGEST = 1e15
+"""From here on squares of numbers lose what tells them apart."""
 
 
 def _number(values: Mapping[str, Any], column: str) -> float:
@@ -131,6 +140,8 @@ def _number(values: Mapping[str, Any], column: str) -> float:
     number = float(text.replace(",", ".", 1))
     if not math.isfinite(number):
         raise Unusable(f"`{shown(column)}` is not a finite number")
+    if abs(number) > _LARGEST:
+        raise Unusable(f"`{shown(column)}` is a number above {_LARGEST:g}, which cannot be scaled with others")
     return number
 
 
@@ -180,9 +191,20 @@ def _parse_anchor(row: Row, columns: Mapping[str, str]) -> Parsed:
 
 
 _ANCHOR_ROLES = {
-    "anchor": ("anchor", "query", "sent0"),
-    "positive": ("positive", "pos", "sent1", "positive_passage", "positive_passages"),
-    "negative": ("negative", "neg", "hard_neg", "hard_negative", "negative_passages"),
+    "anchor": ("anchor", "query", "sent0", "ricerca"),
+    "positive": (
+        "positive",
+        "pos",
+        "sent1",
+        "positive_passage",
+        "positive_passages",
+        "passage",
+        "passages",
+        "positivo",
+        "passaggio",
+        "brano",
+    ),
+    "negative": ("negative", "neg", "hard_neg", "hard_negative", "negative_passages", "negativo"),
 }
 
 NUMBER = Form(

@@ -25,7 +25,18 @@ from sintonia.prepare.forms.looking import NAMED, SURE, compact, decoded, in_row
 from sintonia.prepare.forms.messages import Message, message_list, plain_text, said, tool_list
 from sintonia.prepare.table import Row, Table, shown
 
-_CHOSEN = ("chosen", "preferred_output", "preferred_completion", "preferred", "chosen_response", "response_chosen")
+_CHOSEN = (
+    "chosen",
+    "preferred_output",
+    "preferred_completion",
+    "preferred",
+    "chosen_response",
+    "response_chosen",
+    "preferita",
+    "risposta_preferita",
+    "scelta",
+    "risposta_scelta",
+)
 _REJECTED = (
     "rejected",
     "non_preferred_output",
@@ -33,6 +44,10 @@ _REJECTED = (
     "non_preferred",
     "rejected_response",
     "response_rejected",
+    "scartata",
+    "risposta_scartata",
+    "rifiutata",
+    "risposta_rifiutata",
 )
 _PAIR_ROLES = {
     "input": (*INPUT, "input", *CHAT_ROLES["messages"]),
@@ -44,9 +59,10 @@ _PAIR_OPTIONAL = ("input", "context", "system", "history", "tools")
 _THUMB_ROLES = {
     "input": _PAIR_ROLES["input"],
     "completion": TARGET,
-    "label": ("label", "kto_tag", "is_desirable", "desirable"),
+    "label": ("label", "kto_tag", "is_desirable", "desirable", "gradita", "approvata"),
     **{role: ROLES[role] for role in ("context", "system", "history", "tools")},
 }
+_YES, _NO = ("true", "1", "yes", "vero", "sì", "si"), ("false", "0", "no", "falso")
 _THUMB_OPTIONAL = ("completion", "context", "system", "history", "tools")
 
 
@@ -166,7 +182,7 @@ def _recognise_thumb(table: Table, asked: Mapping[str, str]) -> Match | None:
     label = named(table, "label", _THUMB_ROLES["label"], asked)
     if not label:
         return None
-    fraction = share(table, label, lambda value: _thumb(value) is not None and not _is_digit(value, label))
+    fraction = share(table, label, lambda value: _thumb(value) is not None and not _may_be_class(value, label))
     columns = _asking(table, {**asked, "label": label}) if fraction >= 0.5 else {}
     if not columns:
         return None
@@ -182,13 +198,15 @@ def _recognise_thumb(table: Table, asked: Mapping[str, str]) -> Match | None:
     )
 
 
-def _is_digit(value: Any, label: str) -> bool:
-    """0 and 1 in a column that is just called `label` are classes as well."""
-    return not isinstance(value, bool) and as_text(value) in ("0", "1") and label.strip().casefold() == "label"
+def _may_be_class(value: Any, label: str) -> bool:
+    """In a column that is just called `label`, 0 and 1, yes and no are classes as well."""
+    is_class = not isinstance(value, bool) and (as_text(value) or "").strip().lower() not in ("true", "false")
+    return is_class and label.strip().casefold() == "label"
 
 
 def _thumb(value: Any) -> bool | None:
-    return {"true": True, "1": True, "false": False, "0": False}.get((as_text(value) or "").lower())
+    text = (as_text(value) or "").strip().lower()
+    return True if text in _YES else False if text in _NO else None
 
 
 def _parse_thumb(row: Row, columns: Mapping[str, str]) -> Parsed:

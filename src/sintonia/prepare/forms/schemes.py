@@ -1,4 +1,5 @@
-"""Schemes of tags: IOB1, IOB2, BIOES (BILOU too), IO, one tag a token; told apart over a table, turned into spans.
+"""Schemes of tags: IOB1, IOB2, BIOES (BILOU too), IO, one tag a token; told apart over a table, turned into spans,
+and written again.
 
 Pure functions of tags. A sequence that its scheme does not allow is said with Unusable.
 """
@@ -86,6 +87,32 @@ def _grown(parts: list[tuple[str, str]]) -> list[Run]:
             found.append((number, number, label))
         is_open = letter in ("B", "I")
     return found
+
+
+def tags_of(num_tokens: int, found: Sequence[Run], scheme: str) -> list[str]:
+    """The tags of one sequence that has these runs, in order and apart: what `runs` reads them from.
+
+    What the scheme cannot say is lost: two runs of one label side by side are one in IO.
+
+    >>> tags_of(4, [(0, 1, "PER"), (3, 3, "LOC")], "BIOES")
+    ['B-PER', 'E-PER', 'O', 'S-LOC']
+    """
+    tags, before = ["O"] * num_tokens, (-1, "")
+    for first, last, label in found:
+        for token in range(first, last + 1):
+            letter = _letter(scheme, (token == first, token == last), is_next=before == (first - 1, label))
+            tags[token] = f"{letter}-{label}" if letter else label
+        before = (last, label)
+    return tags
+
+
+def _letter(scheme: str, ends: tuple[bool, bool], *, is_next: bool) -> str:
+    """Of a token that is first or last of its run; `is_next` where the one before it ends a run of the same label."""
+    if scheme in ("IO", "one a token"):
+        return ""
+    if scheme == "BIOES":
+        return {(True, True): "S", (True, False): "B", (False, True): "E", (False, False): "I"}[ends]
+    return "B" if ends[0] and (scheme == "IOB2" or is_next) else "I"
 
 
 def _iob1(before: tuple[str, str], now: tuple[str, str]) -> bool:

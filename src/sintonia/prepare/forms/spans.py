@@ -30,8 +30,8 @@ _ROLES = {
     "target": ("spans", "entities", "label", "labels", "annotations", "ner", "entita", "entità"),
 }
 _PRODIGY_ROLES = {**_ROLES, "answer": ("answer",)}
-_STARTS, _ENDS = ("start", "start_offset", "start_char"), ("end", "end_offset", "end_char")
-_LABELS = ("label", "labels", "type", "tag", "entity_type", "entity", "entity_group")
+_STARTS, _ENDS = ("start", "start_offset", "start_char", "inizio"), ("end", "end_offset", "end_char", "fine")
+_LABELS = ("label", "labels", "type", "tag", "entity_type", "entity", "entity_group", "etichetta", "tipo")
 
 
 def checked_spans(value: Any, text: str) -> list[Span]:

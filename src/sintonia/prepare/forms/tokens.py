@@ -5,20 +5,32 @@ They look at columns and at one row at a time; schemes.py knows what the tags me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from sintonia.prepare.columns import Undecided
 from sintonia.prepare.forms.form import Form, Match, Parsed, Unusable
 from sintonia.prepare.forms.looking import SURE, in_rows, list_in, named, opened
-from sintonia.prepare.forms.schemes import SCHEMES, runs, scheme_of
+from sintonia.prepare.forms.schemes import SCHEMES, runs, scheme_of, tags_of
 from sintonia.prepare.forms.spans import spans_in_words
 from sintonia.prepare.table import Row, Table, shown
 
 _ROLES = {
     "input": ("tokens", "words", "token", "parole"),
-    "target": ("tags", "ner_tags", "pos_tags", "upos", "labels", "tag", "ner", "iob", "entities", "chunk_tags"),
+    "target": (
+        "tags",
+        "ner_tags",
+        "pos_tags",
+        "upos",
+        "labels",
+        "tag",
+        "ner",
+        "iob",
+        "entities",
+        "chunk_tags",
+        "etichette",
+    ),
 }
 
 
@@ -64,21 +76,34 @@ def _name(scheme: str) -> str:
 
 
 def _parse(scheme: str, row: Row, columns: Mapping[str, str]) -> Parsed:
-    tokens = [_token(token) for token in list_in(row.values, columns["input"])]
+    asked = asked_of_tokens(list_in(row.values, columns["input"]))
+    places = asked["tokens"]
     tags = list_in(row.values, columns["target"])
-    if len(tokens) != len(tags):
-        raise Unusable(f"{len(tokens)} tokens but {len(tags)} tags")
+    if len(places) != len(tags):
+        raise Unusable(f"{len(places)} tokens but {len(tags)} tags")
     if not all(isinstance(tag, str) and tag for tag in tags):
         raise Unusable("a tag is not a text")
-    places, position = [], 0
-    for token in tokens:
-        places.append([position, position + len(token)])
-        position += len(token) + 1
     spans = [
         {"start": places[first][0], "end": places[last][1], "label": label} for first, last, label in runs(tags, scheme)
     ]
-    text = " ".join(tokens)
-    return Parsed(input={"text": text, "tokens": places}, target=spans, text=text, answer=spans_in_words(spans))
+    return Parsed(input=asked, target=spans, text=asked["text"], answer=spans_in_words(spans))
+
+
+def asked_of_tokens(tokens: list[Any]) -> dict[str, Any]:
+    """The text that a list of tokens makes, with one space between two, and the place of each in it.
+
+    >>> asked_of_tokens(["New", "York"])
+    {'text': 'New York', 'tokens': [[0, 3], [4, 8]]}
+
+    Raises:
+        Unusable: a token is no text, or empty.
+    """
+    words = [_token(token) for token in tokens]
+    places, position = [], 0
+    for word in words:
+        places.append([position, position + len(word)])
+        position += len(word) + 1
+    return {"text": " ".join(words), "tokens": places}
 
 
 def _token(token: Any) -> str:
@@ -88,6 +113,31 @@ def _token(token: Any) -> str:
     if not text.strip():
         raise Unusable("a token is empty")
     return text
+
+
+TOKEN_COLUMNS = _ROLES["input"]
+"""What a column of tokens is usually called."""
+
+
+def scheme_of_form(name: str) -> str | None:
+    """The scheme of tags of a form of this file, by its name; None of any other form.
+
+    >>> scheme_of_form("tokens and tags (IOB1)"), scheme_of_form("text and spans")
+    ('IOB1', None)
+    """
+    return next((scheme for scheme in SCHEMES if _name(scheme) == name), None)
+
+
+def tags_of_tokens(places: Sequence[Sequence[int]], spans: Sequence[tuple[int, int, str]], form: str) -> list[str]:
+    """The tags of the tokens at these places, in the scheme of a form; in IOB2 where its rows hold no tags.
+
+    >>> tags_of_tokens([[0, 3], [4, 8], [9, 10]], [(0, 8, "LOC")], "text and spans")
+    ['B-LOC', 'I-LOC', 'O']
+    """
+    first = {start: k for k, (start, _) in enumerate(places)}
+    last = {end: k for k, (_, end) in enumerate(places)}
+    found = [(first[start], last[end], label) for start, end, label in spans]
+    return tags_of(len(places), found, scheme_of_form(form) or "IOB2")
 
 
 FORMS = tuple(

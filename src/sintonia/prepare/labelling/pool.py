@@ -30,7 +30,7 @@ from sintonia.tasks import TASKS
 
 MOST_TEXTS = 5_000
 _HEAD_BYTES = 4_096
-_ROLES = {"input": TASKS["classify"]().COLUMNS["input"]}
+_ROLES = {"input": TASKS["classify"].COLUMNS["input"]}
 
 
 def text_key(text: str) -> str:
@@ -95,7 +95,7 @@ def read_pool(path: Path, known: Container[str], asked: Mapping[str, str], usual
         raise UsageError(f"there is no file `{path}`", hint="check the path", where="POOL")
     if set(asked) - set(_ROLES):
         raise UsageError("a pool has one role: `input`", hint="as in `--columns input=text`", where="--columns")
-    source, column = _opened(path, asked, usual)
+    source, column = open_pool(path, asked, usual)
     drawn = _Drawn(known)
     for row in source.read():
         drawn.see(as_text(row.values.get(column)) or "")
@@ -113,8 +113,13 @@ def read_pool(path: Path, known: Container[str], asked: Mapping[str, str], usual
     )
 
 
-def _opened(path: Path, asked: Mapping[str, str], usual: str) -> tuple[Source, str]:
-    """How to read it, and the column of texts."""
+def open_pool(path: Path, asked: Mapping[str, str], usual: str) -> tuple[Source, str]:
+    """How to read a file of texts without labels, and the column of texts: the one asked for, else `usual`, else found.
+
+    Raises:
+        UsageError: no such column.
+        DataError: it cannot be read, no column is certain, or there is no row.
+    """
     if path.is_file() and path.stat().st_size <= _HEAD_BYTES and not path.read_bytes().strip():
         raise _nothing_new(path, "", _Drawn(()))
     if path.suffix.lower() == ".txt" and path.is_file():

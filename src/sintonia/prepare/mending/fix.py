@@ -72,6 +72,12 @@ def fix(recipe: Recipe, out: Path) -> Fixed:
     """
     _check_target(Path(recipe.data.path), out)
     gathered = gather(recipe, folder=None, repair=_repaired)
+    if gathered.form.cut is not None:
+        raise UsageError(
+            "plain text has no rows to mend: it is cut into passages anew each time",
+            expected="rows with an input and a target",
+            hint="mend the text in an editor; `sintonia check` says what it finds, and on which lines",
+        )
     repeats = np.flatnonzero((gathered.first != np.arange(len(gathered.rows))) & (gathered.origins == FREE))
     left_out = {int(gathered.rows.ordinals[position]): "duplicate" for position in repeats}
     if recipe.data.test or recipe.data.validation:

@@ -4,6 +4,17 @@ Pure numbers in and out. It reads no file of a run, opens no model, and keeps no
 """
 
 from sintonia.prepare.near.clusters import Elsewhere, clusters, nearest_elsewhere
-from sintonia.prepare.near.pairs import LENGTHS, Length, NearPairs, near_pairs
+from sintonia.prepare.near.overlaps import overlapping_pairs
+from sintonia.prepare.near.pairs import LENGTHS, Length, NearPairs, merged, near_pairs
 
-__all__ = ["LENGTHS", "Elsewhere", "Length", "NearPairs", "clusters", "near_pairs", "nearest_elsewhere"]
+__all__ = [
+    "LENGTHS",
+    "Elsewhere",
+    "Length",
+    "NearPairs",
+    "clusters",
+    "merged",
+    "near_pairs",
+    "nearest_elsewhere",
+    "overlapping_pairs",
+]

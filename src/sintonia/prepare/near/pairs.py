@@ -5,7 +5,7 @@ It keeps no text and needs them once. Exact duplicates are another check's task,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +99,7 @@ def near_pairs(texts: Iterable[str]) -> NearPairs:
         sets = gathered(found)
         found.clear()
         of_length.append(_pairs_of_length(sets, num_words, length))
-    return _merged(of_length)
+    return merged(of_length)
 
 
 def _pairs_of_length(sets: ShingleSets, num_words: np.ndarray, length: Length) -> NearPairs:
@@ -160,9 +160,13 @@ def _verified(
     return one, other, similarity
 
 
-def _merged(parts: list[NearPairs]) -> NearPairs:
+def merged(parts: Sequence[NearPairs]) -> NearPairs:
+    """All pairs of several findings, each once with its largest similarity."""
     first = np.concatenate([part.first for part in parts])
     second = np.concatenate([part.second for part in parts])
     similarity = np.concatenate([part.similarity for part in parts])
-    order = np.lexsort((second, first))
-    return NearPairs(first[order], second[order], similarity[order])
+    order = np.lexsort((-similarity, second, first))
+    first, second, similarity = first[order], second[order], similarity[order]
+    is_again = (first[1:] == first[:-1]) & (second[1:] == second[:-1])
+    is_kept = np.append(np.ones(min(len(first), 1), dtype=bool), ~is_again)
+    return NearPairs(first[is_kept], second[is_kept], similarity[is_kept])

@@ -18,6 +18,15 @@ from sintonia.prepare.readers.json import open_json
 from sintonia.prepare.readers.jsonl import open_jsonl
 from sintonia.prepare.readers.parquet import open_parquet
 from sintonia.prepare.readers.plain import PlainFile, cannot_read, is_folder, look
+from sintonia.prepare.readers.prose import (
+    CONTAINER as PROSE,
+)
+from sintonia.prepare.readers.prose import (
+    holds_prose_only,
+    looks_like_prose,
+    open_prose,
+    open_prose_folder,
+)
 from sintonia.prepare.readers.strict_json import parse_object
 from sintonia.prepare.readers.text import refuse_binary
 from sintonia.prepare.table import Source
@@ -27,6 +36,7 @@ TEXT_READERS: dict[str, Callable[[Text], Source]] = {
     "jsonl": open_jsonl,
     "json": open_json,
     "conll": open_conll,
+    PROSE: open_prose,
 }
 """Reader of each container that is text."""
 
@@ -35,6 +45,8 @@ SUFFIXES = {
     ".tsv": "csv",
     ".tab": "csv",
     ".txt": "csv",
+    ".md": PROSE,
+    ".markdown": PROSE,
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
@@ -51,17 +63,18 @@ SUFFIXES = {
 """Container that a suffix promises."""
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, *, is_prose: bool = False) -> Source:
     """Looks at a data file or folder and says how to read it; nothing of it is kept in memory.
 
-    A text file is read once from end to end here, to be sure of its encoding.
+    A text file is read once from end to end here, to be sure of its encoding. `is_prose` says that plain text is asked
+    for: then a `.txt` is no table, and a folder with sub-folders no folder of labels.
 
     Raises:
         DataError: not a plain file, an unknown format, an encoding that is not certain, a bomb.
         StorageError: the operating system refuses to read it.
     """
     if is_folder(path):
-        return open_folder(path)
+        return open_prose_folder(path) if is_prose or holds_prose_only(path) else open_folder(path)
     file = look(path)
     head = _head(file)
     if head.startswith(b"PAR1"):
@@ -71,6 +84,7 @@ def open_source(path: Path) -> Source:
     refuse_binary(path, head)
     encoding = encoding_by_mark(head)
     container = _container(path, head.decode(encoding, errors="replace"), is_whole=len(head) == file.num_bytes)
+    container = PROSE if is_prose and path.suffix.lower() == ".txt" else container
     text = scan(file, None if container == "json" else MAX_LINE_BYTES)
     return TEXT_READERS[container](text)
 
@@ -104,6 +118,8 @@ def _container(path: Path, head: str, *, is_whole: bool) -> str:
         return _json_container(promised, head.lstrip("\ufeff \t\r\n"))
     if promised == "csv" and looks_like_conll(head.lstrip("\ufeff"), is_whole=is_whole):
         return "conll"
+    if path.suffix.lower() == ".txt" and looks_like_prose(head.lstrip("\ufeff"), is_whole=is_whole):
+        return PROSE
     return "csv" if promised in ("parquet", "excel") else promised
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from sintonia.errors import DataError, StorageError, nearest
 
-EXPECTED_FILES = "a plain file: CSV, JSONL, JSON, Parquet, Excel or CoNLL"
+EXPECTED_FILES = "a plain file: CSV, JSONL, JSON, Parquet, Excel, CoNLL or text"
 
 
 @dataclass(frozen=True, slots=True)

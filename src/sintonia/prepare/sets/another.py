@@ -24,13 +24,12 @@ from sintonia.prepare.readers import open_source
 from sintonia.prepare.rows import Labelled, Rows
 from sintonia.prepare.sets.fields import FieldColumns
 from sintonia.prepare.sets.leaks import Leaks, find_leaks
-from sintonia.prepare.sets.place import largest_cluster, near_ids
+from sintonia.prepare.sets.place import OF_CONVERSATIONS, largest_cluster, near_ids
 from sintonia.prepare.sets.split import TEST, TRAIN, tie_together, ties_of
-from sintonia.prepare.sets.write import group_names
+from sintonia.prepare.sets.write import content_of, group_names, target_of
 from sintonia.prepare.table import Source, shown
 from sintonia.records import Example, Finding, Place, Prepared
 from sintonia.settings import DataSettings
-from sintonia.tasks import chat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +54,14 @@ def read_another(file: Path, asked: DataSettings, prepared: Prepared, learned: S
     """
     if not file.exists():
         raise UsageError(f"there is no file `{file}`", hint="check the path", where="--on")
-    source = open_source(file)
-    columns = prepared.columns
+    form, columns = FORMS[prepared.form], prepared.columns
+    source = open_source(file, is_prose=form.cut is not None)
     _check_columns(source, columns)
     # The file is not the one that was split: no time column cuts it, and reviews of it alone are applied.
-    settings = DataSettings(path=str(file), columns=columns, group=asked.group)
+    passage_bytes = asked.passage_bytes
+    settings = DataSettings(path=str(file), columns=columns, group=asked.group, passage_bytes=passage_bytes)
     fields = FieldColumns(learned[0].fields if learned else ())
-    reading = Reading(form=FORMS[prepared.form], columns=columns, asked=settings, fields=fields)
+    reading = Reading(form=form, columns=columns, asked=settings, fields=fields)
     rows = Rows.keep(chain(reading.labelled(source, file.name), map(_as_row, learned)), has_classes=False)
     count, num_rows = reading.counts[0][1], reading.counts[0][0]
     check_usable(str(file), reading.dropped, num_rows)
@@ -80,7 +80,7 @@ def read_another(file: Path, asked: DataSettings, prepared: Prepared, learned: S
     groups = _groups(own, _among_first(near, count), settings, prepared.task)
     all_names = group_names(own, groups)
     names = [all_names[position] for position in used.tolist()]
-    examples = tuple(_examples(own.only(used), names, fields.names(), has_content=prepared.task == chat.NAME))
+    examples = tuple(_examples(own.only(used), names, fields.names(), prepared.task))
     is_near = np.isin(used, leaks.near).tolist()
     return AnotherFile(
         examples=examples,
@@ -118,13 +118,13 @@ def _as_row(example: Example) -> Labelled:
 
 def _near(rows: Rows, task: str) -> NearPairs:
     """Pairs of near-copies; passages that many conversations share are left out first."""
-    passages = find_passages(rows.texts() if task == chat.NAME else (), largest_cluster(len(rows)))
+    passages = find_passages(rows.texts() if task in OF_CONVERSATIONS else (), largest_cluster(len(rows)))
     return near_pairs(passages.left_out(rows.texts()) if passages.shared else rows.texts())
 
 
 def _groups(rows: Rows, near: NearPairs, asked: DataSettings, task: str) -> np.ndarray:
     """What belongs together among the rows of the file, as in a split."""
-    passages = find_passages(rows.texts() if task == chat.NAME else (), largest_cluster(len(rows)))
+    passages = find_passages(rows.texts() if task in OF_CONVERSATIONS else (), largest_cluster(len(rows)))
     return tie_together(ties_of(rows, near_ids(asked, near, passages.twins(rows.answer_keys))))
 
 
@@ -134,15 +134,17 @@ def _among_first(pairs: NearPairs, count: int) -> NearPairs:
     return NearPairs(pairs.first[held], pairs.second[held], pairs.similarity[held])
 
 
-def _examples(rows: Rows, groups: list[str], fields: tuple[str, ...], *, has_content: bool) -> Iterator[Example]:
+def _examples(rows: Rows, groups: list[str], fields: tuple[str, ...], task: str) -> Iterator[Example]:
+    keep, say = content_of(task), target_of(task)
     for group, row in zip(groups, rows.scan(), strict=True):
+        content = keep(row.input, row.target)
         yield Example(
             id=row.id,
             input=row.text,
-            target=row.answer,
+            target=say(content) if say else row.answer,
             group=group,
             place=Place(file=row.file, line=row.line),
-            content=chat.whole_content(row.input, row.target) if has_content else None,
+            content=content,
             fields={name: (row.fields or {}).get(name, "") for name in fields},
         )
 

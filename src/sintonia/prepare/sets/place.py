@@ -16,7 +16,7 @@ import numpy as np
 from sintonia.errors import DataError
 from sintonia.prepare.audit import Dropped
 from sintonia.prepare.gather import FREE, Gathered
-from sintonia.prepare.near import NearPairs, clusters, near_pairs
+from sintonia.prepare.near import NearPairs, clusters, merged, near_pairs, overlapping_pairs
 from sintonia.prepare.near.passages import Passages, find_passages
 from sintonia.prepare.rows import Rows
 from sintonia.prepare.sets.leaks import Leaks, find_leaks, is_too_many
@@ -81,14 +81,15 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
     is_shared = gathered.form.task in OF_CONVERSATIONS
     passages = find_passages(rows.texts() if is_shared else (), largest_cluster(len(rows)))
     twins = passages.twins(rows.answer_keys)
-    near = near_pairs(passages.left_out(rows.texts()) if passages.shared else rows.texts())
+    near, overlaps = near_of(gathered, rows, passages)
     free = np.flatnonzero(gathered.origins == FREE)
     if is_folded:
         sets = np.full(len(rows), TRAIN, dtype=np.int8)
         groups, reasons = tie_together(ties_of(rows, near_ids(asked, near, twins))), dict[int, tuple[str, str]]()
         note, late_from = "split: ten parts below 300 rows, decided by hashes; they are not recorded", math.inf
     else:
-        ties = near_ids(asked, among(near, free, len(rows)), twins[free])
+        same = clusters(len(free), among(overlaps, free, len(rows)), len(rows))
+        ties = tie_together([near_ids(asked, among(near, free, len(rows)), twins[free]), same])
         split, note = _split(asked, rows.only(free), ties, is_recorded=is_recorded)
         sets, groups = _with_own_sets(gathered.origins, free, split, rows)
         reasons, late_from = _unplaced(free, split), (split.record.cuts or (math.inf,))[0]
@@ -100,7 +101,7 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
     ]
     used = np.flatnonzero(sets != UNKNOWN)
     if not is_folded:
-        _check_sets(asked, sets[used], groups[used])
+        _check_sets(asked, sets[used], groups[used], is_cut=gathered.form.cut is not None)
     back = np.full(len(rows), UNKNOWN, dtype=np.int64)
     back[used] = np.arange(len(used))
     return Placed(
@@ -115,6 +116,13 @@ def place(asked: DataSettings, gathered: Gathered, *, is_recorded: bool, is_fold
         used=used,
         late_from=late_from,
     )
+
+
+def near_of(gathered: Gathered, rows: Rows, passages: Passages) -> tuple[NearPairs, NearPairs]:
+    """Which rows are near each other; and of passages of plain text those that share sentences, which are near too."""
+    near = near_pairs(passages.left_out(rows.texts()) if passages.shared else rows.texts())
+    overlaps = overlapping_pairs(rows.texts() if gathered.form.cut else ())
+    return merged([near, overlaps]), overlaps
 
 
 def near_ids(asked: DataSettings, near: NearPairs, twins: np.ndarray) -> np.ndarray:
@@ -243,7 +251,7 @@ def _drop(gathered: Gathered, position: int, why: tuple[str, str] | None) -> Dro
     )
 
 
-def _check_sets(asked: DataSettings, sets: np.ndarray, groups: np.ndarray) -> None:
+def _check_sets(asked: DataSettings, sets: np.ndarray, groups: np.ndarray, *, is_cut: bool) -> None:
     counts = Counter(sets.tolist())
     names = {TRAIN: "training", VALIDATION: "validation", TEST: "sealed test"}
     empty = [name for number, name in names.items() if not counts[number]]
@@ -256,6 +264,14 @@ def _check_sets(asked: DataSettings, sets: np.ndarray, groups: np.ndarray) -> No
             expected="most rows in training",
             where=asked.path,
             hint="the groups reach over all times, or a few hold most rows: leave out `data.time` or `data.group`",
+        )
+    if is_cut and counts[TRAIN] <= LEAST_TRAINED_FRACTION * len(sets) and not empty:
+        raise DataError(
+            f"{counts[TRAIN]:,} passages are left for training, {counts[VALIDATION]:,} for validation and "
+            f"{counts[TEST]:,} for the test: texts that share sentences stay together, and a few hold most of them",
+            expected="most passages in training",
+            where=asked.path,
+            hint="leave out copies of whole texts, or give more texts",
         )
     if empty:
         raise DataError(

@@ -81,10 +81,11 @@ def split_rows(rows: Rows, wish: Wish) -> SplitRows:
         else:
             placed = _by_hash(components, names, old.fractions)
         sets[is_free] = placed[is_free]
-        if len(rows.classes) and not wish.time_column:
+        if not wish.time_column:  # without classes no set is to be empty, as far as groups can be spared
             shares = {TRAIN: 1.0, VALIDATION: old.fractions.validation, TEST: old.fractions.test}
             served = tuple(number for number, share in shares.items() if share > 0)
-            serve_absent_classes(sets, Ground(rows.codes, components, unit_hash(names), is_free, served))
+            codes = rows.codes if len(rows.classes) else np.zeros_like(rows.codes)
+            serve_absent_classes(sets, Ground(codes, components, unit_hash(names), is_free, served))
     sets[~is_placed] = UNKNOWN
     orphaned = _orphans(rows, sets)
     record = Recorded(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,12 @@ from sintonia.prepare.sets.folds import Fold
 from sintonia.records import Example, ExampleSet, Part, Place, SetAside
 from sintonia.runs import RunFolder
 from sintonia.sealed import ONE_PART, folder_of_part, seal
-from sintonia.tasks import chat
+from sintonia.tasks import TASKS
+
+Content = Callable[[Any, Any], dict[str, Any] | None]
+"""From what goes in and what should come out to what an example keeps of them beside two texts."""
+Target = Callable[[Any], str]
+"""From what an example keeps to what should be said of it."""
 
 
 def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fold] = ()) -> tuple[Part, ...]:
@@ -24,7 +30,7 @@ def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fol
     names = group_names(audit.rows, audit.groups, audit.num_added)
     sets = {fold.name: {split: fold.positions(split) for split in SETS} for fold in folds}
     sets = sets or {ONE_PART: {split: audit.in_set(split) for split in SETS}}
-    shape = _Shape(has_content=audit.task == chat.NAME, fields=audit.fields)
+    shape = _Shape(content=content_of(audit.task), target=target_of(audit.task), fields=audit.fields)
     learned: dict[str, list[ExampleSet]] = {}
     for part, positions in sets.items():
         paths = [(f"{folder_of_part(part)}/{split}.jsonl", positions[split]) for split in SETS[:2]]
@@ -37,6 +43,16 @@ def write_and_seal(run: RunFolder, data: Path, audit: Audit, folds: Sequence[Fol
         Part(name=part, train=train, validation=validation, test=sealed[part])
         for part, (train, validation) in learned.items()
     )
+
+
+def content_of(task: str) -> Content:
+    """What the examples of a task keep; nothing where the task can only be audited."""
+    return TASKS[task].whole_content if task in TASKS else lambda _asked, _answer: None
+
+
+def target_of(task: str) -> Target | None:
+    """What should be said of an example, where that is not the answer of its row: of two answers, which is better."""
+    return getattr(TASKS[task], "target_of", None) if task in TASKS else None
 
 
 def write_set_aside(path: Path, dropped: Sequence[Dropped]) -> None:
@@ -73,7 +89,8 @@ def data_id(columns: dict[str, str], audit: Audit) -> str:
 class _Shape:
     """What the examples of a run keep of their rows: all of a conversation, and some columns that play no part."""
 
-    has_content: bool
+    content: Content
+    target: Target | None
     fields: tuple[str, ...]
 
 
@@ -84,12 +101,13 @@ def _write_set(run: RunFolder, relative: str, examples: Iterator[Example], count
 
 def _examples(rows: Rows, names: list[str], positions: np.ndarray, shape: _Shape) -> Iterator[Example]:
     for position, row in zip(positions.tolist(), rows.only(positions).scan(), strict=True):
+        content = shape.content(row.input, row.target)
         yield Example(
             id=row.id,
             input=row.text,
-            target=row.answer,
+            target=shape.target(content) if shape.target else row.answer,
             group=names[position],
             place=Place(file=row.file, line=row.line),
-            content=chat.whole_content(row.input, row.target) if shape.has_content else None,
+            content=content,
             fields={name: (row.fields or {}).get(name, "") for name in shape.fields},
         )

@@ -122,11 +122,15 @@ def open_gauge(root: Path = Path("/"), *, may_track: bool = True) -> EnergyGauge
 
 
 def add_energies(*energies: Energy | None) -> Energy | None:
-    """All together, with each method named once; None of nothing."""
+    """All together, with each method named once, also where it stands behind words on a promise; None of nothing."""
     known = [one for one in energies if one is not None]
     if not known:
         return None
-    methods = dict.fromkeys(method for one in known for method in one.method.split(" + "))
+    methods: list[str] = []
+    for method in (method for one in known for method in one.method.split(" + ")):
+        said = next((before for before in methods if method.endswith(f": {before}")), None)
+        if method not in methods:
+            methods.append(method.removesuffix(f": {said}") if said else method)
     return Energy(
         kwh=sum(one.kwh for one in known),
         low=sum(one.low for one in known),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sintonia.methods import METHODS
 from sintonia.train.job import Job
 from sintonia.train.learners.learner import Answers, Learner
@@ -11,10 +13,48 @@ __all__ = ["Answers", "Learner", "make_learner"]
 
 def make_learner(job: Job) -> Learner:
     """The learner that the task and the method of the recipe need."""
-    if job.recipe.task == "chat":
-        from sintonia.train.learners.conversation import ConversationLearner
+    return LEARNERS.get(job.recipe.task, _with_head)(job)
 
-        return ConversationLearner(job)
-    from sintonia.train.learners.pooled import EncoderLearner, HeadLearner
 
+def _of_conversations(job: Job) -> Learner:
+    from sintonia.train.learners.conversation import ConversationLearner
+
+    return ConversationLearner(job)
+
+
+def _of_embeddings(job: Job) -> Learner:
+    from sintonia.train.learners.embedding import EmbeddingLearner
+
+    return EmbeddingLearner(job)
+
+
+def _of_preferences(job: Job) -> Learner:
+    from sintonia.train.learners.preference import PreferenceLearner
+
+    return PreferenceLearner(job)
+
+
+def _of_tags(job: Job) -> Learner:
+    from sintonia.train.learners.tagging import TagEncoderLearner
+
+    return TagEncoderLearner(job)
+
+
+def _with_head(job: Job) -> Learner:
+    from sintonia.train.learners.contrastive import ContrastiveLearner
+    from sintonia.train.learners.head import HeadLearner
+    from sintonia.train.learners.pooled import EncoderLearner
+
+    if job.recipe.method == "contrastive":
+        return ContrastiveLearner(job)
     return EncoderLearner(job) if METHODS[job.recipe.method].trains_encoder else HeadLearner(job)
+
+
+LEARNERS: dict[str, Callable[[Job], Learner]] = {
+    "chat": _of_conversations,
+    "embed": _of_embeddings,
+    "prefer": _of_preferences,
+    "pretrain": _of_conversations,
+    "tag": _of_tags,
+}
+"""The learner of each task that is not learned by an encoder with a head on texts."""

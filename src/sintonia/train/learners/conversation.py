@@ -1,4 +1,4 @@
-"""The learner of conversations: a causal language model, all of it, its highest layers, or adapters beside its weights.
+"""The learner of conversations and of plain text: a causal language model, its highest layers, or adapters beside it.
 
 Its batches go to the engine as rows of tokens; which of them are learned is the template's to say.
 """
@@ -39,6 +39,7 @@ class ConversationLearner(Learner):
         self.opened: OpenLanguageModel = open_language_base(
             job.base, int(training.max_tokens), job.recipe.chat.template
         )
+        self.opened.task = job.recipe.task
         self.validation_rows = self._rows(job.validation)
         rows = self._rows(job.train)
         self._learnable = [position for position, row in enumerate(rows) if row.num_learned]

@@ -76,6 +76,10 @@ class Learner:
     def micro_tokens(self, most: int) -> None:
         raise NotImplementedError
 
+    def batches(self, batch_examples: int, seed: int, epoch: int) -> list[list[int]]:
+        """Positions of the examples of each step of an epoch, where it matters which are together; else nothing."""
+        return []
+
     def accumulate(self, positions: Sequence[int]) -> float:
         """Adds the gradients of the mean loss of a batch; returns that loss, NaN when it is not finite."""
         raise NotImplementedError

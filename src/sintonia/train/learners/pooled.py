@@ -1,10 +1,11 @@
-"""Learners of texts with one label: the encoder with its head on tokens, or only a head on features computed once."""
+"""Learners of tasks with a head on texts: the encoder and its head on tokens, or only the head on frozen features."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,16 +13,18 @@ from torch import Tensor, nn
 
 from sintonia.metrics import METRICS
 from sintonia.models.adapters import attach_adapters
-from sintonia.models.forward import compute_logits, log_softmax
+from sintonia.models.forward import compute_logits
 from sintonia.models.frozen.freezing import freeze_lowest
 from sintonia.models.frozen.kept import KeptStates, keep_states
 from sintonia.models.frozen.upper import UpperLayers
 from sintonia.models.once import frozen_features
 from sintonia.models.open import OpenBase, open_base
 from sintonia.models.pooled import save_encoder, without_adapters
-from sintonia.models.probe import STRENGTHS, fit_probe
-from sintonia.models.tokens import pad, thrifty_groups, tokenize
-from sintonia.tasks.classify import class_weights, encode_targets, loss_sum
+from sintonia.models.probe import STRENGTHS, Probe, ProbeSettings, fit_labels, fit_linear
+from sintonia.models.tokens import is_one_sequence, pad, thrifty_groups, tokenize
+from sintonia.records import Example
+from sintonia.tasks import TASKS, HeadTask, Input, has_head
+from sintonia.tasks.classify import class_weights
 from sintonia.train.job import Job
 from sintonia.train.learners.learner import Answers, Learner, adapter_plan
 from sintonia.train.learners.vocabulary import CompactVocabulary
@@ -34,6 +37,13 @@ _FEW, _ROUNDING = 4, 0.02
 """Texts on which kept states are tried, and how far half precision may move a logit."""
 
 
+def _head_task(job: Job) -> HeadTask:
+    task = TASKS[job.recipe.task]
+    if not has_head(task):
+        raise ValueError(f"the task {task.NAME} has no head")  # a mistake of the caller
+    return task
+
+
 class PooledLearner(Learner):
     """An encoder with a head: what the two kinds of training share."""
 
@@ -42,7 +52,11 @@ class PooledLearner(Learner):
         training = job.recipe.training
         self._micro_tokens = int(training.micro_tokens)
         self.base: OpenBase = open_base(job.base, int(training.max_tokens))
-        self.targets = torch.from_numpy(encode_targets([one.target for one in job.train], job.labels))
+        self.base.model.read_as(job.recipe)
+        self.task = _head_task(job)
+        self.fitted = self.task.fit(job.train, job.labels)
+        """What is learned of the training targets before any step."""
+        self.targets = torch.from_numpy(self.task.encode(job.train, job.labels, self.fitted))
         self.model = self.base.model
         is_balanced = training.class_weights == "balanced"
         self.weights_of_classes = class_weights(self.targets.numpy(), len(job.labels)) if is_balanced else None
@@ -64,40 +78,52 @@ class PooledLearner(Learner):
 
     def _head_start(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of the new head: from a probe of the frozen base, or at random."""
-        job, hidden = self.job, self.model.hidden_size
+        job, width = self.job, self.model.width
         if job.recipe.training.head_start == "random":
+            num_outputs = self.task.num_outputs(job.labels, self.fitted)
             generator = torch.Generator().manual_seed(job.seed("head"))
-            return torch.randn(len(job.labels), hidden, generator=generator) * 0.02, torch.zeros(len(job.labels))
-        train = frozen_features(job.run, self.base, [one.input for one in job.train])
-        goal, balance = self.targets.numpy(), self.weights_of_classes
+            return torch.randn(num_outputs, width, generator=generator) * 0.02, torch.zeros(num_outputs)
+        train = frozen_features(job.run, self.base, self.inputs_of(job.train), for_head=True)
         if job.head_strength is not None:
-            given = fit_probe(train, goal, len(job.labels), job.head_strength, balance)
-            return torch.from_numpy(given.weight), torch.from_numpy(given.bias)
-        validation = frozen_features(job.run, self.base, [one.input for one in job.validation])
-        metric, wanted = METRICS[job.primary_metric].function, [one.target for one in job.validation]
-        probes = [fit_probe(train, goal, len(job.labels), strength, balance) for strength in STRENGTHS]
-        answers = [[job.labels[k] for k in one.logits(validation).argmax(axis=1)] for one in probes]
-        probe = max(zip(probes, answers, strict=True), key=lambda pair: metric(wanted, pair[1]))[0]
+            probe = self._probe(train, job.head_strength)
+            return torch.from_numpy(probe.weight), torch.from_numpy(probe.bias)
+        validation = frozen_features(job.run, self.base, self.inputs_of(job.validation), for_head=True)
+        metric, wanted = METRICS[job.primary_metric], [one.target for one in job.validation]
+        probes = [self._probe(train, strength) for strength in STRENGTHS]
+        answers = [self.task.answers(one.logits(validation), job.labels, self.fitted) for one in probes]
+        scored = zip(probes, answers, strict=True)
+        probe = max(scored, key=lambda pair: metric.goodness(metric.function(wanted, pair[1])))[0]
         return torch.from_numpy(probe.weight), torch.from_numpy(probe.bias)
 
+    def _probe(self, features: np.ndarray, strength: float) -> Probe:
+        goal, num_outputs = self.targets.numpy(), self.task.num_outputs(self.job.labels, self.fitted)
+        has_bias, weights = not self.model.is_causal, self.weights_of_classes
+        if weights is not None:
+            return fit_labels(features, goal, num_outputs, ProbeSettings(strength, weights, has_bias))
+        return fit_linear(features, goal, num_outputs, strength, has_bias=has_bias)
+
+    def inputs_of(self, examples: Sequence[Example]) -> list[Input]:
+        """What the encoder reads of examples."""
+        return [self.task.inputs(one) for one in examples]
+
     def score_train(self, positions: Sequence[int]) -> Answers:
-        goal = self.targets.numpy()[list(positions)]
-        return self._answers(self._train_logits(positions), goal)
+        examples = [self.job.train[position] for position in positions]
+        return self._answers(self._train_logits(positions), self.targets.numpy()[list(positions)], examples)
 
     def score_validation(self) -> Answers:
-        goal = [one.target for one in self.job.validation]
-        logits = self._validation_logits()
-        answers = self._answers(logits, encode_targets(goal, self.job.labels))
-        predicted = [self.job.labels[k] for k in logits.argmax(axis=1)]
-        metric = METRICS[self.job.primary_metric].function(goal, predicted)
+        job, logits = self.job, self._validation_logits()
+        answers = self._answers(logits, self.task.encode(job.validation, job.labels, self.fitted), job.validation)
+        predicted = self.task.answers(logits, job.labels, self.fitted)
+        metric = METRICS[job.primary_metric].function([one.target for one in job.validation], predicted)
         return Answers(losses=answers.losses, correct=answers.correct, metric=metric)
 
-    @staticmethod
-    def _answers(logits: np.ndarray, goal: np.ndarray) -> Answers:
-        likelihoods = log_softmax(logits)
-        losses = -likelihoods[np.arange(len(goal)), goal]
-        correct = likelihoods.argmax(axis=1) == goal
-        return Answers(losses=tuple(losses.tolist()), correct=tuple(correct.tolist()), metric=float("nan"))
+    def _answers(self, logits: np.ndarray, goal: np.ndarray, examples: Sequence[Example]) -> Answers:
+        said = self.task.answers(logits, self.job.labels, self.fitted)
+        return Answers(
+            losses=tuple(self.task.losses(logits, goal).tolist()),
+            correct=self.task.are_right(said, examples, self.fitted),
+            metric=float("nan"),
+        )
 
     def _train_logits(self, positions: Sequence[int]) -> np.ndarray:
         raise NotImplementedError
@@ -107,14 +133,17 @@ class PooledLearner(Learner):
 
     def save(self, folder: Path) -> None:
         job, base = self.job, self.base
-        save_encoder(self.model, base.tokenizer, folder, labels=job.labels, max_tokens=base.max_tokens)
+        says: dict[str, Any] = {"task": self.task.NAME, "labels": list(job.labels)}
+        if self.fitted:
+            says["fitted"] = self.fitted
+        save_encoder(self.model, base.tokenizer, folder, says=says, max_tokens=base.max_tokens)
 
     def _backward(self, groups: list[list[int]], logits: Callable[[list[int]], Tensor]) -> float:
         size, total = sum(len(group) for group in groups), 0.0
         for group in groups:
             with self.autocast:
                 out = logits(group)
-            loss = loss_sum(out.float(), self.targets[group], self._loss_weights) / size
+            loss = self.task.loss_sum(out.float(), self.targets[group], self._loss_weights) / size
             if not torch.isfinite(loss):
                 return float("nan")
             loss.backward()  # type: ignore[no-untyped-call]
@@ -127,9 +156,10 @@ class EncoderLearner(PooledLearner):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        limit = self.base.max_tokens
-        train = tokenize(self.base.tokenizer, [one.input for one in job.train], limit).ids
-        validation = tokenize(self.base.tokenizer, [one.input for one in job.validation], limit).ids
+        train, validation = (
+            tokenize(self.base.tokenizer, self.inputs_of(some), self.base.max_tokens, self.model.reading).ids
+            for some in (job.train, job.validation)
+        )
         self.kept = 1.0
         """What weight decay has left of the word vectors that no text uses (see `vocabulary.py`)."""
         self.vocabulary = CompactVocabulary(self.model, self._used_tokens(train + validation))
@@ -183,6 +213,10 @@ class EncoderLearner(PooledLearner):
         """What the frozen layers say of the training texts; validation is scored whole, by the model that is saved."""
         if self._upper is None:
             return
+        if not all(map(is_one_sequence, self._train_ids)):
+            if self.job.recipe.training.cache == "on":
+                yield "what is read as several sequences is not kept: the frozen layers are computed each time"
+            return
         settings = yield from self.frozen_settings((self._train_ids, []))
         if settings is None:
             return
@@ -235,37 +269,3 @@ class EncoderLearner(PooledLearner):
         module = self.vocabulary.module
         module.weight = nn.Parameter(self.vocabulary.expand(module.weight.detach(), self.kept))
         super().save(folder)
-
-
-class HeadLearner(PooledLearner):
-    """Only the head trains, on features of the frozen base."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        self.train_features = frozen_features(job.run, self.base, [one.input for one in job.train])
-        self.validation_features = frozen_features(job.run, self.base, [one.input for one in job.validation])
-        self._tensor = torch.from_numpy(self.train_features)
-
-    @property
-    def head(self) -> nn.Linear:
-        """The head that trains."""
-        if self.model.head is None:
-            raise RuntimeError("the head is missing")
-        return self.model.head
-
-    @property
-    def parameters(self) -> dict[str, nn.Parameter]:
-        return {f"head.{name}": value for name, value in self.head.named_parameters()}
-
-    def accumulate(self, positions: Sequence[int]) -> float:
-        return self._backward([list(positions)], lambda group: self.head(self._tensor[group]))
-
-    def _train_logits(self, positions: Sequence[int]) -> np.ndarray:
-        return self._logits(self.train_features[list(positions)])
-
-    def _validation_logits(self) -> np.ndarray:
-        return self._logits(self.validation_features)
-
-    def _logits(self, features: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return np.asarray(self.head(torch.from_numpy(features)).numpy())

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sintonia.models.forward import compute_features
 from sintonia.models.pooled import PooledEncoder
+from sintonia.models.tokens import MARKS
 
 _TRIED = 8
 
@@ -30,19 +31,19 @@ class CompactVocabulary:
         self.module: nn.Embedding = model.transformer.get_input_embeddings()  # type: ignore[operator]
         self.whole, self._padding = self.module.weight.detach().clone(), self.module.padding_idx
         before = compute_features(model, token_lists[:_TRIED])
-        self._take(sorted({0} | {token for ids in token_lists for token in ids}))
+        self._take(sorted({0} | {token for ids in token_lists for token in ids} - set(MARKS)))
         if not np.allclose(before, compute_features(model, self.rows(token_lists[:_TRIED])), atol=1e-5):
             self._take(list(range(len(self.whole))))
 
     def _take(self, used: list[int]) -> None:
         self.used = torch.tensor(used, dtype=torch.long)
-        self._row = {token: row for row, token in enumerate(used)}
+        self._row = {token: row for row, token in enumerate(used)} | {mark: mark for mark in MARKS}
         is_whole = len(used) == len(self.whole)
         self.module.weight = nn.Parameter(self.whole[self.used].clone())
         self.module.padding_idx = self._padding if is_whole else None
 
     def rows(self, token_lists: Sequence[Sequence[int]]) -> list[list[int]]:
-        """Token ids as rows of the compact table."""
+        """Token ids as rows of the compact table; marks stay what they are."""
         return [[self._row[token] for token in ids] for ids in token_lists]
 
     def expand(self, compact: Tensor, kept: float) -> Tensor:

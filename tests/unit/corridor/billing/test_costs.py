@@ -36,7 +36,7 @@ def test_what_is_left_is_promised_as_real_steps_used_it(walk: Walk) -> None:
     found = with_costs(walk, ESTIMATE, Stretch(energy=ALL_CORES, seconds=10.0)).energy
     assert found is not None and found.kwh == pytest.approx(0.1 + 10 * 0.8)  # and not 11 * 0.1, as on one core
     assert (found.low, found.high) == (pytest.approx(0.05 + 5 * 0.4), pytest.approx(0.2 + 20 * 1.6))
-    assert found.method == "a + if it goes on as in real steps: a"
+    assert found.method == "a + if it goes on as in real steps"
 
 
 def test_without_steps_it_is_from_one_core_to_all(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:

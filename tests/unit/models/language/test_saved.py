@@ -165,7 +165,7 @@ def test_a_folder_that_is_no_candidate_is_one_clear_error(folder: Path, tmp_path
 def test_each_kind_of_candidate_has_its_own_door(folder: Path, tmp_path: Path):
     opened = open_language_base(pinned(folder), 64, "auto")
     trained(opened)
-    with pytest.raises(StorageError, match="no tuned classifier"):
+    with pytest.raises(StorageError, match="no tuned model with a head"):
         open_candidate(save(opened, tmp_path / "model"))
     with pytest.raises(SintoniaError):
         candidate_task(tmp_path)

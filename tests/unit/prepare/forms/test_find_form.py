@@ -9,6 +9,7 @@ import pytest
 
 from sintonia.errors import DataError, UsageError
 from sintonia.prepare.forms import FORMS
+from sintonia.tasks import TASKS
 from tests.unit.prepare.forms.tables import COLOURS, find, parsed, reason, sentence
 
 LABELLED = [{"text": sentence(i), "label": COLOURS[i % 3]} for i in range(60)]
@@ -105,9 +106,42 @@ def test_what_does_not_exist_is_a_usage_error(asked: dict[str, str], message: st
 
 def test_two_texts_with_a_class_are_not_taken_for_one() -> None:
     rows = [{"premise": sentence(i), "hypothesis": sentence(-i), "label": COLOURS[i % 3]} for i in range(60)]
-    with pytest.raises(DataError, match="classifying pairs is not built yet"):
-        find(rows)
+    match = find(rows)
+    assert (match.form, list(match.columns.values())) == ("pair and label", ["premise", "hypothesis", "label"])
+    assert parsed(rows)[1].input == {"texts": [sentence(1), sentence(-1)]}
     assert find(rows, input="premise", target="label").form == "text and label"
+    assert find(rows, first="hypothesis", second="premise").columns["first"] == "hypothesis"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "form"),
+    [
+        ("label", [0, 1], "pair and label"),
+        ("score", [k * 0.37 for k in range(60)], "pair and number"),
+        ("label", [k * 0.37 for k in range(60)], "pair and number"),
+        ("label", [1, 2, 3, 4, 5], "pair and label"),
+    ],
+)
+def test_what_stands_beside_a_pair_says_whether_it_is_a_class_or_a_number(
+    name: str, values: list[float], form: str
+) -> None:
+    rows = [{"text1": sentence(i), "text2": sentence(-i), name: values[i % len(values)]} for i in range(60)]
+    assert find(rows).form == form
+    assert find(rows, "regress").form == "pair and number"
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"premise": "", "hypothesis": "b", "label": "red"}, "`premise` is empty"),
+        ({"premise": "a", "hypothesis": ["b"], "label": "red"}, "`hypothesis` holds a list"),
+        ({"premise": "a", "hypothesis": "b", "label": None}, "`label` is empty"),
+        ({"premise": "a", "hypothesis": "b", "label": {"c": 1}}, "`label` holds an object"),
+    ],
+)
+def test_each_pair_that_cannot_be_used_has_its_reason(values: dict[str, Any], why: str) -> None:
+    columns = {"first": "premise", "second": "hypothesis", "target": "label"}
+    assert reason("pair and label", columns, values) == why
 
 
 def test_a_text_with_a_number_and_a_pair_with_a_number_are_regressions() -> None:
@@ -159,6 +193,6 @@ def test_anchors_with_positives_and_negatives_are_embeddings() -> None:
 def test_every_form_has_a_task_and_roles_and_no_name_twice() -> None:
     for name, form in FORMS.items():
         assert form.name == name
-        assert form.task in ("classify", "chat", "prefer", "tag", "regress", "embed")
+        assert form.task in TASKS
         assert set(form.optional_roles) < set(form.roles)
         assert all(form.roles.values())

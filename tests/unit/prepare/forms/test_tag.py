@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sintonia.errors import DataError
-from sintonia.prepare.forms.schemes import runs, scheme_of
+from sintonia.prepare.forms.schemes import SCHEMES as ALL_SCHEMES
+from sintonia.prepare.forms.schemes import runs, scheme_of, tags_of
 from tests.unit.prepare.forms.tables import find, parsed, reason
 
 TOKENS = ["Anna", "Rossi", "Luigi", "in", "New", "York"]
@@ -167,3 +168,14 @@ def test_a_text_that_is_none_is_a_reason() -> None:
 def test_lists_in_the_cells_of_a_csv_are_json() -> None:
     rows = [{"text": TEXT, "spans": json.dumps([ANNA])}] * 3
     assert parsed(rows)[0].target == [ANNA]
+
+
+@pytest.mark.parametrize("scheme", ALL_SCHEMES)
+def test_tags_are_written_so_that_they_are_read_as_the_same_runs(scheme: str) -> None:
+    apart = [(0, 0, "A"), (2, 4, "B"), (5, 5, "A"), (7, 8, "A")]
+    whole = [(k, k, "AB"[k % 2]) for k in range(9)]
+    found = whole if scheme == "one a token" else apart
+    assert runs(tags_of(9, found, scheme), scheme) == found
+    beside = [(0, 1, "A"), (2, 2, "A")]
+    one = [(0, 2, "A")] if scheme == "IO" else beside
+    assert scheme == "one a token" or runs(tags_of(3, beside, scheme), scheme) == one

@@ -57,17 +57,23 @@ class Pieces:
                 found.append(self._all(layout, whole, max_tokens) if is_all else self._row(layout, whole, max_tokens))
         return found
 
-    def text_row(self, text: str, max_tokens: int) -> TokenRow:
-        """A text that is learned whole, with what the tokenizer puts around texts, and the end of text after it."""
+    def text_row(self, text: str, max_tokens: int, *, goes_on: bool = False) -> TokenRow:
+        """A text that is learned whole, with what the tokenizer puts around texts, and the end of text after it.
+
+        One that `goes_on` has no end, whatever the tokenizer would put there.
+        """
         self._open()
         one = self._backend.encode(text.encode("utf-8", "replace").decode())
         ids, places = list(one.ids), list(one.offsets)
         is_said = [not mask for mask in one.special_tokens_mask]
         end = self._tokenizer.eos_token_id
-        if end is not None and (not ids or ids[-1] != end):
-            ids, places, is_said = [*ids, end], [*places, (len(text), len(text))], [*is_said, False]
         if not any(is_said):
             return NOTHING
+        if goes_on:
+            last = max(k for k, one in enumerate(is_said) if one) + 1
+            ids, places, is_said = ids[:last], places[:last], is_said[:last]
+        elif end is not None and ids[-1] != end:
+            ids, places, is_said = [*ids, end], [*places, (len(text), len(text))], [*is_said, False]
         kept = [places[k] for k in range(min(len(ids), max_tokens)) if is_said[k]]
         begins = kept[0][1] if kept and is_said[0] else 0  # the first token is read and not learned
         num_bytes = len(_bytes(text[begins : kept[-1][1]])) if kept else 0

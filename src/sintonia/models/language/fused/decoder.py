@@ -17,6 +17,7 @@ from sintonia.models.language.batches import Flat
 from sintonia.models.language.fused.attention import Attend, Block, Shape, plan_blocks
 from sintonia.models.language.fused.kernels import Embed, Gate, Normalise, Rotate
 from sintonia.models.language.fused.projections import Projection, is_known
+from sintonia.models.language.fused.trees import plan_trees
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 ROPES = ("default", "linear", "llama3", "yarn")
@@ -100,6 +101,12 @@ def _normalised(states: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor]:
     return Normalise.apply(states, norm.weight, norm.variance_epsilon)
 
 
+def _planned(flat: Flat, picked: Tensor | None, like: Tensor) -> list[Block]:
+    if flat.trees:
+        return plan_trees(flat.trees, picked, like, flat.num_before)
+    return plan_blocks(flat.lengths, picked, like, flat.num_before)
+
+
 def refusal(causal: Any) -> str | None:
     """Why this model is not computed by the fused path, in words; None when it can be."""
     settings = causal.config
@@ -143,8 +150,8 @@ class FusedDecoder:
         """
         first, states = lower if lower is not None else (0, self.embedded(flat.ids))
         turns = self._turns_at(flat.positions, states)
-        layout = Layout(turns, plan_blocks(flat.lengths, None, states, flat.num_before))
-        asked = plan_blocks(flat.lengths, flat.places, states, flat.num_before)
+        layout = Layout(turns, _planned(flat, None, states))
+        asked = _planned(flat, flat.places, states)
         turned = Turns(turns.cosine[flat.places], turns.sine[flat.places])
         at_the_end = Layout(turned, asked, flat.places, turns)
         for number in range(first, len(self.layers)):

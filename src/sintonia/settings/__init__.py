@@ -1,13 +1,32 @@
-"""The noun `Recipe`: everything that can be asked for. Each setting is documented here, under its field, only.
+"""The noun `Recipe`: all that can be asked for. Each setting is documented in this folder, under its field, only.
 
 Help, reference and schema come from these lines. Reading and checking a recipe is `recipe.py`, filling each
-`auto` is `resolve.py`.
+`auto` is `resolve/`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
+
+from sintonia.settings.of_tasks import ChatSettings, ClassifySettings, EmbedSettings, PreferSettings
+from sintonia.settings.of_training import LoraSettings, TrainingSettings
+
+__all__ = [
+    "TASKS",
+    "AdjustingSettings",
+    "ChatSettings",
+    "ClassifySettings",
+    "DataSettings",
+    "EmbedSettings",
+    "EvaluationSettings",
+    "LoraSettings",
+    "PreferSettings",
+    "PricesSettings",
+    "PrivacySettings",
+    "Recipe",
+    "TrainingSettings",
+]
 
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
 
@@ -19,7 +38,8 @@ class DataSettings:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     path: str
-    """The file with the labelled examples, or a folder with one sub-folder a label."""
+    """The file with the labelled examples, or a folder with one sub-folder a label; of plain text, a `.txt` or `.md`
+    file or a folder of them."""
     columns: dict[str, str] = field(default_factory=dict)
     """Which column plays which role, for example `{input: text, target: label}`; found by itself when empty."""
     group: str | None = None
@@ -35,98 +55,12 @@ class DataSettings:
     row stays in its set. Rows that repeat one of validation or the test, or nearly, are set aside."""
     language: str | None = None
     """The language the texts should be in (`en`, `it`, ...); rows in another one are then a finding."""
+    passage_bytes: int = 1000
+    """Of plain text for `pretrain`: most bytes of a passage, which is cut where a paragraph ends, if it can be. As no
+    text has more tokens than bytes, 1000 are read whole by any base that reads 1024 tokens.
+    Shorter ones are more, and a verdict needs 50 of them in the test: 200 in all."""
     production: str | None = None
     """A file with texts as they come in real use: a finding says when the examples differ from them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSettings:
-    """How the weights change. `auto` is filled from the data, the base and the method, with its origin."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    epochs: float | Literal["auto"] = "auto"
-    """Passes over the training set."""
-    learning_rate: float | Literal["auto"] = "auto"
-    """The highest learning rate of the schedule."""
-    batch_examples: int | Literal["auto"] = "auto"
-    """Examples behind one optimizer step (the effective batch)."""
-    micro_tokens: int | Literal["auto"] = "auto"
-    """Most tokens, padding included, computed at once; smaller saves memory; results differ by rounding
-    and by which activations drop out."""
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """Shape of the learning rate after the warm-up: down to zero, or constant."""
-    warmup_fraction: float = 0.1
-    """Share of the steps in which the learning rate rises."""
-    weight_decay: float | Literal["auto"] = "auto"
-    """Decoupled weight decay of AdamW (not applied to biases and norms); `auto` is 0.01, and none for adapters."""
-    dropout: float | Literal["auto"] = "auto"
-    """Share of activations dropped in training; `auto` is 0.1 for encoders and none for language models."""
-    clip_norm: float = 1.0
-    """Largest norm of the gradients."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Number format of the computation; `auto` looks at the processor."""
-    evaluations: int = 8
-    """How many times the validation set is scored during training (besides step 0)."""
-    early_stopping: bool = True
-    """Stop when the validation loss has provably risen and the metric no longer improves."""
-    patience: int = 3
-    """Validations without a better metric before early stopping may act."""
-    checkpoint_steps: int | Literal["validation"] = "validation"
-    """Steps between two checkpoints to resume from, or `validation`: one at each validation."""
-    head_start: Literal["probe", "random"] = "probe"
-    """How a new classification head starts: from a linear probe of the frozen base, or at random."""
-    max_tokens: int | Literal["auto"] = "auto"
-    """Longest example in tokens; what is longer is cut at the end, and counted."""
-    frozen_layers: int = 0
-    """How many of the lowest layers keep the weights of the base, the word vectors with them."""
-    cache: Literal["auto", "on", "off"] = "auto"
-    """Whether what the frozen layers compute is kept on disk and read again in each epoch."""
-    shared_prefix: bool = True
-    """Compute the beginning that the conversations of a batch share (a system prompt) once; results are the same."""
-    fused: bool = True
-    """Compute the layers of known architectures by faster code of our own; results are the same."""
-    checkpointing: Literal["auto", "on", "off"] = "auto"
-    """Compute activations again in the backward pass, to save memory; `auto` does so only where memory is short."""
-    averaging: bool = False
-    """Try the mean of the three best weights, and keep it if validation says that it is better."""
-    class_weights: Literal["none", "balanced"] = "none"
-    """How much an example counts in the training loss: all the same, or the more the rarer its class is (the inverse of
-    the root of how common it is, 1 on average). Validation is never weighted."""
-    loss_spikes: Literal["stop", "note"] = "stop"
-    """What a training loss that stays far above its usual size does."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoraSettings:
-    """Of the method `lora`: small matrices beside the frozen weights are trained, on all linear layers."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    rank: int = 16
-    """Rank of the matrices: how much can be learned."""
-    alpha: float = 32.0
-    """Scale of what they add: alpha / rank, or alpha / sqrt(rank) for rslora."""
-    dropout: float = 0.0
-    """Share of their inputs dropped in training."""
-    layers: int | Literal["all"] = "all"
-    """All layers, or so many of the highest ones."""
-    variant: Literal["lora", "rslora", "dora"] = "lora"
-    """Plain, with the scale of rsLoRA, or DoRA (which trains the length of the weights apart from their direction)."""
-    plus_ratio: float = 1.0
-    """LoRA+: learning rate of the second matrix over that of the first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatSettings:
-    """Of the task `chat`: how conversations become tokens, and which of them are learned."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    template: str = "auto"
-    """The chat template: that of the base, `chatml`, or the path of a Jinja file."""
-    learn: Literal["answers", "all"] = "answers"
-    """Learn what the assistant says (messages of weight 0 left out), or every token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +111,10 @@ class AdjustingSettings:
     """How many configurations are tried after the first turn, 3 or more; 0 is no search. Below 10 they differ in the
     learning rate, from 10 on in epochs too, from 25 on in batch, weight decay and rank. Most are trained for a small
     share of the steps; the best one is trained in full, twice. It needs 300 rows or more."""
+    processes: int = 1
+    """How many configurations of a search are trained at once, each in a process with its share of the processor's
+    threads; fewer where the estimate says that memory is too short for so many. What is found is the same, but for the
+    rounding of another number of threads; from the 26th configuration on, as many are proposed together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +144,10 @@ class PricesSettings:
     """What the prices are in, as it is shown: `EUR`, for example."""
 
 
+TASKS = ("classify", "multilabel", "chat", "prefer", "tag", "regress", "embed", "pretrain")
+"""The tasks of ours; other packages may add some."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Everything that was asked for. Its id is a hash of its content."""
@@ -213,16 +155,20 @@ class Recipe:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     data: DataSettings
-    task: Literal["auto", "classify", "chat", "prefer", "tag", "regress", "embed"] = "auto"
-    """What is learned; `auto` finds it from the columns. `check` audits all of them, `tune` learns `classify`
-    and `chat`."""
+    task: str = "auto"
+    """What is learned: `classify` (a label for a text, or for two), `multilabel` (several), `tag` (spans, words),
+    `regress` (numbers), `embed` (what belongs together), `chat` (what an assistant says), `prefer` (which answer is
+    better), `pretrain` (how the plain text of a domain goes on, as a step before any other task), or a task of another
+    package; `auto` finds it from the columns, or from a `.txt` or `.md` file."""
     base: str = "auto"
     """The pre-trained model to start from: a catalog name, `file:FOLDER` (or a GGUF file), `hf:ORG/NAME@REVISION` or
     `pypi:PACKAGE==VERSION`; `auto` ranks those of the catalog that are on this machine, as `sintonia choose` does;
-    where there is but one it takes `minilm` to classify and `smollm2` to chat."""
-    method: Literal["auto", "full", "head", "lora"] = "auto"
+    where there is but one, and for the other tasks, it takes `minilm` for texts and `smollm2` for answers."""
+    method: Literal["auto", "full", "head", "lora", "contrastive"] = "auto"
     """Which weights change: all of them, only a new head on frozen features, or small matrices beside the frozen
-    weights; `auto` is full to classify and lora to chat."""
+    weights; `contrastive`, for up to 64 examples a class, changes all so that texts of one label come together, and
+    fits a head afterwards. `auto` is lora for `chat`, `prefer` and `pretrain`, else full; of a classifier with at most
+    64 examples a label, and rows enough for one test, it is what was right most often on training rows held out."""
     seed: int = 0
     """Seeds everything random in training; it never moves the split."""
     budget_seconds: float | None = None
@@ -236,6 +182,9 @@ class Recipe:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     lora: LoraSettings = field(default_factory=LoraSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
+    classify: ClassifySettings = field(default_factory=ClassifySettings)
+    prefer: PreferSettings = field(default_factory=PreferSettings)
+    embed: EmbedSettings = field(default_factory=EmbedSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     adjusting: AdjustingSettings = field(default_factory=AdjustingSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)

@@ -7,46 +7,58 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import platform
-from pathlib import Path
 from typing import Any
 
 from sintonia.errors import UsageError
-from sintonia.methods import DEFAULTS, METHODS
+from sintonia.methods import METHODS, refuse_on_decoder
+from sintonia.methods.precision import precision_of
 from sintonia.metrics import METRICS
 from sintonia.metrics.asked import WRITING, refuse_idle
 from sintonia.records import Base, Prepared, Resolved
-from sintonia.settings import ChatSettings, DataSettings, LoraSettings, Recipe, TrainingSettings
-from sintonia.tasks import chat, classify
+from sintonia.resolve.idle import refuse_idle_settings
+from sintonia.settings import DataSettings, Recipe
+from sintonia.tasks import (
+    TASKS,
+    chat,
+    embed,
+    has_head,
+    has_template,
+    prefer,
+    pretrain,
+    reading,
+    tag,
+    usual_micro_tokens,
+)
 
 _TARGET_STEPS = {"probe": 150, "random": 450}
 """Optimizer steps aimed at; a head that starts from the probe needs only to settle (science.md 6.3)."""
 _CHAT_STEPS = 150
-_SHORT_EPOCHS = 3
+SHORT_EPOCHS = 3
 """Up to here the loss of adapters may rise before the answers get worse: no early stopping (science.md 2.3)."""
-_TO_THE_END = f"adapters of a language model are trained to the end of up to {_SHORT_EPOCHS} epochs"
-LONGEST_TEXT, LONGEST_CONVERSATION = 256, 2048
-"""Tokens that are read of an example when nothing else is asked for."""
+TO_THE_END = f"adapters of a language model are trained to the end of up to {SHORT_EPOCHS} epochs"
+LANGUAGE_BASE = "the base is a language model"
+"""Where values come from that are others for an encoder."""
 _NO_EFFECT = "without effect: nothing stops early"
+_WHY_METRIC = {"macro_f1": "a class is rare", "accuracy": "no class is rare", "bits_per_byte": "of texts"}
 
 
-def settle(recipe: Recipe, task: str) -> Recipe:
-    """The recipe with its task and method named.
+def settle(recipe: Recipe, task: str, usual: str = "") -> Recipe:
+    """The recipe with its task and method named; `usual` is the method that `auto` means, if not that of the task.
 
     Raises:
         UsageError: the method is not for this task, or a setting has no effect with them.
     """
-    method = DEFAULTS[task] if recipe.method == "auto" else recipe.method
-    if task not in METHODS[method].tasks:
-        known = [name for name, one in METHODS.items() if task in one.tasks]
+    method = (usual or TASKS[task].METHOD) if recipe.method == "auto" else recipe.method
+    if not METHODS[method].learns(TASKS[task]):
+        known = [name for name, one in METHODS.items() if one.learns(TASKS[task])]
         raise UsageError(
             f"the method `{method}` does not learn the task `{task}`",
             expected=f"one of {', '.join(f'`{one}`' for one in known)}",
-            hint=f"leave `method` on auto, which takes `{DEFAULTS[task]}`",
+            hint=f"leave `method` on auto, which takes `{TASKS[task].METHOD}`",
         )
     settled: Recipe = dataclasses.replace(recipe, task=task, method=method)
-    _refuse_idle(settled)
-    refuse_idle(settled.evaluation, task, {"chat": chat, "classify": classify}[task].METRICS)
+    refuse_idle_settings(settled)
+    refuse_idle(settled.evaluation, task, TASKS[task].METRICS)
     return settled
 
 
@@ -57,8 +69,11 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
         UsageError: a precision that this processor has no hardware for, more tokens or layers than the base has, a
             method that does not fit, or a setting without effect.
     """
-    settled = settle(recipe, prepared.task)
+    settled = settle(recipe, prepared.task, base.method)
+    if prepared.task == embed.NAME:
+        embed.refuse_idle(recipe.embed, prepared.form)
     found = _training(settled, base, prepared.parts[0].train.count)
+    found |= reading.filled(settled, base, TASKS[prepared.task], prepared.columns)
     training = dataclasses.replace(
         recipe.training, **{name.partition(".")[2]: value for name, (value, _) in found.items()}
     )
@@ -69,6 +84,7 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
         length = chat.LONGEST_ANSWER
     filled = dataclasses.replace(
         settled,
+        prefer=prefer.filled(recipe.prefer, prepared.form) if prepared.task == prefer.NAME else recipe.prefer,
         base=base.reference if recipe.base == "auto" else recipe.base,
         training=training,
         data=dataclasses.replace(recipe.data, columns=dict(prepared.columns)),
@@ -78,9 +94,9 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
     origins |= {
         "task": f"found in the data, form {prepared.form}",
         "base": base.origin or f"the default for the task {prepared.task}",
-        "method": f"the default for the task {prepared.task}",
+        "method": base.method_origin or f"the default for the task {prepared.task}",
         "data.columns": f"found in the data, form {prepared.form}",
-        "evaluation.primary_metric": _why_metric(metric),
+        "evaluation.primary_metric": _WHY_METRIC.get(metric, "default"),
         "evaluation.new_tokens": "at most, where nobody says how many",
         "evaluation.margin": f"usual for {METRICS[metric].title}",
     }
@@ -89,30 +105,31 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
     return filled, _list(recipe, filled, origins)
 
 
-def _why_metric(metric: str) -> str:
-    whys = {"macro_f1": "a class is rare", "accuracy": "no class is rare", "bits_per_byte": "task chat"}
-    return whys.get(metric, "default")
-
-
 def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any, str]]:
     training, method = recipe.training, METHODS[recipe.method]
-    is_chat = recipe.task == "chat"
+    is_chat = TASKS[recipe.task].BASE == "language"
     check_base_settings(recipe, base)
     batch = training.batch_examples
     if batch == "auto":
-        batch = 8 if is_chat else 32 if num_train >= 1000 else 16
+        usual = 64 if recipe.task == "embed" else 32 if num_train >= 1000 else 16  # the others are the wrong answers
+        usual = pretrain.usual_batch(num_train) if recipe.task == pretrain.NAME else 8 if is_chat else usual
+        batch = method.batch_examples or usual
     epochs, why = _epochs(recipe, int(batch), num_train)
-    length = min(base.max_tokens, LONGEST_CONVERSATION if is_chat else LONGEST_TEXT)
-    rate, rate_origin = method.learning_rate(recipe.task, base.hidden_size)
-    micro, micro_origin = chat.MICRO_TOKENS, "task chat"
-    if not is_chat:
-        micro, micro_origin = classify.MICRO_TOKENS, "fits the caches of a laptop"
+    length = min(base.max_tokens, TASKS[recipe.task].LONGEST)
+    kind = base.kind if has_head(TASKS[recipe.task]) else TASKS[recipe.task].BASE
+    rate, rate_origin = method.learning_rate(kind, base.hidden_size)
+    if recipe.task == prefer.NAME:
+        rate, rate_origin = prefer.RATES[recipe.method]
+    if recipe.task == tag.NAME and recipe.method == "full":
+        rate, rate_origin = tag.full_rate(base.hidden_size)
+    micro = usual_micro_tokens(TASKS[recipe.task], kind)
+    micro_origin = LANGUAGE_BASE if kind == "language" else "fits the caches of a laptop"
     found = {
         "batch_examples": (batch, f"{num_train} training examples"),
         "epochs": (epochs, why),
         "learning_rate": (rate, rate_origin),
         "micro_tokens": (micro, micro_origin),
-        "dropout": (0.0 if is_chat else 0.1, f"task {recipe.task}"),
+        "dropout": (0.0, LANGUAGE_BASE) if kind == "language" else (0.1, f"task {recipe.task}"),
         "weight_decay": (0.0 if method.has_adapters else 0.01, f"method {recipe.method}"),
         "max_tokens": (length, f"base reads up to {base.max_tokens}"),
         "cache": _cache(recipe, epochs),
@@ -122,9 +139,10 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
         name: (value if getattr(training, name) == "auto" else getattr(training, name), origin)
         for name, (value, origin) in found.items()
     }
-    chosen["precision"] = _precision(training.precision)
-    if training.early_stopping and is_chat and method.has_adapters and float(chosen["epochs"][0]) <= _SHORT_EPOCHS:
-        chosen["early_stopping"] = (False, _TO_THE_END)
+    chosen["precision"] = precision_of(training.precision)
+    writes = is_chat and recipe.task != pretrain.NAME  # of plain text the loss itself is what is judged
+    if training.early_stopping and writes and method.has_adapters and float(chosen["epochs"][0]) <= SHORT_EPOCHS:
+        chosen["early_stopping"] = (False, TO_THE_END)
     return {f"training.{name}": pair for name, pair in chosen.items()}
 
 
@@ -132,8 +150,12 @@ def _epochs(recipe: Recipe, batch: int, num_train: int) -> tuple[int, str]:
     """Steps, not epochs (science.md 6.3)."""
     if not METHODS[recipe.method].trains_encoder:
         return 30, "method head, features are computed once"
-    if recipe.task == "chat":
-        return _clipped_epochs(_CHAT_STEPS * batch / num_train, 10), f"about {_CHAT_STEPS} optimizer steps"
+    if METHODS[recipe.method].num_passes:
+        most = f"up to about {METHODS[recipe.method].most_steps} optimizer steps"
+        return METHODS[recipe.method].passes(num_train, batch), f"method {recipe.method}, {most}"
+    if TASKS[recipe.task].BASE == "language":
+        most = pretrain.MOST_EPOCHS if recipe.task == pretrain.NAME else 10
+        return _clipped_epochs(_CHAT_STEPS * batch / num_train, most), f"about {_CHAT_STEPS} optimizer steps"
     start = recipe.training.head_start
     steps, most = _TARGET_STEPS[start], 10 if start == "probe" else 20
     return _clipped_epochs(steps * batch / num_train, most), f"about {steps} optimizer steps, head starts from {start}"
@@ -159,12 +181,14 @@ def check_base_settings(recipe: Recipe, base: Base) -> None:
     Raises:
         UsageError: more layers or tokens than the base has, or no layer left.
     """
+    if base.kind == "language" and has_head(TASKS[recipe.task]):
+        refuse_on_decoder(METHODS[recipe.method], recipe.training)
     frozen, layers, max_tokens = recipe.training.frozen_layers, recipe.lora.layers, recipe.training.max_tokens
     if frozen >= base.num_layers:
-        has_head = recipe.task in METHODS["head"].tasks
+        may_train_none = METHODS["head"].learns(TASKS[recipe.task])
         raise UsageError(
             f"`training.frozen_layers` is {frozen}, the base has {base.num_layers} layers",
-            hint=f"at most {base.num_layers - 1}" + ("; `method: head` trains none" if has_head else ""),
+            hint=f"at most {base.num_layers - 1}" + ("; `method: head` trains none" if may_train_none else ""),
         )
     if max_tokens != "auto" and max_tokens > base.max_tokens:
         raise UsageError(
@@ -175,72 +199,24 @@ def check_base_settings(recipe: Recipe, base: Base) -> None:
         raise UsageError(f"`lora.layers` is {layers}, the base has {base.num_layers}", hint="take all of them: `all`")
 
 
-def refuse_idle_patience(recipe: Recipe, filled: Recipe) -> None:
-    """Refuses a patience that was asked for where nothing stops early. `filled` is the recipe without any `auto`.
-
-    It is no part of `resolve`, because a later turn may come to so few epochs by itself.
-
-    Raises:
-        UsageError: it would have no effect.
-    """
-    if recipe.training.patience == TrainingSettings().patience or filled.training.early_stopping:
-        return
-    why, hint = "while `training.early_stopping` is off", "leave it out, or switch early stopping on"
-    if recipe.training.early_stopping:
-        why = f"with {filled.training.epochs:g} epochs: {_TO_THE_END}"
-        hint = f"leave it out, or take more than {_SHORT_EPOCHS} `training.epochs`"
-    raise UsageError(f"`training.patience` has no effect {why}", hint=hint)
-
-
-def _refuse_idle(recipe: Recipe) -> None:
-    """Refuses what was asked for and would have no effect.
-
-    Raises:
-        UsageError: all such settings, in one message.
-    """
-    training, plain, method = recipe.training, TrainingSettings(), METHODS[recipe.method]
-    is_chat = recipe.task == "chat"
-    idle = {
-        f"with method {recipe.method}": [
-            *(() if method.has_adapters or recipe.lora == LoraSettings() else ("lora",)),
-            *(f"training.{name}" for name in ("frozen_layers",) if method.has_adapters or not method.trains_encoder),
-            *(f"training.{name}" for name in ("dropout", "micro_tokens", "cache") if not method.trains_encoder),
-        ],
-        f"for the task {recipe.task}": [
-            *(() if is_chat or recipe.chat == ChatSettings() else ("chat",)),
-            *(f"training.{name}" for name in ("shared_prefix", "fused", "checkpointing") if not is_chat),
-            *((f"training.{name}" for name in ("head_start", "class_weights")) if is_chat else ()),
-            *(("training.precision",) if is_chat and training.precision == "bf16" else ()),
-            *(("training.dropout",) if is_chat and training.dropout != 0 else ()),
-        ],
-    }
-    is_frozen = recipe.lora.layers != "all" if method.has_adapters else training.frozen_layers > 0
-    if training.cache == "on" and not is_frozen:
-        idle["while no layer is frozen"] = ["training.cache"]
-    problems = []
-    for why, names in idle.items():
-        for name in names:
-            block, _, setting = name.partition(".")
-            was_asked = not setting or getattr(training, setting) != getattr(plain, setting)
-            if was_asked:
-                problems.append(f"`{block + '.' + setting if setting else block}` has no effect {why}")
-    if problems:
-        is_dropout = any("dropout" in one for one in problems)
-        hint = "of a language model, `lora.dropout` can be set" if is_dropout and is_chat else "leave it out"
-        raise UsageError("; ".join(problems), hint=hint)
-
-
 def _hidden(filled: Recipe) -> tuple[str, ...]:
     """Settings of evaluation that mean nothing with this task, or while nothing is written."""
+    if filled.task == pretrain.NAME:
+        return (*WRITING, *reading.NAMES)
     if filled.task != chat.NAME:
-        return WRITING
-    return () if filled.evaluation.decoding != "none" else WRITING[1:]
+        return (*WRITING, "data.passage_bytes", *reading.hidden(TASKS[filled.task]))
+    return ("data.passage_bytes", *reading.NAMES, *(() if filled.evaluation.decoding != "none" else WRITING[1:]))
 
 
 def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Resolved, ...]:
     default = Recipe(data=DataSettings(path=recipe.data.path))
-    blocks = {"lora": METHODS[filled.method].has_adapters, "chat": filled.task == "chat"}
-    own = [name for name, is_used in blocks.items() if is_used]
+    names = [field.name for field in dataclasses.fields(Recipe)]
+    used = {
+        "lora": METHODS[filled.method].has_adapters,
+        "chat": has_template(TASKS[filled.task]),
+        filled.task: filled.task in names,
+    }
+    own = [name for name, is_used in used.items() if is_used]
     listed: list[Resolved] = []
     for section in ("", "data", "training", *own, "evaluation", "adjusting", "privacy", "prices"):
         asked, got, plain = (getattr(one, section) if section else one for one in (recipe, filled, default))
@@ -257,28 +233,3 @@ def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Reso
                 Resolved(setting=name, value=list(value) if isinstance(value, tuple) else value, origin=origin)
             )
     return tuple(listed)
-
-
-def _precision(asked: str) -> tuple[str, str]:
-    flags = processor_flags()
-    has_bf16 = bool(flags & {"avx512_bf16", "amx_bf16"})
-    if asked == "bf16" and not has_bf16:
-        raise UsageError(
-            "this processor has no bf16 hardware: it would be hundreds of times slower",
-            hint="leave `training.precision` on auto",
-        )
-    if asked in ("fp32", "bf16"):
-        return str(asked), "asked for"
-    note = "bf16 is possible here, but rounds" if has_bf16 else "this processor has no bf16 hardware"
-    return "fp32", note
-
-
-def processor_flags() -> set[str]:
-    """The feature flags of the processor, as Linux names them; empty where unknown."""
-    path = Path("/proc/cpuinfo")
-    if platform.system() != "Linux" or not path.is_file():
-        return set()
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("flags"):
-            return set(line.partition(":")[2].split())
-    return set()
