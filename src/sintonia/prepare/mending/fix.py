@@ -1,6 +1,7 @@
 """A mended copy of a data file: safe repairs, repeated rows left out, decisions applied, each change written down.
 
-It never changes the file itself, never a target by its own opinion, and drops no row without saying which.
+It never changes the file itself, never a target by its own opinion, and drops no row without saying which. Classes
+that differ in case or spaces alone are no opinion: they are written as most rows write them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import itertools
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -38,7 +39,8 @@ class Fixed:
     rows_in: int
     rows_out: int
     changes: dict[str, int]
-    """How many rows were changed, by what was done: mojibake, whitespace, duplicate, leak, relabel, drop."""
+    """How many rows were changed, by what was done: mojibake, whitespace, spelling, duplicate, leak, relabel,
+    drop."""
 
 
 def _check_target(data: Path, out: Path) -> None:
@@ -71,7 +73,12 @@ def fix(recipe: Recipe, out: Path) -> Fixed:
         StorageError: the copy cannot be written.
     """
     _check_target(Path(recipe.data.path), out)
-    gathered = gather(recipe, folder=None, repair=_repaired)
+    mending = _Mending({})
+    gathered = gather(recipe, folder=None, repair=mending.repaired)
+    spellings = commonest_spellings(gathered.rows.classes, gathered.rows.codes) if gathered.rows.classes else {}
+    if spellings:  # rows that differ in nothing else are repeats then: they are looked for again
+        mending = _Mending(spellings)
+        gathered = gather(recipe, folder=None, repair=mending.repaired)
     if gathered.form.cut is not None:
         raise UsageError(
             "plain text has no rows to mend: it is cut into passages anew each time",
@@ -84,14 +91,33 @@ def fix(recipe: Recipe, out: Path) -> Fixed:
         placed = place(recipe.data, gathered, is_recorded=False)
         left_out |= {one.ordinal: "leak" for one in placed.dropped if one.kind == "leak" and one.is_of_main}
         left_out |= {int(placed.rows.ordinals[position]): "leak" for position in placed.leaks.trained}
-    return _write(gathered.reading, left_out, out)
+    return _write(gathered.reading, left_out, out, mending)
 
 
-def _write(reading: Reading, left_out: Mapping[int, str], out: Path) -> Fixed:
+def commonest_spellings(classes: Sequence[str], codes: np.ndarray) -> dict[str, str]:
+    """Each class that another one equals but for case and spaces, with the spelling that most rows have.
+
+    >>> commonest_spellings(("Spam", "no", "spam"), np.array([0, 1, 2, 2]))
+    {'Spam': 'spam'}
+    """
+    counts = np.bincount(codes[codes >= 0], minlength=len(classes))
+    best: dict[str, int] = {}
+    for code, name in enumerate(classes):
+        known = best.setdefault(_folded(name), code)
+        if counts[code] > counts[known]:
+            best[_folded(name)] = code
+    return {name: classes[best[_folded(name)]] for name in classes if classes[best[_folded(name)]] != name}
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _write(reading: Reading, left_out: Mapping[int, str], out: Path, mending: _Mending) -> Fixed:
     """Both files row by row; the changes wait in an unnamed file until the copy is whole."""
     counts: Counter[str] = Counter()
     with tempfile.TemporaryFile() as waiting:
-        write_atomic(out, _mended(reading, left_out, counts, waiting))
+        write_atomic(out, _mended(reading, left_out, counts, mending, waiting))
         waiting.seek(0)
         head = json.dumps({"schema": SCHEMA}).encode() + b"\n"
         write_atomic(changes_file(out), itertools.chain([head], waiting))
@@ -101,9 +127,11 @@ def _write(reading: Reading, left_out: Mapping[int, str], out: Path) -> Fixed:
     return Fixed(path=out, changes_path=changes_file(out), rows_in=rows_in, rows_out=rows_in - lost, changes=changed)
 
 
-def _mended(reading: Reading, left_out: Mapping[int, str], counts: Counter[str], changes: IO[bytes]) -> Iterator[bytes]:
+def _mended(
+    reading: Reading, left_out: Mapping[int, str], counts: Counter[str], mending: _Mending, changes: IO[bytes]
+) -> Iterator[bytes]:
     for ordinal, row in enumerate(open_source(Path(reading.asked.path)).read()):
-        values, done = _mend(row, reading, left_out.get(ordinal))
+        values, done = _mend(row, reading, left_out.get(ordinal), mending)
         counts["rows"] += 1
         counts.update({one["change"] for one in done})
         for one in done:
@@ -113,7 +141,9 @@ def _mended(reading: Reading, left_out: Mapping[int, str], counts: Counter[str],
             yield (json.dumps(values, ensure_ascii=False, default=str) + "\n").encode("utf-8", "surrogatepass")
 
 
-def _mend(row: Row, reading: Reading, left_out: str | None) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+def _mend(
+    row: Row, reading: Reading, left_out: str | None, mending: _Mending
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """The values of a row as they should be, none when it is left out; and what was done."""
     decided = _decided(row, reading)
     if decided == DROP:
@@ -125,7 +155,7 @@ def _mend(row: Row, reading: Reading, left_out: str | None) -> tuple[dict[str, A
     for column in dict.fromkeys(reading.columns.values()):
         if column in values:
             values[column], repairs = repair_value(
-                values[column], _repair_of(reading.form.task, column, reading.columns)
+                values[column], mending.of(reading.form.task, column, reading.columns)
             )
             done += [{"change": repair, "column": column} for repair in sorted(repairs)]
     if isinstance(decided, Labelled):
@@ -161,13 +191,27 @@ def repair_value(value: Any, repair: Callable[[str], tuple[str, tuple[str, ...]]
     return value, set()
 
 
-def _repaired(task: str, column: str, columns: Mapping[str, str], value: Any) -> Any:
-    return repair_value(value, _repair_of(task, column, columns))[0]
+@dataclass(frozen=True, slots=True)
+class _Mending:
+    """What is repaired in which column."""
 
+    spellings: Mapping[str, str]
+    """Classes that are written in another way."""
 
-def _repair_of(task: str, column: str, columns: Mapping[str, str]) -> Callable[[str], tuple[str, tuple[str, ...]]]:
-    """White space of inputs of `classify` only: a label is a name, and elsewhere it may be what is to be learned."""
-    return repair_text if task == "classify" and column != columns.get("target") else _encoding_only
+    def repaired(self, task: str, column: str, columns: Mapping[str, str], value: Any) -> Any:
+        """A value of a column with its texts repaired."""
+        return repair_value(value, self.of(task, column, columns))[0]
+
+    def of(self, task: str, column: str, columns: Mapping[str, str]) -> Callable[[str], tuple[str, tuple[str, ...]]]:
+        """White space of inputs of `classify` only: elsewhere it may be what is to be learned."""
+        if task != "classify":
+            return _encoding_only
+        return self._spelled if column == columns.get("target") else repair_text
+
+    def _spelled(self, text: str) -> tuple[str, tuple[str, ...]]:
+        repaired, done = _encoding_only(text)
+        known = self.spellings.get(repaired.strip(), repaired)
+        return known, (*done, "spelling") if known != repaired else done
 
 
 def _encoding_only(text: str) -> tuple[str, tuple[str, ...]]:

@@ -130,3 +130,18 @@ def test_a_damaged_copy_is_repaired_and_then_left_out(bench: Bench) -> None:
     fixed = _fix(bench.write([*rows, damaged]), bench.folder / "clean.jsonl")
     assert fixed.changes == {"duplicate": 1}
     assert _lines(fixed.path) == rows
+
+
+def test_classes_that_differ_in_case_or_spaces_are_written_as_most_rows_write_them(bench: Bench) -> None:
+    rows = many_rows(80)
+    usual = rows[0]["label"]
+    rows[0] = {**rows[0], "label": f" {usual.upper()}  "}
+    rows += [{"text": "a program that runs", "label": "C"}, {"text": "another one that does", "label": "C#"}]
+    rows.append({**rows[1], "label": rows[1]["label"].title()})
+    assert rows[1]["label"] != rows[1]["label"].title()
+    fixed = _fix(bench.write(rows), bench.folder / "clean.jsonl")
+    mended = _lines(fixed.path)
+    assert mended[0]["label"] == usual
+    assert [row["label"] for row in mended[80:]] == ["C", "C#"], "what differs in its marks is another class"
+    assert fixed.changes == {"spelling": 1, "duplicate": 1}, "spelled alike, the last row repeats the second"
+    assert {"line": 1, "change": "spelling", "column": "label"} in _lines(fixed.changes_path)
