@@ -28,8 +28,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from sintonia.choose import choose
-from sintonia.evaluate.predict import OUT_OF_SCOPE, answer_inputs, fit_to_validation, logits_of
+from sintonia.evaluate.predict import fit_to_validation
 from sintonia.methods import METHODS
+from sintonia.models.answering import OUT_OF_SCOPE, answer, logits_of
 from sintonia.models.open import open_candidate
 from sintonia.records import Example, ExampleSet, Part, Place, Prepared, SealedTest
 from sintonia.resolve import resolve
@@ -132,7 +133,7 @@ def measure(method: str, num_rows: int, refused: float) -> dict[str, Any]:
         candidate = open_candidate(folder)
         texts = {"in scope": [row["text"] for row in parts["asked"]], "left out": of_left_out, "all": out}
         logits = {name: logits_of(candidate, some).astype(np.float64) for name, some in texts.items()}
-        answers = {name: [one["prediction"] for one in answer_inputs(folder, some)] for name, some in texts.items()}
+        answers = {name: [one["prediction"] for one in answer(candidate, some)] for name, some in texts.items()}
     told: dict[str, Any] = {"method": method, "rows": len(rows), "threshold": candidate.least_confidence}
     told["texts"] = {name: len(some) for name, some in texts.items()}
     told["auroc"] = {

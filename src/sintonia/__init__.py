@@ -32,14 +32,17 @@ _PUBLIC = {
     "Finding": "records",
     "Progress": "pipeline",
     "Recipe": "settings",
-    "RunFolder": "runs",
+    "Run": "python",
     "SintoniaError": "errors",
     "Verdict": "records",
-    "improve": "pipeline",
+    "check": "python",
+    "compare": "python",
+    "load": "python",
     "load_recipe": "recipe",
     "make_recipe": "recipe",
-    "request_pause": "pipeline",
-    "start": "pipeline",
+    "rank_bases": "python",
+    "tune": "python",
+    "weigh_base": "python",
 }
 
 __all__ = [  # noqa: PLE0604

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from sintonia.corridor.auditing import keep_prepared, keep_verdict
 from sintonia.corridor.beginning import (
     changed_originals,
     leaving_nothing,
@@ -174,7 +175,7 @@ def _prepare(walk: Walk) -> Prepared:
         with walk.stage("prepare", f"reading {Path(recipe.data.path).name}"):
             prepared = prepare(recipe, walk.run)
         refuse_untaught(walk.run, prepared)
-        walk.run.write("prepared.json", prepared)
+        keep_prepared(walk, prepared)
     labels = f", {len(prepared.labels)} labels" if prepared.labels else ""
     walk.tell("prepare", f"{prepared.rows_used} of {prepared.rows_in} rows used{labels}")
     asked = walk.run.recipe().data
@@ -242,9 +243,9 @@ def _evaluate(
     from sintonia.corridor.closing.judging import Circumstances, judge_all
     from sintonia.corridor.closing.publishing import publish
     from sintonia.corridor.closing.shipping import decide_on_all, shipped_turn, train_on_all
-    from sintonia.corridor.rounds import advice_of
+    from sintonia.corridor.rounds import advice_of, stays_in_words
     from sintonia.corridor.trackers import tell_verdict
-    from sintonia.corridor.turns import best_turns, findings_of, refuse_broken, stays_in_words
+    from sintonia.corridor.turns import best_turns, findings_of, refuse_broken
 
     run, best, tell = walk.run, best_turns(turns, prepared.parts), partial(walk.tell, "evaluate")
     shipped, found = shipped_turn(run, best), (*findings, *findings_of(best))
@@ -265,7 +266,7 @@ def _evaluate(
         )
         with walk.stage("evaluate", "scoring and judging"):
             verdict = judge_all(benches, prepared, opened, known)
-        run.write(f"verdicts/{len(verdicts) + 1:03d}.json", verdict)
+        keep_verdict(walk, len(verdicts) + 1, verdict)
     elif shipped != turns[-1]:
         walk.tell("adjust", stays_in_words(turns[-1], shipped))
         verdict = dataclasses.replace(verdict, advice=advice)
@@ -294,5 +295,5 @@ def _report(walk: Walk) -> None:
     with walk.stage("report", "writing the report"):
         walk.write_bill()
         write_report(walk.run)
-        write_card(walk.run)
     walk.write_bill()
+    write_card(walk.run)  # last: written again it is the same, byte for byte

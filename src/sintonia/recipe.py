@@ -210,12 +210,12 @@ def put(body: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def recipe_id(recipe: Recipe) -> str:
-    """16 hex digits of the content of the recipe, without budget, prices, trackers, processes and paths."""
+    """16 hex digits of the content of the recipe, without budget, prices, trackers, processes, paths and licence."""
     body = to_json(recipe)
     for name in ("budget_seconds", "prices", "tracking"):
         body.pop(name)
-    for path in ("path", "test", "validation", "added", "production"):
-        body["data"].pop(path)
+    for name in ("path", "test", "validation", "added", "production", "licence"):
+        body["data"].pop(name)
     body["evaluation"].pop("metrics_file")
     body["adjusting"].pop("processes")
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
@@ -224,6 +224,7 @@ def recipe_id(recipe: Recipe) -> str:
 _RANGES: dict[str, tuple[float, float]] = {
     "training.epochs": (0.0, 1000.0),
     "training.learning_rate": (0.0, 10.0),
+    "training.learning_rate_multiplier": (1e-6, 1e6),
     "training.batch_examples": (1, 4096),
     "training.micro_tokens": (16, 10**7),
     "training.warmup_fraction": (0.0, 0.9),

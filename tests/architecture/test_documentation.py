@@ -15,7 +15,10 @@ from sintonia.recipe import recipe_schema
 from tests.architecture.source_tree import PACKAGE, ROOT, source_files
 
 _CODE = re.compile(r"[DTEPR]\d{3}")
-PAGES = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"),
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+)
 
 
 def test_every_setting_is_documented() -> None:

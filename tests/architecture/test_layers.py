@@ -10,17 +10,19 @@ from tests.architecture.source_tree import imported_modules, source_files
 
 GROUND = ("records", "settings", "errors")
 FILES = ("files", "normalise")
+AUDITED = ("audit",)
 RECORDED = ("recipe", "runs", "sealed", "plugins")
 PURE = ("tasks", "methods", "metrics", "statistics", "privacy")
 LIVE = ("models", "resources", "resolve")
-ROOMS = ("prepare", "choose", "train", "evaluate", "adjust", "report", "export")
+ROOMS = ("prepare", "choose", "train", "evaluate", "adjust", "report", "export", "use")
 CORRIDOR = ("pipeline", "corridor")
-DOORS = ("cli", "serve", "studio", "__main__")
-LAYERS = (GROUND, FILES, RECORDED, PURE, LIVE, ROOMS, CORRIDOR, DOORS)
+DOORS = ("cli", "python", "serve", "studio", "__main__")
+LAYERS = (GROUND, FILES, AUDITED, RECORDED, PURE, LIVE, ROOMS, CORRIDOR, DOORS)
 """From the foundations to the doors. `report` and `export` are called by the pipeline as the rooms are."""
 
 SIBLINGS = {
     ("__main__", "cli"),
+    ("cli", "serve"),
     ("pipeline", "corridor"),
     ("records", "settings"),
     ("sealed", "runs"),
@@ -29,6 +31,7 @@ SIBLINGS = {
 
 WITHOUT_TORCH = (
     "recipe",
+    "audit",
     "runs",
     "sealed",
     "prepare",

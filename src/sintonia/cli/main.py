@@ -30,6 +30,10 @@ COMMANDS = {
     "report": "Write report.html and card.md of a run again, and show its verdict.",
     "runs": "List the runs below a folder.",
     "predict": "Answer new texts with the model of a run.",
+    "chat": "Talk with the model of a run, with --compare beside its base.",
+    "audit": "Show the log of imports, trainings, openings, exports and logins, or verify that nobody changed it.",
+    "export": "Export the model of a run as GGUF, ONNX, safetensors and others, with proof that it is the same.",
+    "serve": "Serve models and fine-tuning jobs to OpenAI's clients, on this machine alone.",
     "doctor": "Look this machine over: what is wrong for training, what cures it, how fast it is.",
 }
 """Name and summary of each command; `sintonia.cli.<name>` holds a function of the same name."""

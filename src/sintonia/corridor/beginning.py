@@ -220,7 +220,7 @@ def leaving_nothing(run: RunFolder) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Original:
+class Original:
     """A file of the recipe as it was when it was read: its size, its time, and a hash of what it says."""
 
     path: str
@@ -233,7 +233,7 @@ class _Original:
 class _Originals:
     """All of them."""
 
-    files: tuple[_Original, ...]
+    files: tuple[Original, ...]
 
 
 def remember_originals(run: RunFolder, recipe: Recipe) -> None:
@@ -247,25 +247,27 @@ def remember_originals(run: RunFolder, recipe: Recipe) -> None:
     run.write(_ORIGINALS, _Originals(files=tuple(one for one in files if one)))
 
 
+def originals_of(run: RunFolder) -> tuple[Original, ...]:
+    """The data files of a run as they were when they were read."""
+    known = run.read(_ORIGINALS, _Originals)
+    return known.files if known else ()
+
+
 def changed_originals(run: RunFolder) -> tuple[str, ...]:
     """A line for each data file that is no longer what this run has read. The run has its own copy of the rows."""
-    known = run.read(_ORIGINALS, _Originals)
-    return tuple(
-        f"`{Path(one.path).name}` {found}: it goes on with the rows it began with; "
-        "a new run takes the file as it is now"
-        for one in (known.files if known else ())
-        if (found := _change(one))
-    )
+    going_on = "it goes on with the rows it began with; a new run takes the file as it is now"
+    files = originals_of(run)
+    return tuple(f"`{Path(one.path).name}` {found}: {going_on}" for one in files if (found := _change(one)))
 
 
-def _original(path: str) -> _Original | None:
+def _original(path: str) -> Original | None:
     try:
-        return _Original(path=path, **_traits(Path(path)), sha256=_hash(Path(path)))
+        return Original(path=path, **_traits(Path(path)), sha256=_hash(Path(path)))
     except OSError:
         return None
 
 
-def _change(original: _Original) -> str:
+def _change(original: Original) -> str:
     path = Path(original.path)
     seen = {"num_bytes": original.num_bytes, "changed_nanoseconds": original.changed_nanoseconds}
     try:

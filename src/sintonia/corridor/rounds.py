@@ -179,3 +179,13 @@ def _why_no_time(walk: Walk, turns: tuple[Turn, ...], num_rounds: int, changes: 
     what = f"{changes[0].setting}: {changes[0].before} -> {changes[0].after}"
     takes, has = f"{needed / 60:.1f} minutes", f"{max(left, 0.0) / 60:.1f} minutes"
     return f"the next one ({what}) takes about {takes}, and {has} of the budget are left"
+
+
+def stays_in_words(newest: Turn, judged: Turn) -> str:
+    """Why nothing is opened after one more turn."""
+    if newest.part != judged.part:
+        return "no part does better on validation with the change: the verdict stays, no new opening"
+    return (
+        f"turn {newest.number} gave {newest.validation_metric:.3f} on validation, turn {judged.number} "
+        f"{judged.validation_metric:.3f}: turn {judged.number} stays, no new opening"
+    )

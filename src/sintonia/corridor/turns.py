@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+from sintonia.corridor.auditing import note_trained, note_training
 from sintonia.corridor.billing.refining import Refining, num_turns_left
 from sintonia.corridor.looking_back import RELOADED, look_back
 from sintonia.corridor.planning import filled_and_planned
@@ -95,16 +96,6 @@ def findings_of(turns: tuple[Turn, ...]) -> tuple[Finding, ...]:
     return tuple(
         dataclasses.replace(same[0], message=f"{same[0].message} (in {len(same)} of {len(turns)} parts)")
         for same in by_code.values()
-    )
-
-
-def stays_in_words(newest: Turn, judged: Turn) -> str:
-    """Why nothing is opened after one more turn."""
-    if newest.part != judged.part:
-        return "no part does better on validation with the change: the verdict stays, no new opening"
-    return (
-        f"turn {newest.number} gave {newest.validation_metric:.3f} on validation, turn {judged.number} "
-        f"{judged.validation_metric:.3f}: turn {judged.number} stays, no new opening"
     )
 
 
@@ -222,6 +213,7 @@ def end_turn(walk: Walk, turn: Turn) -> None:
     """Writes the record of a turn, its last file, and removes what only a resumed training needs."""
     folder, files_id = walk.run.turn(turn.number), _weights_id(walk.run.file(turn.candidate.weights))
     turn = dataclasses.replace(turn, candidate=dataclasses.replace(turn.candidate, files_id=files_id))
+    note_trained(walk, turn)
     walk.run.write(f"{folder}/turn.json", turn)
     shutil.rmtree(walk.run.file(f"{folder}/checkpoints"), ignore_errors=True)
     for finding in turn.findings:
@@ -263,6 +255,7 @@ def run_training(walk: Walk, job: Job, refining: Refining | None = None) -> Even
     """
     run = walk.run
     run.file(job.file("stop")).unlink(missing_ok=True)
+    note_training(walk, job.turn, job.part)
     with following(run, job.turn, job.recipe, lambda text: walk.tell("train", text)) as follow:
         return _follow_training(walk, job, follow, refining)
 

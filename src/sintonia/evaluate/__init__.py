@@ -7,7 +7,6 @@ from sintonia.evaluate.ladders.classify import choose_baselines, score_baselines
 from sintonia.evaluate.language import score_language
 from sintonia.evaluate.pooled import Side, partly_had, pool_cards, pool_rungs
 from sintonia.evaluate.predict import (
-    answer_inputs,
     answer_texts,
     fit_thresholds,
     fit_to_validation,
@@ -15,12 +14,10 @@ from sintonia.evaluate.predict import (
     predict_texts,
     score_candidate,
     score_untempered,
-    takes_pairs,
 )
 from sintonia.evaluate.prompts import prompt_doubts
 from sintonia.evaluate.score import metrics_of
-from sintonia.evaluate.scoring.embeddings import embed_texts, look_for_collapse
-from sintonia.evaluate.scoring.tags import tag_texts
+from sintonia.evaluate.scoring.embeddings import look_for_collapse
 from sintonia.evaluate.validity import invalid_reasons
 from sintonia.evaluate.written.cards import pool_texts, reads_text, written_side
 from sintonia.evaluate.written.findings import (
@@ -47,12 +44,10 @@ __all__ = [
     "Side",
     "Sizes",
     "Texts",
-    "answer_inputs",
     "answer_texts",
     "base_silent",
     "choose_baselines",
     "drawn",
-    "embed_texts",
     "fit_thresholds",
     "fit_to_validation",
     "fitted_texts",
@@ -79,8 +74,6 @@ __all__ = [
     "score_untempered",
     "score_writing",
     "stopped",
-    "tag_texts",
-    "takes_pairs",
     "told_sizes",
     "too_slow",
     "truncated",

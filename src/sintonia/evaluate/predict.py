@@ -10,36 +10,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sintonia.errors import RunFailed
 from sintonia.evaluate.language import score_language
 from sintonia.evaluate.score import bare_scorecard, make_scorecard, metrics_of, with_scores
-from sintonia.evaluate.scoring.heads import fit_head, has_thresholds, score_head
+from sintonia.evaluate.scoring.heads import fit_head, score_head
 from sintonia.metrics import METRICS
-from sintonia.models.forward import compute_logits
+from sintonia.models.answering import labels_answered, logits_of, positions_of
 from sintonia.models.open import (
-    OpenCandidate,
     candidate_task,
     keep_least_confidence,
     keep_offsets,
     keep_temperature,
     open_candidate,
-    read_candidate,
 )
-from sintonia.models.tokens import tokenize
 from sintonia.records import Example, Scorecard, Split
 from sintonia.statistics.calibration import LEAST_EXAMPLES, Temperature, fit_temperature, scaled_probabilities
 from sintonia.statistics.offsets import cross_fitted_answers, fit_offsets
-from sintonia.tasks import Input
 from sintonia.tasks.classify import encode_targets
 
 OF_ANSWERS = ("accuracy", "macro_f1")
 """Metrics that read answers, so that a threshold can raise them."""
-OUT_OF_SCOPE = "out of scope"
-"""What is answered where a classifier is less sure than it has to be."""
 
 
 def predict_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
@@ -53,50 +46,7 @@ def predict_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], 
 
 def answer_texts(folder: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """The same, and the position of the label that is the answer to each text."""
-    return _answered(open_candidate(folder), texts)
-
-
-def answer_inputs(folder: Path, inputs: Sequence[Input]) -> list[dict[str, Any]]:
-    """What the candidate in `folder`, of any task with a head on texts, answers: a `prediction` each.
-
-    A classifier says its `confidence` too, and one of sets of labels how likely each of those that it answers is
-    (`labels`).
-    """
-    return inputs_answered(open_candidate(folder), inputs)
-
-
-def inputs_answered(candidate: OpenCandidate, inputs: Sequence[Input]) -> list[dict[str, Any]]:
-    """The same of a candidate that is open."""
-    if candidate.task.NAME == "classify":
-        names, probabilities, best = _answered(candidate, inputs)
-        least = candidate.least_confidence or 0.0
-        return [
-            {"prediction": names[k] if row.max() >= least else OUT_OF_SCOPE, "confidence": float(row[k])}
-            for row, k in zip(probabilities, best, strict=True)
-        ]
-    if not len(inputs):
-        return []
-    logits = logits_of(candidate, inputs).astype(np.float64)
-    said = candidate.task.answers(logits + np.array(candidate.offsets or 0.0), candidate.labels, candidate.fitted)
-    if not has_thresholds(candidate.task):
-        return [{"prediction": one} for one in said]
-    chances, names = 1.0 / (1.0 + np.exp(-logits)), candidate.fitted["labels"]
-    held = logits + np.array(candidate.offsets or 0.0) > 0
-    return [
-        {"prediction": one, "labels": {names[k]: float(row[k]) for k in np.flatnonzero(is_held)}}
-        for one, row, is_held in zip(said, chances, held, strict=True)
-    ]
-
-
-def takes_pairs(folder: Path) -> bool:
-    """Whether a classifier reads two texts at once."""
-    return dict(read_candidate(folder).get("fitted") or {}).get("texts") == 2
-
-
-def _answered(candidate: OpenCandidate, texts: Sequence[Input]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    logits = logits_of(candidate, texts)
-    probabilities = scaled_probabilities(logits, candidate.temperature.value)
-    return candidate.labels, probabilities, _answers(candidate, logits, probabilities)
+    return labels_answered(open_candidate(folder), texts)
 
 
 def score_candidate(folder: Path, examples: Sequence[Example], split: Split, *, learn: str = "answers") -> Scorecard:
@@ -110,7 +60,7 @@ def score_candidate(folder: Path, examples: Sequence[Example], split: Split, *, 
     if task != "classify":
         return SCORERS.get(task, _score_head)(folder, examples, split, learn)
     candidate = open_candidate(folder)
-    labels, probabilities, answers = _answered(candidate, [candidate.task.inputs(one) for one in examples])
+    labels, probabilities, answers = labels_answered(candidate, [candidate.task.inputs(one) for one in examples])
     card = decided(bare_scorecard("tuned", split, examples, labels, probabilities), labels, probabilities, answers)
     return with_scores(card, examples, metrics_of("classify"))
 
@@ -207,7 +157,7 @@ def score_untempered(folder: Path, examples: Sequence[Example]) -> tuple[Scoreca
     logits = logits_of(candidate, [candidate.task.inputs(one) for one in examples])
     probabilities = scaled_probabilities(logits, None)
     bare = bare_scorecard("untempered", "test", examples, candidate.labels, probabilities)
-    answers = _answers(candidate, logits, probabilities)
+    answers = positions_of(candidate, logits, probabilities)
     return decided(bare, candidate.labels, probabilities, answers), candidate.temperature
 
 
@@ -250,18 +200,3 @@ def decided(card: Scorecard, labels: Sequence[str], probabilities: np.ndarray, a
         predictions=tuple(labels[int(k)] for k in answers),
         confidences=tuple(probabilities[np.arange(len(answers)), answers].tolist()),
     )
-
-
-def _answers(candidate: OpenCandidate, logits: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Positions of labels; the offsets are to logits without a temperature, which moves no answer by itself."""
-    if not candidate.offsets:
-        return np.asarray(probabilities.argmax(axis=1))
-    return np.asarray((logits.astype(np.float64) + np.array(candidate.offsets)).argmax(axis=1))
-
-
-def logits_of(candidate: OpenCandidate, texts: Sequence[Input]) -> np.ndarray:
-    """Shape (texts, labels)."""
-    if not len(texts):
-        return np.zeros((0, len(candidate.labels)))
-    model = candidate.model
-    return compute_logits(model, tokenize(candidate.tokenizer, texts, candidate.max_tokens, model.reading).ids)

@@ -27,7 +27,8 @@ from sintonia.prepare.labelling.pool import read_pool, split_keys, text_key
 from sintonia.prepare.mending.decisions import ACTIONS, read_decisions, write_decision
 from sintonia.prepare.mending.fix import Fixed, fix
 from sintonia.prepare.mending.suspects import SUSPECTS_FILE
-from sintonia.prepare.production import read_inputs, read_production
+from sintonia.prepare.production import ToAnswer, read_inputs, read_production
+from sintonia.prepare.readers import SUFFIXES
 from sintonia.prepare.scales import check_order, order_of
 from sintonia.prepare.sets.another import AnotherFile, read_another
 from sintonia.prepare.sets.folds import FEWER_ROWS, Fold, make_folds
@@ -47,10 +48,12 @@ from sintonia.tasks import TASKS
 __all__ = [
     "ACTIONS",
     "MIN_USABLE_ROWS",
+    "SUFFIXES",
     "SUSPECTS_FILE",
     "UNWRITTEN",
     "AnotherFile",
     "Fixed",
+    "ToAnswer",
     "Unanswered",
     "Unlabelled",
     "answer_writer",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sintonia.errors import DataError, UsageError
 from sintonia.prepare.columns import as_text
+from sintonia.prepare.forms.asked import conversation_asked
 from sintonia.prepare.forms.form import Unusable
 from sintonia.prepare.forms.looking import decoded, list_in, raw_text_in
 from sintonia.prepare.forms.tokens import TOKEN_COLUMNS, asked_of_tokens, scheme_of_form
@@ -48,73 +51,107 @@ def read_production(asked: DataSettings, gathered: Gathered) -> tuple[str, ...]:
     return texts
 
 
-def read_inputs(file: Path, prepared: Prepared) -> list[str] | list[tuple[str, str]] | list[dict[str, Any]]:
-    """The texts of a table that is to be answered, or its pairs, in the order of its rows; each gets an answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToAnswer:
+    """The rows of a table that is to be answered; nothing of it is kept in memory."""
 
-    Of a run that learned tags, what an example keeps of each row: its `text` and, of a list of tokens, their places.
+    columns: Mapping[str, frozenset[str]]
+    """The columns in their order, each with the kinds of its values: `str`, `int`, `float`, `bool`, others by name."""
+    num_rows: int
+    read: Callable[[], Iterator[tuple[dict[str, Any], Any]]]
+    """Gives each row as it stands, and what the model is asked of it."""
+
+
+def read_inputs(file: Path, prepared: Prepared) -> ToAnswer:
+    """A table with the columns of the data of a run. It is read once here, so that what is wrong is said at once.
+
+    What is asked is a text, or a pair of texts; of a run that learned tags, what an example keeps of a row: its `text`
+    and, of a list of tokens, their places; of one that writes, `messages` before an answer, and `tools`.
 
     Raises:
-        DataError: the input of the run is in no column or two, the file lacks it, or rows have no text there.
+        DataError: the input of the run is in no column or two, the file lacks it, or rows have nothing there.
     """
+    source, ask = open_source(file), _asking(file, prepared)
+    columns, problems, num_rows = dict[str, set[str]](), Problems(), 0
+    for row in source.read():
+        num_rows += 1
+        for name, value in row.values.items():
+            columns.setdefault(name, set()).update(_kind_of(value))
+        try:
+            ask(row)
+        except Unusable as unusable:
+            problems.add(row.line, str(unusable))
+    if problems.count:
+        expected = "something to answer in every row"
+        raise problems.refuse(str(file), what="without an input", expected=expected, hint="remove these rows")
+    if not num_rows:
+        raise DataError("there is no row in it", where=str(file), expected="rows as those of the data of the run")
+    kinds = {name: frozenset(some) for name, some in columns.items()}
+    return ToAnswer(columns=kinds, num_rows=num_rows, read=lambda: ((row.values, ask(row)) for row in source.read()))
+
+
+def _kind_of(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    is_long = isinstance(value, int) and not -(2**63) <= value < 2**63
+    return ("integer of any length" if is_long else type(value).__name__,)
+
+
+def _asking(file: Path, prepared: Prepared) -> Callable[[Row], Any]:
+    """What is asked of a row. It raises Unusable for a row, DataError where its column is not there."""
+    if prepared.task in ("chat", "prefer"):
+        return partial(_conversation, file, prepared.columns)
     if prepared.task == "tag":
-        return _read_tagged(file, prepared)
-    columns = [prepared.columns[role] for role in ("input", "first", "second") if role in prepared.columns]
+        return partial(_tagged, file, prepared)
+    roles = ("text",) if prepared.task == "pretrain" else ("input", "first", "second")
+    columns = [prepared.columns[role] for role in roles if role in prepared.columns]
     if not columns:
         raise DataError(
             f"the inputs of the run are no single column (its form is {prepared.form})",
             expected="a plain text file, one text a line",
             where=str(file),
         )
-    named = " and ".join(f"`{shown(column)}`" for column in columns)
-    found, problems = list[tuple[str, ...]](), Problems()
-    for row in open_source(file).read():
-        missing = [f"`{shown(column)}`" for column in columns if column not in row.values]
-        if not found and missing:
-            raise DataError(
-                f"there is no column {' and no '.join(missing)}",
-                expected=f"the input column{'s' * (len(columns) > 1)} of the data of the run",
-                where=f"{file}:{row.line}",
-                hint=f"it has {', '.join(f'`{shown(name)}`' for name in list(row.values)[:12])}: rename one of them",
-            )
-        texts = tuple(as_text(row.values.get(column)) or "" for column in columns)
-        if not all(text.strip() for text in texts):
-            problems.add(row.line, "no text")
-        found.append(texts)
-    if problems.count:
-        raise problems.refuse(
-            str(file), what="without an input", expected=f"a text in {named}", hint="remove these rows"
-        )
-    if not found:
-        raise DataError("there is no row in it", where=str(file), expected=f"rows with {named}")
-    return [(one[0], one[1]) for one in found] if len(columns) > 1 else [one[0] for one in found]
+    return partial(_texts, file, columns)
 
 
-def _read_tagged(file: Path, prepared: Prepared) -> list[dict[str, Any]]:
-    own, found, problems = prepared.columns["input"], list[dict[str, Any]](), Problems()
-    for row in open_source(file).read():
-        column = next((name for name in (own, *TOKEN_COLUMNS, "text") if name in row.values), None)
-        if column is None:
-            raise DataError(
-                f"there is no column `{shown(own)}`",
-                expected=f"the input column of the data of the run, or `{TOKEN_COLUMNS[0]}`, or `text`",
-                where=f"{file}:{row.line}",
-                hint=f"it has {', '.join(f'`{shown(name)}`' for name in list(row.values)[:12])}: rename one of them",
-            )
-        is_of_tokens = column in TOKEN_COLUMNS or scheme_of_form(prepared.form) is not None
-        value = decoded(row.values[column]) if is_of_tokens else row.values[column]
-        try:
-            if isinstance(value, list):
-                found.append(asked_of_tokens(list_in({column: value}, column)))
-            else:
-                found.append({"text": raw_text_in(row.values, column)})
-        except Unusable as unusable:
-            problems.add(row.line, str(unusable))
-    if problems.count:
-        expected = "a text, or a list of tokens that are texts"
-        raise problems.refuse(str(file), what="without an input", expected=expected, hint="remove these rows")
-    if not found:
-        raise DataError("there is no row in it", where=str(file), expected=f"rows with `{shown(own)}`")
-    return found
+def _texts(file: Path, columns: Sequence[str], row: Row) -> str | tuple[str, str]:
+    missing = [f"`{shown(column)}`" for column in columns if column not in row.values]
+    if missing:
+        expected = f"the input column{'s' * (len(columns) > 1)} of the data of the run"
+        raise _lacking(file, row, f"no column {' and no '.join(missing)}", expected)
+    texts = tuple(as_text(row.values[column]) or "" for column in columns)
+    if not all(text.strip() for text in texts):
+        raise Unusable("no text")
+    return (texts[0], texts[1]) if len(texts) > 1 else texts[0]
+
+
+def _conversation(file: Path, columns: Mapping[str, str], row: Row) -> dict[str, Any]:
+    asked = conversation_asked(row.values, columns)
+    if asked is None:
+        known = columns.get("messages") or columns.get("input") or "messages"
+        expected = f"`{shown(known)}` as in the data of the run, or `messages`, or `prompt`"
+        raise _lacking(file, row, "no column with a prompt or a conversation", expected)
+    return asked
+
+
+def _tagged(file: Path, prepared: Prepared, row: Row) -> dict[str, Any]:
+    own = prepared.columns["input"]
+    column = next((name for name in (own, *TOKEN_COLUMNS, "text") if name in row.values), None)
+    if column is None:
+        expected = f"the input column of the data of the run, or `{TOKEN_COLUMNS[0]}`, or `text`"
+        raise _lacking(file, row, f"no column `{shown(own)}`", expected)
+    is_of_tokens = column in TOKEN_COLUMNS or scheme_of_form(prepared.form) is not None
+    value = decoded(row.values[column]) if is_of_tokens else row.values[column]
+    if isinstance(value, list):
+        return asked_of_tokens(list_in({column: value}, column))
+    return {"text": raw_text_in(row.values, column)}
+
+
+def _lacking(file: Path, row: Row, what: str, expected: str) -> DataError:
+    has = ", ".join(f"`{shown(name)}`" for name in list(row.values)[:12])
+    return DataError(
+        f"there is {what}", expected=expected, where=f"{file}:{row.line}", hint=f"it has {has}: rename one of them"
+    )
 
 
 def text_lines(path: Path) -> Source:

@@ -6,8 +6,20 @@ matplotlib are imported when something is written, never before.
 
 from sintonia.report.bill import bill_lines
 from sintonia.report.card import write_card
+from sintonia.report.notebook import findings_html, run_html, verdict_html
 from sintonia.report.page import write_report
 from sintonia.report.turns import TurnNode, TurnTree, read_turn_tree
 from sintonia.report.wording import direction
 
-__all__ = ["TurnNode", "TurnTree", "bill_lines", "direction", "read_turn_tree", "write_card", "write_report"]
+__all__ = [
+    "TurnNode",
+    "TurnTree",
+    "bill_lines",
+    "direction",
+    "findings_html",
+    "read_turn_tree",
+    "run_html",
+    "verdict_html",
+    "write_card",
+    "write_report",
+]

@@ -12,6 +12,7 @@ from sintonia.files import write_atomic
 from sintonia.metrics import adding
 from sintonia.metrics.kept import told_metrics
 from sintonia.report import summaries
+from sintonia.report.annex import annex_rows, shown_reference
 from sintonia.report.contents import Contents, read_contents
 from sintonia.report.page import environment, shared_values
 from sintonia.runs import RunFolder
@@ -41,7 +42,13 @@ def render_card(contents: Contents) -> str:
 
 def card_values(contents: Contents) -> dict[str, object]:
     """What the card shows: the values of the page without pictures, which take time to draw, and quotations."""
-    return {**shared_values(contents), "pairs": summaries.worst_pairs(contents, most=5)}
+    return {
+        **shared_values(contents),
+        "pairs": summaries.worst_pairs(contents, most=5),
+        "reference": shown_reference(contents),
+        "annex": annex_rows(contents),
+        "max_tokens": summaries.max_tokens(contents),
+    }
 
 
 def plain(text: object) -> str:

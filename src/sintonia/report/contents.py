@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from sintonia.audit import ANCHOR, Anchor
 from sintonia.errors import SintoniaError
 from sintonia.files import from_json, read_lines
 from sintonia.records import (
@@ -107,6 +108,8 @@ class Contents:
     """The model against its teacher, where it has one."""
     curve: LearningCurve | None = None
     """Whether more examples would help, where that was asked."""
+    audit: Anchor | None = None
+    """Head of the audit log as the run last knew it; none of runs from before there was one."""
     tree: TurnTree = field(default_factory=TurnTree)
     """The turns, each below the one it came from."""
 
@@ -162,6 +165,7 @@ def read_contents(run: RunFolder) -> Contents:
         bought=reader.record(BOUGHT, Bought),
         taught=reader.record(TAUGHT, Taught),
         curve=reader.record(CURVE, LearningCurve),
+        audit=reader.record(ANCHOR, Anchor),
         tree=reader.guarded(lambda: read_turn_tree(run), TurnTree()),
         findings=findings,
         set_aside=reader.lines("data/set_aside.jsonl", SetAside),

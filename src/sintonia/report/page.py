@@ -128,7 +128,7 @@ def page_values(contents: Contents) -> dict[str, Any]:
         "margin": _margin(contents),
         "difference": _difference(contents, verdict) if verdict else None,
         "ladder": ladder_figure(shared["bars"], verdict.primary.metric) if verdict else None,
-        "curves": _curves(contents),
+        "curves": curve_figures(contents),
         "tree": contents.tree,
         "has_change": verdict is not None and any(" -> " in one.action for one in verdict.advice),
         "growth": curve_values(contents.curve),
@@ -187,7 +187,7 @@ def _difference(contents: Contents, verdict: Verdict) -> Any:
     return difference_figure(gaps, _margin(contents), verdict.primary.metric)
 
 
-def _curves(contents: Contents) -> list[Any]:
+def curve_figures(contents: Contents) -> list[Any]:
     """Losses on the left, the metric on the right; nothing without two validations."""
     rounds = [_round(evaluation) for evaluation in contents.evaluations]
     if len(rounds) < 2:

@@ -202,5 +202,10 @@ def how_read(contents: Contents) -> tuple[str, ...]:
     return (*compared, *((f"{long_texts}; {_ELSEWHERE}",) if long_texts else ()))
 
 
+def max_tokens(contents: Contents) -> str:
+    """How many tokens of an input are read; empty as long as nothing was trained."""
+    return _filled(contents).get("training.max_tokens", "")
+
+
 def _filled(contents: Contents) -> dict[str, str]:
     return {one.setting: str(one.value) for one in (contents.turn.resolved if contents.turn else ())}

@@ -117,11 +117,7 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
     epochs, why = _epochs(recipe, int(batch), num_train)
     length = min(base.max_tokens, TASKS[recipe.task].LONGEST)
     kind = base.kind if has_head(TASKS[recipe.task]) else TASKS[recipe.task].BASE
-    rate, rate_origin = method.learning_rate(kind, base.hidden_size)
-    if recipe.task == prefer.NAME:
-        rate, rate_origin = prefer.RATES[recipe.method]
-    if recipe.task == tag.NAME and recipe.method == "full":
-        rate, rate_origin = tag.full_rate(base.hidden_size)
+    rate, rate_origin = _learning_rate(recipe, base, kind)
     micro = usual_micro_tokens(TASKS[recipe.task], kind)
     micro_origin = LANGUAGE_BASE if kind == "language" else "fits the caches of a laptop"
     found = {
@@ -144,6 +140,17 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
     if training.early_stopping and writes and method.has_adapters and float(chosen["epochs"][0]) <= SHORT_EPOCHS:
         chosen["early_stopping"] = (False, TO_THE_END)
     return {f"training.{name}": pair for name, pair in chosen.items()}
+
+
+def _learning_rate(recipe: Recipe, base: Base, kind: str) -> tuple[float, str]:
+    """What `auto` takes, and where it comes from."""
+    rate, origin = METHODS[recipe.method].learning_rate(kind, base.hidden_size)
+    if recipe.task == prefer.NAME:
+        rate, origin = prefer.RATES[recipe.method]
+    if recipe.task == tag.NAME and recipe.method == "full":
+        rate, origin = tag.full_rate(base.hidden_size)
+    times = recipe.training.learning_rate_multiplier
+    return (rate, origin) if times == 1.0 else (rate * times, f"{origin}, times {times:g}")
 
 
 def _epochs(recipe: Recipe, batch: int, num_train: int) -> tuple[int, str]:

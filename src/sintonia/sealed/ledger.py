@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sintonia.audit import record
 from sintonia.errors import StorageError
 from sintonia.files import (
     append_line,
@@ -42,7 +43,9 @@ def count_opening(data: Path, sha256: str, candidate_id: str, inputs: list[str])
         if (sha256, candidate_id) not in known:
             known.append((sha256, candidate_id))
         _record_opening(folder, {"test": sha256, "candidate": candidate_id, "time": utc_now()}, inputs)
-    return known.index((sha256, candidate_id)) + 1
+    opening = known.index((sha256, candidate_id)) + 1
+    record("test_opened", test=sha256, candidate=candidate_id, opening=opening, data=data.name)
+    return opening
 
 
 def _record_opening(beside: Path, line: dict[str, str], inputs: list[str]) -> None:

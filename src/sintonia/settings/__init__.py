@@ -61,6 +61,8 @@ class DataSettings:
     Shorter ones are more, and a verdict needs 50 of them in the test: 200 in all."""
     production: str | None = None
     """A file with texts as they come in real use: a finding says when the examples differ from them."""
+    licence: str | None = None
+    """The licence of the data, or your right to use them, in your own words: the model card says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,8 @@ class TrainingSettings:
     """Passes over the training set."""
     learning_rate: float | Literal["auto"] = "auto"
     """The highest learning rate of the schedule."""
+    learning_rate_multiplier: float = 1.0
+    """What the learning rate that `auto` takes is multiplied with; one that is named stays as it is."""
     batch_examples: int | Literal["auto"] = "auto"
     """Examples behind one optimizer step (the effective batch)."""
     micro_tokens: int | Literal["auto"] = "auto"

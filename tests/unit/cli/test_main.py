@@ -38,7 +38,7 @@ def test_each_command_explains_itself(call, name: str) -> None:
 def test_an_unknown_command_names_the_nearest(call) -> None:
     outcome = call("tun", "data.csv")
     assert outcome.exit_code == 2
-    assert outcome.err == "error: unknown command `tun`\nhint: did you mean `tune`, `runs` or `resume`?\n"
+    assert outcome.err == "error: unknown command `tun`\nhint: did you mean `tune`, `runs` or `chat`?\n"
 
 
 @pytest.mark.parametrize(

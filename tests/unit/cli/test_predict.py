@@ -11,18 +11,11 @@ import pytest
 from sintonia.runs import RunFolder
 from sintonia.settings import DataSettings, Recipe
 from tests.tiny import write_rows
-from tests.unit.report.chat_fixture import write_chat_run
 
 
-def test_a_chat_run_is_refused_in_one_line_with_what_can_be_done(call) -> None:
-    write_chat_run(Path("runs/chat-001"))
-    outcome = call("predict", "runs/chat-001", "hello")
-    assert outcome.exit_code == 2 and outcome.out == ""
-    assert "learned to chat" in outcome.err and "loads in transformers, or in peft" in outcome.err
-    assert "Traceback" not in outcome.err
-
-
-@pytest.mark.parametrize("word", ["missing.csv", "data/rows.jsonl", "rows.JSON", "texts.txt", "rows.parquet"])
+@pytest.mark.parametrize(
+    "word", ["missing.csv", "data/rows.jsonl", "rows.JSON", "texts.txt", "rows.parquet", "x.conll", "x.iob2"]
+)
 def test_a_word_that_names_a_missing_file_is_refused(call, word: str) -> None:
     RunFolder.create("runs/a-001", Recipe(data=DataSettings(path="a.csv")))
     outcome = call("predict", "runs/a-001", word)
@@ -46,7 +39,7 @@ def test_a_table_that_exists_is_refused_for_its_columns(call) -> None:
 
 @pytest.mark.parametrize("text", ["please read report.csv", "what is node.js", "hello."])
 def test_sentences_are_texts(text: str) -> None:
-    from sintonia.cli.predict import _names_file
+    from sintonia.cli.asking import _names_file
 
     assert not _names_file(text)
 
@@ -90,10 +83,3 @@ def test_a_scaled_model_answers_by_itself(call, trained: Path) -> None:
     write_rows(Path("new.jsonl"), [{"text": "rain"}])
     table = call("predict", "scaled", "--file", "new.jsonl")
     assert table.exit_code == 3 and "name the run instead" in table.err
-
-
-def test_a_folder_of_a_chat_model_is_refused_by_its_task(call) -> None:
-    Path("talker").mkdir()
-    Path("talker/sintonia.json").write_text('{"task": "chat"}')
-    outcome = call("predict", "talker", "hello")
-    assert outcome.exit_code == 2 and "`talker` learned to chat" in outcome.err

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 
 from sintonia.choose import choose
@@ -23,3 +24,8 @@ def test_each_text_gets_its_embedding(call, tiny_base: Path) -> None:
     assert np.linalg.norm([one["embedding"] for one in rows], axis=1) == pytest.approx([1.0, 1.0], abs=1e-4)
     lines = call("predict", "model", "rain and sun", "a song").out.splitlines()
     assert [float(one) for one in lines[0].split("\t")[0].split()] == rows[0]["embedding"]
+    Path("texts.txt").write_text("rain and sun\na song\n")
+    assert call("predict", "model", "texts.txt", "--out", "out.parquet").exit_code == 0
+    written = parquet.read_table("out.parquet").to_pylist()
+    assert [one["input"] for one in written] == ["rain and sun", "a song"]
+    assert written[0]["embedding"] == pytest.approx(rows[0]["embedding"], abs=1e-6)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as parquet
 import pytest
 import torch
 
@@ -92,3 +94,24 @@ def test_rows_without_words_are_refused_by_their_line_and_not_by_their_words(cal
     assert "gap.jsonl:2" in wrong.err and "a token is empty" in wrong.err
     other = call("predict", str(run), _rows("other.jsonl", [{"body": "rain"}]))
     assert other.exit_code == 3 and "no column `tokens`" in other.err and "it has `body`" in other.err
+
+
+def test_a_conll_file_gets_a_tag_for_each_token(call, tagger_run: Make) -> None:
+    run = tagger_run(*_of_tokens("IOB2"), units="tokens")
+    Path("x.conll").write_text("bread O\nsoup O\n\nrain O\n")
+    found = json.loads(call("predict", str(run), "x.conll", "--json").out)
+    assert found == [{"input": ["bread", "soup"], "tags": ["B-FOOD"] * 2}, {"input": ["rain"], "tags": ["B-FOOD"]}]
+
+
+def test_spans_and_tags_go_into_a_file(call, tagger_run: Make) -> None:
+    run = tagger_run(*SPANS)
+    file = _rows("new.jsonl", [{"text": " bread", "id": 7}, {"tokens": ["soup"], "id": 8}])
+    for name in ("out.jsonl", "out.parquet", "out.csv"):
+        assert call("predict", str(run), file, "--out", name).exit_code == 0
+    text, tokens = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert text["spans"] == [{"start": 1, "end": 6, "label": "FOOD", "text": "bread"}] and text["tags"] is None
+    assert text["prediction"] == "FOOD: bread" and text["id"] == 7
+    assert tokens["tags"] == ["B-FOOD"] and tokens["tokens"] == ["soup"]
+    kept = parquet.read_table("out.parquet").to_pylist()
+    assert kept[0]["spans"] == text["spans"] and kept[1]["tags"] == ["B-FOOD"]
+    assert json.loads(next(csv.DictReader(Path("out.csv").read_text().splitlines()))["spans"]) == text["spans"]

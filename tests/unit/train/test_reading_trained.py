@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from sintonia.choose import choose
-from sintonia.evaluate.predict import answer_inputs, score_candidate
+from sintonia.evaluate.predict import score_candidate
+from sintonia.models.answering import answer
 from sintonia.models.open import open_candidate
 from sintonia.records import Evaluation, Example, Place
 from sintonia.train import Job, train
@@ -96,9 +97,9 @@ def test_what_was_learned_of_windows_is_saved_and_answered_in_order(tmp_path: Pa
     card = score_candidate(folder, job.validation, "validation")
     assert np.mean([one == two for one, two in zip(card.predictions, card.targets, strict=True)]) >= accuracy
     texts = [*(one.input for one in job.validation[:6]), "rain", "guitar", *(one.input for one in job.validation[6:9])]
-    together = answer_inputs(folder, texts)
+    together = answer(open_candidate(folder), texts)
     for text, found in zip(texts, together, strict=True):
-        (alone,) = answer_inputs(folder, [text])
+        (alone,) = answer(open_candidate(folder), [text])
         assert alone["prediction"] == found["prediction"]
         assert alone["confidence"] == pytest.approx(found["confidence"], abs=1e-5)
 

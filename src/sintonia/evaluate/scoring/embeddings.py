@@ -12,11 +12,9 @@ from sintonia.evaluate.score import bare_card, metrics_of, with_scores
 from sintonia.models.embeddings.answers import Answered, answer
 from sintonia.models.embeddings.collapse import check_collapse
 from sintonia.models.embeddings.ranking import Cosines
-from sintonia.models.embeddings.saved import embed_texts, open_embedder
+from sintonia.models.embeddings.saved import open_embedder
 from sintonia.records import Example, Finding, Scorecard, Split
 from sintonia.tasks.embed import NAME, texts_of
-
-__all__ = ["embed_texts", "embedding_card", "look_for_collapse", "score_embedder"]
 
 
 def score_embedder(folder: Path, examples: Sequence[Example], split: Split) -> Scorecard:

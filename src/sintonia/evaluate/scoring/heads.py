@@ -14,11 +14,10 @@ import numpy as np
 from sintonia.errors import RunFailed
 from sintonia.evaluate.score import bare_card, metrics_of, with_scores
 from sintonia.evaluate.scoring.thresholds import cross_fitted, fit_thresholds
-from sintonia.models.forward import compute_logits
+from sintonia.models.answering import has_thresholds, logits_of
 from sintonia.models.open import OpenCandidate, keep_offsets, open_candidate
-from sintonia.models.tokens import tokenize
 from sintonia.records import Example, Scorecard, Split
-from sintonia.tasks import Fitted, HeadTask, Task
+from sintonia.tasks import Fitted, HeadTask
 
 
 def score_head(folder: Path, examples: Sequence[Example], split: Split) -> Scorecard:
@@ -73,15 +72,9 @@ def _sound_logits(folder: Path, candidate: OpenCandidate, examples: Sequence[Exa
     return logits
 
 
-def has_thresholds(task: Task) -> bool:
-    """Whether what is added to the outputs of a task before it answers is fitted on validation."""
-    return bool(getattr(task, "HAS_THRESHOLDS", False))
-
-
 def head_logits(candidate: OpenCandidate, examples: Sequence[Example]) -> np.ndarray:
     """Outputs of the head, float32 (examples, outputs)."""
-    inputs, model = [candidate.task.inputs(one) for one in examples], candidate.model
-    return compute_logits(model, tokenize(candidate.tokenizer, inputs, candidate.max_tokens, model.reading).ids)
+    return logits_of(candidate, [candidate.task.inputs(one) for one in examples])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

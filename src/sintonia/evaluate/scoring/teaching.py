@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sintonia.evaluate.predict import OUT_OF_SCOPE, inputs_answered
-from sintonia.evaluate.scoring.tags import open_tagger, texts_tagged
 from sintonia.evaluate.written.writing import drawn_examples, prompts_of, tokens_to_give, write_candidate
+from sintonia.models.answering import OUT_OF_SCOPE, answer, open_tagger, texts_tagged
 from sintonia.models.open import candidate_task, open_candidate
 from sintonia.records import Example, Place
 from sintonia.tasks import Input
@@ -71,7 +70,7 @@ def _labels(folder: Path, _train: Sequence[Example], _new_tokens: int | None) ->
     candidate = open_candidate(folder)
 
     def ask(inputs: Sequence[Input]) -> list[Any]:
-        return [_sure(one, candidate.labels) for one in inputs_answered(candidate, inputs)]
+        return [_sure(one, candidate.labels) for one in answer(candidate, inputs)]
 
     return ask
 
@@ -90,12 +89,12 @@ def _sure(said: Mapping[str, Any], labels: Sequence[str]) -> str | Unsaid:
 
 def _label_sets(folder: Path, _train: Sequence[Example], _new_tokens: int | None) -> Ask:
     candidate = open_candidate(folder)
-    return lambda inputs: [names_in(one["prediction"]) for one in inputs_answered(candidate, inputs)]
+    return lambda inputs: [names_in(one["prediction"]) for one in answer(candidate, inputs)]
 
 
 def _numbers(folder: Path, _train: Sequence[Example], _new_tokens: int | None) -> Ask:
     candidate = open_candidate(folder)
-    return lambda inputs: [list(read(one["prediction"])) for one in inputs_answered(candidate, inputs)]
+    return lambda inputs: [list(read(one["prediction"])) for one in answer(candidate, inputs)]
 
 
 def _spans(folder: Path, _train: Sequence[Example], _new_tokens: int | None) -> Ask:

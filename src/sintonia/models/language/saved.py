@@ -7,7 +7,7 @@ Nothing is trained and no data are read here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,10 @@ def open_language_base(base: Base, max_tokens: int, template: str) -> OpenLangua
     )
 
 
-def open_language_candidate(folder: Path) -> OpenLanguageModel:
+def open_language_candidate(folder: Path, load: Callable[[Path], Any] = load_causal) -> OpenLanguageModel:
     """Loads a candidate; its adapters, when it has some, stand beside the weights and are frozen.
+
+    `load` gives the model in a folder; adapters are put on what it gives.
 
     Raises:
         StorageError: the folder is not such a model of ours, or the base it belongs to was changed.
@@ -91,10 +93,10 @@ def open_language_candidate(folder: Path) -> OpenLanguageModel:
     files: BaseFiles | None = None
     if is_adapter(folder):
         files = base_files(body, folder)
-        causal = load_causal(files.model)
+        causal = load(files.model)
         load_adapters(causal, folder)
     else:
-        causal = load_causal(folder)
+        causal = load(folder)
     tokenizer = load_tokenizer(folder)
     return OpenLanguageModel(
         record=None,

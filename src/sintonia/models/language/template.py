@@ -128,6 +128,14 @@ class Template:
                 hint="take another one with `chat.template`",
             ) from None
 
+    def readable(self, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The messages as this template expects them, without what only says how they are learned."""
+        with self._ending():
+            return [
+                {key: value for key, value in one.items() if key != "weight" and value is not None}
+                for one in self._writer.readable(messages)
+            ]
+
     @contextlib.contextmanager
     def _ending(self) -> Iterator[None]:
         try:
