@@ -146,6 +146,7 @@ def test_a_tuned_model_answers_whole_and_as_it_is_written(client: OpenAI, tuned:
 def test_embeddings_are_numbers_or_packed(client: OpenAI, served: Served) -> None:
     found = client.embeddings.create(model="encoder", input=["rain", "a song"], encoding_format="float")
     assert len(found.data) == 2 and sum(one * one for one in found.data[1].embedding) == pytest.approx(1, abs=1e-4)
+    assert found.usage.total_tokens > 4, "of each text its words, and what the base puts around them"
     usual = OpenAI(base_url=served.url, api_key=TOKEN)  # asks for base64 and unpacks it, which a strict one refuses
     unpacked = usual.embeddings.create(model="encoder", input="a song").data[0].embedding
     assert unpacked == pytest.approx(found.data[1].embedding, abs=1e-5)

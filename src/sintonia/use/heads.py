@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from sintonia.models.embeddings.saved import OpenEmbedder
     from sintonia.models.open import OpenCandidate
     from sintonia.tasks import Input
 
@@ -55,13 +56,18 @@ class Answerer:
 class Embedder:
     """An open embedding model, for any number of threads: one computes at a time."""
 
-    def __init__(self, name: str, module: Any, features: Callable[[Sequence[str]], np.ndarray]) -> None:
-        self.name, self.module, self.dimensions = name, module, int(module.hidden_size)
-        self._features, self._lock = features, threading.Lock()
+    def __init__(self, name: str, opened: OpenEmbedder) -> None:
+        self.name, self.module, self.dimensions = name, opened.model, int(opened.model.hidden_size)
+        self._opened, self._lock = opened, threading.Lock()
+
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """How many tokens it reads of these texts."""
+        with self._lock:
+            return self._opened.count_tokens(texts)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit length, float32 (texts, dimensions)."""
         if not texts:
             return np.zeros((0, self.dimensions), dtype=np.float32)
         with self._lock:
-            return self._features(texts)
+            return self._opened.features(texts)

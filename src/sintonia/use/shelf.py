@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -95,8 +95,7 @@ class Shelf:
             opened = open_language_candidate(folder, lambda path: self._twin(path, folder, beneath))
             return Speaker(name, opened, beneath=beneath)
         if task == "embed":
-            embedder = open_embedder(folder)
-            return Embedder(name, embedder.model, embedder.features)
+            return Embedder(name, open_embedder(folder))
         return Answerer(name, open_candidate(folder))
 
     def _open_base(self, reference: str) -> Model:
@@ -228,15 +227,13 @@ def _num_bytes(models: Iterable[Model]) -> int:
 
 def _base_embedder(reference: str, files: Any, max_tokens: int) -> Embedder:
     from sintonia.models.adapter_files import load_adapters
-    from sintonia.models.forward import compute_features
+    from sintonia.models.embeddings.saved import OpenEmbedder
     from sintonia.models.loading import check_tokenizer
     from sintonia.models.pooled import load_encoder, load_tokenizer, without_adapters
-    from sintonia.models.tokens import tokenize
 
     model, tokenizer = load_encoder(files.model), load_tokenizer(files.tokenizer)
     check_tokenizer(tokenizer, model.transformer, files.tokenizer)
     if files.adapter is not None:
         load_adapters(model.transformer, files.adapter)
         model = without_adapters(model)
-    features: Callable[[Any], Any] = lambda texts: compute_features(model, tokenize(tokenizer, texts, max_tokens).ids)  # noqa: E731
-    return Embedder(reference, model, features)
+    return Embedder(reference, OpenEmbedder(model=model, tokenizer=tokenizer, max_tokens=max_tokens))

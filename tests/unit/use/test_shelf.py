@@ -149,6 +149,7 @@ def test_a_base_that_reads_texts_embeds_them(tiny_base: Path) -> None:
     model = Shelf().open(f"file:{tiny_base}")
     assert isinstance(model, Embedder) and model.dimensions == 32
     rows = model.embed(["rain", "sun and song", "rain"])
+    assert model.count_tokens(["rain", "rain"]) == 2 * model.count_tokens(["rain"]) > 0 == model.count_tokens([])
     assert rows.dtype == np.float32 and rows.shape == (3, 32) and np.allclose(rows[0], rows[2], atol=1e-6)
     assert np.linalg.norm(rows, axis=1) == pytest.approx(1.0, abs=1e-5) and model.embed([]).shape == (0, 32)
 

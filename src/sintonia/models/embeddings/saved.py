@@ -22,7 +22,7 @@ from sintonia.tasks.embed import NAME
 
 @dataclass(slots=True)
 class OpenEmbedder:
-    """A tuned embedding model in memory, loaded from its folder."""
+    """An embedding model in memory: a tuned one, loaded from its folder, or a base."""
 
     model: PooledEncoder
     tokenizer: Any
@@ -31,6 +31,10 @@ class OpenEmbedder:
     def features(self, texts: Sequence[str]) -> np.ndarray:
         """Unit features, float32 (texts, hidden)."""
         return compute_features(self.model, tokenize(self.tokenizer, texts, self.max_tokens).ids)
+
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """How many tokens it reads of some texts, those that the base adds included."""
+        return sum(map(len, tokenize(self.tokenizer, texts, self.max_tokens).ids))
 
 
 def save_embedder(model: PooledEncoder, tokenizer: Any, folder: Path, *, max_tokens: int) -> None:

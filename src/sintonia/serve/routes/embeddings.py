@@ -1,7 +1,6 @@
 """`/v1/embeddings`: texts as vectors of unit length, as numbers or as little-endian float32 in base64.
 
-Tokens as input are refused: they would be those of another vocabulary. `usage` counts none of the tokens: the models
-that embed do not say how many they read.
+Tokens as input are refused: they would be those of another vocabulary.
 """
 
 from __future__ import annotations
@@ -50,7 +49,8 @@ async def create_embeddings(request: Request, texts: Texts) -> dict[str, Any]:
         {"object": "embedding", "index": number, "embedding": _packed(row) if is_packed else row.tolist()}
         for number, row in enumerate(found)
     ]
-    usage = {"prompt_tokens": 0, "total_tokens": 0}
+    num_tokens = await state.answering.compute(lambda: embedder.count_tokens(asked))
+    usage = {"prompt_tokens": num_tokens, "total_tokens": num_tokens}
     return {"object": "list", "data": rows, "model": texts.model, "usage": usage}
 
 
