@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,18 +27,11 @@ def write_catalog(home: Path, **folders: Path) -> None:
     (home / "catalog.toml").write_text("\n".join(lines), encoding="utf-8")
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 class Served:
     """A server in a process of its own."""
 
     def __init__(self, home: Path, *words: str) -> None:
-        self.home, self.words, self.port = home, words, free_port()
+        self.home, self.words, self.port = home, words, 0
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,6 +46,7 @@ class Served:
         """Begins it and waits until it answers."""
         environment = {**os.environ, "SINTONIA_HOME": str(self.home), "OMP_NUM_THREADS": "1"}
         with (self.home / "server.txt").open("ab") as told:
+            begins = told.tell()
             self.process = subprocess.Popen(
                 [
                     sys.executable,
@@ -71,12 +64,15 @@ class Served:
                 stdout=told,
                 stderr=told,
             )
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while time.monotonic() < until:
-            assert self.process.poll() is None, (self.home / "server.txt").read_text()
-            with socket.socket() as reached:
-                if reached.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
+            has_ended = self.process.poll() is not None
+            told = (self.home / "server.txt").read_bytes()[begins:].decode()
+            assert not has_ended, told
+            facts = [json.loads(line) for line in told.splitlines(keepends=True) if line[:1] + line[-2:] == "{}\n"]
+            if facts:
+                self.port = int(facts[0]["url"].rpartition(":")[2].split("/")[0])
+                return self
             time.sleep(0.05)
         raise AssertionError("the server does not answer")
 

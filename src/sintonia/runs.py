@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from sintonia.files import (
     from_json,
     read_json,
     read_lines,
+    sha256_file,
     storage_errors,
     to_json,
     write_atomic,
@@ -46,6 +48,13 @@ TAUGHT = "taught.json"
 """The model held against its teacher, once the verdict is there."""
 LABEL_SIGNAL = "cache/label-signal.json"
 """What the audit of labels has measured, for whoever asks later."""
+
+
+def weights_id(folder: Path) -> str:
+    """64 hex digits of a saved model: its weights, and what it says of itself."""
+    files = [*sorted(folder.rglob("*.safetensors")), *folder.glob("sintonia.json")]
+    names = "".join(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n" for path in files)
+    return hashlib.sha256(names.encode()).hexdigest()
 
 
 class RunFolder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -313,6 +314,9 @@ def test_logs_hold_neither_tokens_nor_texts(served: Served, tuned: FineTuningJob
         OpenAI(base_url=served.url, api_key="canary-wrong-token", max_retries=0).models.list()
     folder = served.home / "serve"
     logs = [folder / "log.txt", served.home / "server.txt", folder / "jobs" / tuned.id / "worker.txt"]
+    until = time.monotonic() + 30
+    while b"token_refused" not in logs[0].read_bytes() and time.monotonic() < until:
+        time.sleep(0.05)  # a thread writes it
     told = b"".join(path.read_bytes() for path in logs)
     assert name.encode() in told and b"token_refused" in told
     for secret in (TOKEN.encode(), b"canary", b"umbrella"):

@@ -58,9 +58,9 @@ def test_each_generated_file_is_refused_in_one_line_or_read_whole(
         (tmp_path / case.id).mkdir()
         path = tmp_path / case.id / case.name
         path = case.make(path) or path
-        began = time.monotonic()
+        began = time.process_time()
         found = _refused(path)
-        assert time.monotonic() - began < 1, case.id
+        assert time.process_time() - began < 1, case.id
         assert isinstance(found, SintoniaError) == (case.outcome == REFUSED), case.id
         if isinstance(found, SintoniaError):
             _check_line(case, path, found)

@@ -56,7 +56,7 @@ def _try_schema(site: Site, count: int) -> int:
         operation = result.ok()
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
 
-            @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate],
+            @settings(max_examples=count, database=None, deadline=None, derandomize=True, phases=[Phase.generate],
                       suppress_health_check=list(HealthCheck))  # fmt: skip
             @given(case=operation.as_strategy(generation_mode=mode))
             def attempt(case: Any) -> None:

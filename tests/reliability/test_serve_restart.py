@@ -92,7 +92,7 @@ def test_sigterm_pauses_the_job_and_the_next_start_goes_on(served: Served) -> No
     client = served.start().client
     found = wait_for(client, job.id, "running")
     messages = [one.message for one in client.fine_tuning.jobs.list_events(job.id, limit=100)]
-    assert any("told to stop" in one or "started again" in one for one in messages), messages
+    assert any("told to stop" in one or "started again" in one or "goes on" in one for one in messages), messages
     assert client.fine_tuning.jobs.cancel(found.id).status == "cancelled"
     assert served.stop() == 143
 
@@ -100,8 +100,10 @@ def test_sigterm_pauses_the_job_and_the_next_start_goes_on(served: Served) -> No
 def test_a_worker_that_is_killed_is_begun_again(served: Served) -> None:
     job = begin(served)
     wait_for(served.client, job, "running")
+    until = time.monotonic() + 120
+    while not served.worker_pids() and time.monotonic() < until:
+        time.sleep(0.02)
     kill_workers(served)
-    until = time.monotonic() + 30
     while time.monotonic() < until:
         told = [one.message for one in served.client.fine_tuning.jobs.list_events(job, limit=100)]
         if any("goes on where it was" in one for one in told):
@@ -116,7 +118,7 @@ def test_with_json_a_program_is_told_where_it_answers(served: Served) -> None:
     served.start()
     told = (served.home / "server.txt").read_text()
     facts = next(json.loads(line) for line in told.splitlines() if line.startswith("{"))
-    assert facts == {"url": served.url, "token": TOKEN, "home": str(served.home / "serve")}
+    assert facts == {"url": served.url, "home": str(served.home / "serve")} and TOKEN not in told
 
 
 def test_a_second_server_does_not_take_the_same_state(served: Served) -> None:

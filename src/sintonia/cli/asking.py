@@ -61,7 +61,7 @@ def questions(texts: list[str], file: Path | None, prepared: Prepared | None, fo
         UsageError: nothing was asked, or a text and a file, or what was typed is no pair.
         DataError: the file cannot be read, or a row of it is no question.
     """
-    typed, named = _told_apart(texts, file)
+    typed, named = _told_apart([] if texts == ["-"] else texts, file)  # `-` is standard input
     if typed and named:
         raise UsageError("texts and --file were both given", hint="give one of them")
     if not typed and named is None and sys.stdin.isatty():

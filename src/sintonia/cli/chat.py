@@ -54,10 +54,12 @@ def chat(
         words = line.split(maxsplit=1)
         if not words:
             continue
-        if words[0] == "/exit":
+        if words[0] in ("/exit", "/quit"):
             break
         if words[0] in ("/reset", "/save"):
             talk.obey(words[0], words[1].strip() if len(words) > 1 else "")
+        elif words[0] == "/help":
+            say(_COMMANDS)
         elif words[0].startswith("/") and words[0].count("/") == 1 and len(words) == 1:
             say(f"there is no {words[0]}: {_COMMANDS}")
         else:

@@ -40,12 +40,12 @@ def predict(
         typer.Option(metavar="FILE", help="Write the answers there, beside the input: .csv, .jsonl or .parquet."),
     ] = None,
     max_tokens: Annotated[
-        int, typer.Option("--max-tokens", min=1, metavar="N", help="The longest answer of a model that writes.")
-    ] = WRITTEN_TOKENS,
+        int | None, typer.Option("--max-tokens", min=1, metavar="N", help="The longest answer of a model that writes.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Answer new texts with the model of a run."""
-    from sintonia.use import Shelf, format_of
+    from sintonia.use import Shelf, Speaker, format_of
 
     if out is not None:
         format_of(out)
@@ -53,11 +53,13 @@ def predict(
             raise UsageError("--out and --json were both given", hint="`--out NAME.jsonl` writes JSON")
     folder, prepared, task = model_and_data(path)
     asked = questions(texts or [], file, prepared, folder, task)
-    _refuse_over_input(out, asked.file)
+    _refuse_over_others(out, asked.file, path)
     model = Shelf().open(path)
+    if max_tokens is not None and not isinstance(model, Speaker):
+        raise UsageError(f"`{path}` writes no texts", hint="leave it out", where="--max-tokens")
     if out is not None:
-        return _write(out, asked, model, max_tokens, prepared)
-    told = ((one, answer) for _, one, answer in _answered(asked, model, max_tokens))
+        return _write(out, asked, model, max_tokens or WRITTEN_TOKENS, prepared)
+    told = ((one, answer) for _, one, answer in _answered(asked, model, max_tokens or WRITTEN_TOKENS))
     if as_json:
         show_json([_body(*pair, prepared) for pair in told])
         return 0
@@ -66,9 +68,16 @@ def predict(
     return 0
 
 
-def _refuse_over_input(out: Path | None, file: Path | None) -> None:
-    if out is not None and file is not None and out.exists() and out.samefile(file):
+def _refuse_over_others(out: Path | None, file: Path | None, path: Path) -> None:
+    """Nothing is written over, and nothing into a run or a model."""
+    if out is None:
+        return
+    if out.resolve().is_relative_to(path.resolve()):
+        raise UsageError(f"`{out}` lies in `{path}`", hint="name a file outside of it", where="--out")
+    if file is not None and out.exists() and out.samefile(file):
         raise UsageError(f"`{out}` is the file with the texts", hint="name another file for the answers")
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"`{out}` is there already", hint="name a new file for the answers", where="--out")
 
 
 def _answered(

@@ -55,5 +55,5 @@ def _tell(line: str) -> None:
 
 
 def _tell_program(facts: dict[str, str]) -> None:
-    """Once it answers: one line with url, token and home."""
+    """Once it answers: one line with url, home and a token that was made up."""
     print(json.dumps(facts), flush=True)

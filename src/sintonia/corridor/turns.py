@@ -14,7 +14,6 @@ import hashlib
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 
 from sintonia.corridor.auditing import note_trained, note_training
 from sintonia.corridor.billing.refining import Refining, num_turns_left
@@ -43,7 +42,7 @@ from sintonia.records import (
 from sintonia.resolve import settle
 from sintonia.resources.energy import Stretch, scaled_energy
 from sintonia.resources.meter import peak_memory_bytes
-from sintonia.runs import RunFolder
+from sintonia.runs import RunFolder, weights_id
 from sintonia.settings import Recipe
 from sintonia.tasks import TASKS, has_head
 from sintonia.train import Job, train
@@ -78,7 +77,7 @@ def refuse_broken(run: RunFolder, turns: tuple[Turn, ...]) -> None:
         if is_broken(turn):
             raise RunFailed(next(one.message for one in turn.findings if one.code == "E310"), hint="see log.txt")
         weights, known = run.file(turn.candidate.weights), turn.candidate.files_id
-        if known and (not weights.is_dir() or _weights_id(weights) != known):
+        if known and (not weights.is_dir() or weights_id(weights) != known):
             raise RunFailed(
                 f"{RELOADED} since turn {turn.number} ended: its files were changed or removed",
                 where=str(weights),
@@ -114,14 +113,8 @@ def candidate_id(run: RunFolder, turns: tuple[Turn, ...]) -> str:
 
     Of several parts it is a hash of the hashes of their candidates, in the order of the parts.
     """
-    found = [_weights_id(run.file(turn.candidate.weights)) for turn in turns]
+    found = [weights_id(run.file(turn.candidate.weights)) for turn in turns]
     return found[0] if len(found) == 1 else hashlib.sha256("\n".join(found).encode()).hexdigest()
-
-
-def _weights_id(folder: Path) -> str:
-    files = [*sorted(folder.rglob("*.safetensors")), *folder.glob("sintonia.json")]
-    names = "".join(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n" for path in files)
-    return hashlib.sha256(names.encode()).hexdigest()
 
 
 def unfinished_change(run: RunFolder, number: int) -> Change | None:
@@ -211,7 +204,7 @@ def _announce(walk: Walk, job: Job, prepared: Prepared, why: str) -> None:
 
 def end_turn(walk: Walk, turn: Turn) -> None:
     """Writes the record of a turn, its last file, and removes what only a resumed training needs."""
-    folder, files_id = walk.run.turn(turn.number), _weights_id(walk.run.file(turn.candidate.weights))
+    folder, files_id = walk.run.turn(turn.number), weights_id(walk.run.file(turn.candidate.weights))
     turn = dataclasses.replace(turn, candidate=dataclasses.replace(turn.candidate, files_id=files_id))
     note_trained(walk, turn)
     walk.run.write(f"{folder}/turn.json", turn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from sintonia.export.format import Format, copy_model
+from sintonia.export.format import Format, copy_model, python_command
 from sintonia.export.merged import write_stops
 from sintonia.export.proof import Precision
 from sintonia.export.readers.language import LanguageReader, read_adapter
@@ -15,7 +15,7 @@ from sintonia.models.language.saved import base_files
 
 def _refuses(source: Source) -> str:
     if source.kind != "language":
-        return f"the model is a {source.kind}, which is saved whole"
+        return f"the model is of the kind `{source.kind}`, which is saved whole"
     return "" if source.is_adapter else "all weights were trained, so there is no adapter"
 
 
@@ -32,7 +32,10 @@ def _commands(source: Source, folder: Path) -> tuple[tuple[str, str], ...]:
     base = str(base_files(source.body, source.folder).model)
     here = folder.absolute()
     return (
-        ("peft", f'python -c "from peft import AutoPeftModelForCausalLM as M; M.from_pretrained({str(here)!r})"'),
+        (
+            "peft",
+            python_command(f"from peft import AutoPeftModelForCausalLM as M; print(M.from_pretrained({str(here)!r}))"),
+        ),
         ("vLLM", f"vllm serve {shlex.quote(base)} --enable-lora --lora-modules {shlex.quote(f'tuned={here}')}"),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -75,16 +76,18 @@ def export_run(run: RunFolder, wanted: Wanted) -> Exported:
         raise UsageError(f"`{form.name}` does not fit this run: {why}", expected=f"one of {', '.join(fitting)}")
     has_runtime = _has_runtime(form, source, is_unproven=wanted.is_unproven)
     folder = wanted.folder.absolute()
-    work = folder.with_name(f".{folder.name}-unfinished")
+    with storage_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-unfinished-", dir=folder.parent))
     try:
         with storage_errors(folder):
-            shutil.rmtree(work, ignore_errors=True)
-            (work / "out").mkdir(parents=True)
+            (work / "out").mkdir()
             form.write(source, work / "out", precision)
             agreement, runtime = _prove(form, source, (work, precision), has_runtime=has_runtime)
             proof = _describe(form, source, work / "out", (precision, agreement, runtime))
             follow_umask(work)
             sync_tree(work / "out")
+            _refuse_folder(run, folder)  # another export may have made it meanwhile
             (work / "out").rename(folder)
             sync_folder(folder.parent)
     except SafetensorError as error:  # what the disk says reaches us as this, not as an OSError
@@ -117,7 +120,7 @@ def _refuse_folder(run: RunFolder, folder: Path) -> None:
     if folder.absolute().resolve().is_relative_to(run.path.resolve()):
         raise UsageError(f"`{folder}` lies in the run", hint="name a folder outside of it", where="--out")
     if folder.exists() or folder.is_symlink():
-        raise UsageError(f"`{folder}` is there already", hint="name a new folder", where="--out")
+        raise UsageError(f"`{folder}` is there already", hint="name a new folder with `--out DIR`", where="--out")
 
 
 def _has_runtime(form: Format, source: Source, *, is_unproven: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from sintonia.models.open import read_candidate
 
 Reader = LanguageReader | TextReader
 NOTHING = ""
+
+
+def python_command(code: str) -> str:
+    """A command for a shell, whatever the code holds; readable where it holds nothing that a shell would read."""
+    is_plain = not set(code) & set('"$`\\!')
+    return f'python -c "{code}"' if is_plain else f"python -c {shlex.quote(code)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

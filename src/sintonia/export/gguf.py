@@ -50,7 +50,7 @@ SPLITS: dict[str, tuple[Mapping[str, Any], ...]] = {"gpt-2": (_BYTES,), "smollm"
 
 def refuses_model(source: Source) -> str:
     """Why a model has no GGUF file, as far as its kind says."""
-    return "" if source.kind == "language" else f"the model is a {source.kind}, and llama.cpp writes texts"
+    return "" if source.kind == "language" else f"the model is of the kind `{source.kind}`, and llama.cpp writes texts"
 
 
 def write_gguf(source: Source, work: Path, precision: Precision) -> None:

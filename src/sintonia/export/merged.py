@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from sintonia.export.format import Format, Reader, copy_model, say_of_itself
+from sintonia.export.format import Format, Reader, copy_model, python_command, say_of_itself
 from sintonia.export.proof import Precision
 from sintonia.export.readers.language import read_merged
 from sintonia.export.readers.texts import TransformersClassifier
@@ -81,7 +81,8 @@ def commands_of_whole(source: Source, folder: Path) -> tuple[tuple[str, str], ..
     place = str(folder.absolute())
     if source.kind != "language":
         task = "token-classification" if source.kind == "tagger" else "text-classification"
-        return (("transformers", f'python -c "from transformers import pipeline; pipeline({task!r}, {place!r})"'),)
+        code = f"from transformers import pipeline; print(pipeline({task!r}, {place!r})('a text'))"
+        return (("transformers", python_command(code)),)
     return (
         ("transformers", f"transformers chat {shlex.quote(place)}"),
         ("vLLM", f"vllm serve {shlex.quote(place)}"),

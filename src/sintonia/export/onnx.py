@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from sintonia.errors import UsageError
-from sintonia.export.format import Format, Reader, say_of_itself
+from sintonia.export.format import Format, Reader, python_command, say_of_itself
 from sintonia.export.merged import merged_model, write_stops
 from sintonia.export.proof import Precision
 from sintonia.export.readers.onnx import OnnxLanguageModel, OnnxTextModel
@@ -138,7 +138,8 @@ def _read(source: Source, work: Path, _: Path) -> Reader:
 
 def _commands(_: Source, folder: Path) -> tuple[tuple[str, str], ...]:
     file = str(folder.absolute() / FILE)
-    return (("onnxruntime", f'python -c "import onnxruntime; onnxruntime.InferenceSession({file!r})"'),)
+    code = f"import onnxruntime; print(*onnxruntime.InferenceSession({file!r}).get_inputs(), sep='\\n')"
+    return (("onnxruntime", python_command(code)),)
 
 
 ONNX = Format(

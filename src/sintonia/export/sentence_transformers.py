@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sintonia.export.format import Format, copy_model
+from sintonia.export.format import Format, copy_model, python_command
 from sintonia.export.merged import refuses_whole
 from sintonia.export.proof import Precision
 from sintonia.export.readers.texts import SentenceTransformersModel, TextReader
@@ -14,7 +14,7 @@ from sintonia.export.source import Source
 def refuses_chain(source: Source) -> str:
     """Why a model is no chain of layers of sentence-transformers."""
     if source.kind not in ("embedder", "encoder with a head"):
-        return f"the model is a {source.kind}, and this form is for encoders that read whole texts"
+        return f"the model is of the kind `{source.kind}`, and this form is for encoders that read whole texts"
     return refuses_whole(source)
 
 
@@ -32,7 +32,7 @@ def commands_of_chain(source: Source, folder: Path) -> tuple[tuple[str, str], ..
     place = repr(str(folder.absolute()))
     code = f"from sentence_transformers import SentenceTransformer as S; print(S({place}).encode(['a text']))"
     program = "sentence-transformers" if source.kind == "embedder" else "sentence-transformers (it gives logits)"
-    return ((program, f'python -c "{code}"'),)
+    return ((program, python_command(code)),)
 
 
 SENTENCE_TRANSFORMERS = Format(

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sintonia.errors import RunFailed, UsageError
+from sintonia.errors import RunFailed, StorageError, UsageError
 from sintonia.models.open import read_candidate
 from sintonia.models.shape import is_causal
 from sintonia.models.sources.folder import is_adapter
 from sintonia.models.sources.trust import read_json_object
-from sintonia.records import Base, Example, Prepared, Verdict
-from sintonia.runs import RunFolder
+from sintonia.records import Base, Example, Prepared, Turn, Verdict
+from sintonia.runs import RunFolder, weights_id
 from sintonia.tasks import TASKS
 
 Kind = Literal["language", "classifier of a language model", "encoder with a head", "tagger", "embedder"]
@@ -78,9 +78,16 @@ def open_source(run: RunFolder) -> Source:
         StorageError: the model is damaged.
     """
     prepared, folder = run.read("prepared.json", Prepared), run.file("model")
-    if prepared is None or run.read("verdict.json", Verdict) is None or not folder.is_dir():
+    verdict = run.read("verdict.json", Verdict)
+    if prepared is None or verdict is None or not folder.is_dir():
         raise UsageError(f"`{run.path}` has no model yet", hint=f"`sintonia resume {run.path}` goes on to it")
     body = read_candidate(folder)
+    judged = run.read(f"{run.turn(verdict.turn)}/turn.json", Turn)
+    if judged is not None and judged.candidate.files_id not in (None, "", weights_id(folder)):
+        raise StorageError(
+            f"`{folder}` is not the model of the verdict: its files were changed since",
+            hint=f"bring them back from a copy; `{judged.candidate.weights}` in the run holds them too",
+        )
     examples = run.lines(prepared.parts[0].validation.path, Example)[:MOST_EXAMPLES]
     if not examples:
         raise RunFailed(f"`{run.path}` has no validation example to prove an export on", hint="begin a new run")

@@ -22,7 +22,7 @@ def run_server(
     around: Surroundings, tell: Callable[[str], None], ready: Callable[[dict[str, str]], None] = lambda _: None
 ) -> int:
     """Serves until a signal ends it; `tell` is told, line by line, what a person has to know, and `ready` once, what a
-    program has to: `url`, `token`, `home`.
+    program has to: `url`, `home`, and `token` where it was made up.
 
     Raises:
         Unavailable: what serves is not installed.

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 from sintonia.serve.bucket import Bucket
 from sintonia.serve.refusals import Refused, error_body
 from sintonia.serve.surroundings import Surroundings
-from sintonia.serve.telling import tell_log
+from sintonia.serve.telling import RefusedTokens, tell_log
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -40,6 +40,8 @@ class Guard:
         limits = around.limits
         self._app, self._limits, self._port = app, limits, port
         self._token, self._hosts = around.token.encode(), around.known_hosts
+        self._names_behind_proxy = frozenset(name.lower() for name in around.allowed_hosts)
+        self._refused_tokens = RefusedTokens()
         self._known = Bucket(limits.requests_per_minute / 60, limits.burst)
         self._strangers = Bucket(limits.refusals_per_minute / 60, max(1, limits.refusals_per_minute))
         self._has_let_in = False
@@ -48,6 +50,7 @@ class Guard:
         """Lets a request through, or answers it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+            self._refused_tokens.tell_rest()
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
         else:
@@ -102,21 +105,28 @@ class Guard:
         if not self._is_us(headers.get("host", "")):
             raise Refused(403, "This server is not known by that name (Host)", code="host_not_allowed")
         origin = headers.get("origin")
-        scheme, _, place = (origin or "").partition("://")
-        if origin is not None and not (scheme == "http" and self._is_us(place)):
+        if origin is not None and not self._is_our_origin(origin):
             raise Refused(403, "Requests from that Origin are not let through", code="origin_not_allowed")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise Refused(403, "Requests from other sites are not let through", code="cross_site")
 
+    def _is_our_origin(self, origin: str) -> bool:
+        """Whether a page is ours; with `https`, it is where a proxy in front of us speaks for an allowed name."""
+        scheme, _, place = origin.partition("://")
+        if scheme == "https":
+            return self._is_us(place) and (urlsplit(f"//{place}").hostname or "") in self._names_behind_proxy
+        return scheme == "http" and self._is_us(place)
+
     def _is_us(self, place: str) -> bool:
-        """Whether `HOST:PORT` is a name of this server."""
+        """Whether `HOST:PORT` is a name of this server; of a name that was allowed a proxy has the port it likes."""
         try:
             parts = urlsplit(f"//{place}")
             port = parts.port or 80
         except ValueError:
             return False
         is_bare = parts.netloc == place and "@" not in place and bool(parts.hostname)
-        return is_bare and parts.hostname in self._hosts and port == self._port
+        is_port_right = port == self._port or parts.hostname in self._names_behind_proxy
+        return is_bare and parts.hostname in self._hosts and is_port_right
 
     def _check_token(self, headers: dict[str, str]) -> None:
         scheme, _, given = headers.get("authorization", "").partition(" ")
@@ -128,7 +138,7 @@ class Guard:
             return
         if wait := self._strangers.take():
             raise Refused(429, "Too many refused requests", code="rate_limit_exceeded", wait_seconds=wait)
-        tell_log("token_refused", has_token=bool(given))
+        self._refused_tokens.add(has_token=bool(given))
         what = "Incorrect token provided" if given else "A token is needed: `Authorization: Bearer TOKEN`"
         raise Refused(401, what, code="invalid_api_key")
 

@@ -41,7 +41,7 @@ class _Server(uvicorn.Server):
 def serve_until_signal(
     around: Surroundings, tell: Callable[[str], None], ready: Callable[[dict[str, str]], None] = lambda _: None
 ) -> int:
-    """Serves; gives the exit code. When it answers, people are told by `tell`, programs by `ready` (url, token, home).
+    """Serves; gives the exit code. When it answers, `tell` tells people, `ready` programs (url, home, a token made up).
 
     Raises:
         UsageError: the address or the state is in use, or a run cannot be offered.
@@ -129,5 +129,5 @@ def _tell_all(
     if not is_loopback(around.host):
         tell("warning   others can reach this address, and nothing is encrypted: put a proxy with TLS in front of it")
     tell(f"state     {around.home}")
-    ready({"url": url, "token": around.token, "home": str(around.home)})
+    ready({"url": url, **({"token": around.token} if around.is_token_generated else {}), "home": str(around.home)})
     tell("stop      Ctrl-C; jobs that have not ended go on at the next start")

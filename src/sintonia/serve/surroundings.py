@@ -30,7 +30,7 @@ class Limits:
     burst: int = 1000
     """Requests at once."""
     refusals_per_minute: int = 600
-    """Of requests without the right token: beyond it they are refused without being looked at."""
+    """Of requests without the right token: beyond it they are told to come later (429)."""
     waiting_jobs: int = 100
     """Jobs that have not ended."""
 
@@ -46,7 +46,9 @@ class Surroundings:
     port: int = 8000
     """0 takes any that is free."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names, beside those of loopback and the one bound to, that a request may call this machine by."""
+    """Names, beside those of loopback and the one bound to, that a request may call this machine by.
+
+    At any port, and from pages by https too: a proxy with TLS stands in front of them."""
     runs: tuple[Path, ...] = ()
     """Finished runs whose models are offered."""
     jobs: int = 1

@@ -155,6 +155,10 @@ def model_folder(path_or_reference: Path | str) -> Path | None:
     Raises:
         UsageError: the run has no model yet.
     """
+    from sintonia.models.catalog import catalog
+
+    if isinstance(path_or_reference, str) and path_or_reference in catalog():
+        return None  # a name of the catalog is never a folder that happens to be called so
     folder = Path(path_or_reference).expanduser()
     if (folder / "recipe.yaml").is_file():
         model = RunFolder.open(folder).file("model")

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -18,8 +19,9 @@ from typing import Any
 from sintonia.errors import UsageError
 from sintonia.files import write_atomic
 
-COMPUTED = ("=", "+", "-", "@", "\t", "\r")
+COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a cell begins that a spreadsheet takes for a formula."""
+_NUMBER = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?")
 PREFIX = "sintonia_"
 """Before the names of all answers where a column of the input has the name of one."""
 _AT_ONCE = 1000
@@ -43,7 +45,10 @@ class Columns:
     @property
     def prefix(self) -> str:
         """What stands before the names of answers, so that none is that of a column of the input."""
-        return PREFIX if set(self.inputs) & {*self.flat, *self.answers} else ""
+        prefix = ""
+        while set(self.inputs) & {f"{prefix}{name}" for name in (*self.flat, *self.answers)}:
+            prefix += PREFIX
+        return prefix
 
     @property
     def flat(self) -> tuple[str, ...]:
@@ -85,12 +90,12 @@ def write_answers(path: Path, rows: Rows, columns: Columns) -> int:
 
 
 def safe_cell(value: Any) -> Any:
-    """A cell of a CSV that no spreadsheet computes; numbers stay.
+    """A cell of a CSV that no spreadsheet computes; numbers stay as they are, also those that are written out.
 
-    >>> safe_cell("=1+1"), safe_cell(-0.5), safe_cell("-0.5"), safe_cell("rain")
-    ("'=1+1", -0.5, "'-0.5", 'rain')
+    >>> safe_cell("=1+1"), safe_cell(-0.5), safe_cell("-0.5"), safe_cell("-1+1"), safe_cell("rain")
+    ("'=1+1", -0.5, '-0.5', "'-1+1", 'rain')
     """
-    is_computed = isinstance(value, str) and value.startswith(COMPUTED)
+    is_computed = isinstance(value, str) and value.startswith(COMPUTED) and not _NUMBER.fullmatch(value)
     return f"'{value}" if is_computed else value
 
 
@@ -155,7 +160,7 @@ def _kind(kinds: frozenset[str]) -> str:
     """The type that holds all values of a column; what is mixed becomes text."""
     if kinds == {"bool"}:
         return "bool_"
-    if kinds and kinds <= {"float"}:
+    if "float" in kinds and kinds <= {"float", "int"}:
         return "float64"
     return "int64" if kinds == {"int"} else "string"
 

@@ -84,6 +84,16 @@ def test_what_cannot_be_written_is_refused_before_anything_is_answered(call, tra
     assert other.exit_code == 2 and "ends in .csv, .jsonl, .parquet" in other.err
     same = call("predict", trained, "new.jsonl", "--out", "new.jsonl")
     assert same.exit_code == 2 and "is the file with the texts" in same.err
+    for out in ("there.jsonl", f"{trained}/findings.jsonl"):
+        Path(out).write_text("mine")
+        over = call("predict", trained, "a text", "--out", out)
+        assert (
+            over.exit_code == 2
+            and Path(out).read_text() == "mine"
+            and ("is there already" in over.err or "lies in" in over.err)
+        )
+    wrong = call("predict", trained, "a text", "--max-tokens", "3")
+    assert wrong.exit_code == 2 and "writes no texts" in wrong.err
     both = call("predict", trained, "new.jsonl", "--out", "out.csv", "--json")
     assert both.exit_code == 2 and not Path("out.csv").exists() and not Path("out.xlsx").exists()
 

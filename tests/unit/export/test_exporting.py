@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from sintonia.errors import RunFailed, Unavailable, UsageError
+from sintonia.errors import RunFailed, StorageError, Unavailable, UsageError
 from sintonia.export import FORMAT_NAMES, PRECISIONS, Exported, Wanted, export_run, exporting
+from sintonia.export.format import python_command
 from sintonia.export.proof import TOLERANCES
 from sintonia.files import sha256_file
-from sintonia.runs import RunFolder
+from sintonia.runs import RunFolder, weights_id
+from tests.unit.report.fixture import _turn
 
 RUNS = {"chat": "chat_run", "classify": "classify_run", "embed": "embed_run", "reader": "reader_run"}
 FITS = (
@@ -117,6 +122,29 @@ def test_a_folder_that_is_there_stays(export, tmp_path: Path, chat_run: RunFolde
     assert list((tmp_path / "out").iterdir()) == [] and not (tmp_path / "other").exists()
 
 
+def test_a_model_that_was_changed_since_its_verdict_is_not_exported(tmp_path: Path, classify_run: RunFolder) -> None:
+    run = RunFolder(shutil.copytree(classify_run.path, tmp_path / "run"))
+    turn = _turn(run.recipe(), ())
+    judged = dataclasses.replace(turn.candidate, files_id=weights_id(run.file("model")))
+    run.write(f"{run.turn(1)}/turn.json", dataclasses.replace(turn, candidate=judged))
+    export_run(run, Wanted(format="sentence-transformers", folder=tmp_path / "as-it-was"))
+    weights = run.file("model/model.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(StorageError, match="is not the model of the verdict"):
+        export_run(run, Wanted(format="sentence-transformers", folder=tmp_path / "changed"))
+    assert not (tmp_path / "changed").exists()
+
+
+def test_what_others_left_beside_it_stays_and_two_exports_do_not_meet(export, tmp_path: Path) -> None:
+    (tmp_path / ".out-unfinished").mkdir()
+    (tmp_path / ".out-unfinished" / "mine").write_text("kept")
+    export("classify", "sentence-transformers")
+    assert (tmp_path / ".out-unfinished" / "mine").read_text() == "kept"
+    assert [one.name for one in tmp_path.glob(".out-unfinished-*")] == []
+
+
 def test_a_run_without_a_model_is_refused(tmp_path: Path, classify_run: RunFolder) -> None:
     begun = RunFolder.create(tmp_path / "begun", dataclasses.replace(classify_run.recipe()))
     with pytest.raises(UsageError, match="has no model yet"):
@@ -172,3 +200,12 @@ def test_texts_longer_than_is_read_are_left_out_and_counted(
 
 def test_a_failed_export_is_a_failed_run() -> None:
     assert RunFailed("x").exit_code == 1
+
+
+def test_a_printed_command_runs_whatever_the_folder_is_called() -> None:
+    for text in ("plain 'one'", 'with $(touch x) and "quotes" and `ticks`'):
+        command = python_command(f"print({text!r}, end='')")
+        said = subprocess.run(
+            ["bash", "-c", command.replace("python", sys.executable, 1)], capture_output=True, text=True, check=True
+        )
+        assert said.stdout == text

@@ -127,7 +127,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 
 def test_too_many_requests_are_told_when_to_come_again(tmp_path: Path) -> None:
-    site = Site(tmp_path / "serve", Limits(requests_per_minute=60, burst=3, refusals_per_minute=2))
+    site = Site(tmp_path / "serve", Limits(requests_per_minute=1, burst=3, refusals_per_minute=2))
     assert [site.ask("GET", "/v1/models").status for _ in range(4)] == [200, 200, 200, 429]
     answer = site.ask("GET", "/v1/models")
     assert answer.error["code"] == "rate_limit_exceeded" and int(answer.headers["retry-after"]) >= 1

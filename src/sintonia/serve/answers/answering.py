@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
 
-from sintonia.serve.answers.gathering import Gathering
+from sintonia.serve.answers.gathering import Closed, Gathering
 from sintonia.serve.answers.offers import Offer
 from sintonia.serve.refusals import Refused
 from sintonia.use import Answerer, Embedder, Piece, Shelf, Speaker
@@ -19,6 +19,8 @@ _SHARE_OF_MEMORY = 3
 """Weights that are open may take one part in so many of the memory."""
 _WRITERS = 16
 """Answers that are written at once; more wait."""
+_COMPUTERS = 2
+"""Short calls at once; they have threads of their own, because an answer holds its writer until it is whole."""
 _END = None
 _WHAT = {Speaker: "writes answers", Answerer: "answers with labels", Embedder: "embeds texts"}
 
@@ -29,6 +31,7 @@ class Answering:
     def __init__(self) -> None:
         self._shelf = Shelf(most_bytes=psutil.virtual_memory().total // _SHARE_OF_MEMORY)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer")
+        self._computers = ThreadPoolExecutor(_COMPUTERS, thread_name_prefix="computer")
         self._openers = ThreadPoolExecutor(2, thread_name_prefix="opener")
         self._gathered: dict[int, tuple[Answerer | Embedder, Gathering]] = {}
         self._lock = threading.Lock()
@@ -68,13 +71,17 @@ class Answering:
 
     async def ask(self, model: Answerer | Embedder, inputs: Sequence[Any]) -> list[Any]:
         """The answers to some inputs, computed together with what others ask at this moment."""
-        return await asyncio.wrap_future(self._gathering(model).ask(inputs))
+        try:
+            asked = self._gathering(model).ask(inputs)
+        except Closed:  # it was let go of between the two calls
+            asked = self._gathering(model).ask(inputs)
+        return await asyncio.wrap_future(asked)
 
     async def compute(self, call: Callable[[], Any]) -> Any:
         """What a call gives that takes its time, such as counting tokens."""
-        return await asyncio.get_running_loop().run_in_executor(self._writers, call)
+        return await asyncio.get_running_loop().run_in_executor(self._computers, call)
 
-    async def pieces(self, begin: Callable[[], Iterator[Piece]]) -> AsyncIterator[Piece]:
+    async def pieces(self, begin: Callable[[], Iterator[Piece]]) -> AsyncGenerator[Piece, None]:
         """The pieces of an answer as they are written; who stops listening stops the writing."""
         loop, is_over = asyncio.get_running_loop(), threading.Event()
         coming: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue()
@@ -114,6 +121,7 @@ class Answering:
                 gathering.close()
             self._gathered.clear()
         self._writers.shutdown(wait=False, cancel_futures=True)
+        self._computers.shutdown(wait=False, cancel_futures=True)
         self._openers.shutdown(wait=False, cancel_futures=True)
 
     async def _open(self, offer: Offer) -> Speaker | Answerer | Embedder:

@@ -19,24 +19,38 @@ Answers = list[Any]
 _Question = tuple[Sequence[Any], "Future[Answers]"]
 
 
+class Closed(Exception):
+    """It was asked after its end."""
+
+
 class Gathering:
     """A model that is asked by many; one thread asks it."""
 
     def __init__(self, answer: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
         self._answer = answer
         self._waiting: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
+        self._is_closed, self._lock = False, threading.Lock()
         self._thread = threading.Thread(target=self._work, name="gathering", daemon=True)
         self._thread.start()
 
     def ask(self, inputs: Sequence[Any]) -> Future[Answers]:
-        """Asks for the answers to some inputs."""
+        """Asks for the answers to some inputs.
+
+        Raises:
+            Closed: nobody answers here any more.
+        """
         answers: Future[Answers] = Future()
-        self._waiting.put((inputs, answers))
+        with self._lock:  # so that nothing is put behind the end
+            if self._is_closed:
+                raise Closed
+            self._waiting.put((inputs, answers))
         return answers
 
     def close(self) -> None:
         """Answers what was asked, and ends."""
-        self._waiting.put(None)
+        with self._lock:
+            self._is_closed = True
+            self._waiting.put(None)
         self._thread.join()
 
     def _work(self) -> None:

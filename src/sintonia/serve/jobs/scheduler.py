@@ -46,6 +46,8 @@ class Scheduler:
     def start(self) -> None:
         """Takes up what an earlier server left, and begins."""
         self._tidy()
+        for job in self.store.jobs.with_status(*ENDED):
+            self.let_go(job.id)
         for job in self.store.jobs.with_status("running"):
             status = "paused" if job.wish else "queued"
             if self.store.jobs.move(job.id, status, expected=("running",), wish=""):
@@ -55,6 +57,23 @@ class Scheduler:
     def wake(self) -> None:
         """Says that there is something to do."""
         self._woken.set()
+
+    def let_go(self, name: str) -> None:
+        """Removes what a job that has ended keeps of its examples: links to its files, copies in its run.
+
+        Of a job that has succeeded the run stays whole. While the worker is there, this waits for its end.
+        """
+        job = self.store.jobs.find(name)
+        if name in self.workers or job is None or job.status not in ENDED:
+            return
+        try:
+            for link in (DATA, VALIDATION):
+                (self.store.jobs.path(name) / link).unlink(missing_ok=True)
+            copies = self.store.jobs.run_path(name) / "data"
+            if job.status != "succeeded" and copies.exists():
+                shutil.rmtree(copies)
+        except OSError as error:
+            _LOG.error("%s: its examples are not removed: %s", name, error.strerror)
 
     def close(self) -> None:
         """Asks all workers to pause, and waits for them, but not for ever: what is killed loses a few steps."""
@@ -83,8 +102,9 @@ class Scheduler:
 
     def _validate(self) -> None:
         for job in self.store.jobs.with_status("validating_files"):
-            folder, task = self.store.jobs.path(job.id), job.asked["task"]
+            folder = self.store.jobs.path(job.id)
             try:
+                task = job.asked["task"]
                 count = check_file(folder / DATA, task)
                 if job.asked["validation_file"]:
                     check_file(folder / VALIDATION, task, about="validation_file", fewest=1)
@@ -93,6 +113,11 @@ class Scheduler:
                 continue
             except OSError as error:
                 self._fail(job, "storage_error", f"the file cannot be read: {error.strerror}", "training_file")
+                continue
+            except Exception as error:  # it would come again at every look, and no other job would begin
+                _LOG.error("%s: its files cannot be checked: %s", job.id, type(error).__name__)
+                what = f"an unexpected {type(error).__name__}: this is a defect of sintonia"
+                self._fail(job, "internal_error", what, None)
                 continue
             if self.store.jobs.move(job.id, "queued", expected=("validating_files",)):
                 self.store.events.add(job.id, f"Files validated: {count} examples; the job is queued")
@@ -107,7 +132,11 @@ class Scheduler:
             return
         is_new = not (self.store.jobs.run_path(job.id) / "prepared.json").exists()
         self.store.events.add(job.id, "Fine-tuning job started" if is_new else "Fine-tuning job goes on")
-        self.workers[job.id] = Worker(self.store, job)
+        try:
+            self.workers[job.id] = Worker(self.store, job)
+        except OSError as error:
+            if (begun := self.store.jobs.find(job.id)) is not None and begun.status == "running":
+                self._settle(begun, f"could not be begun ({error.strerror})", job.deaths + 1)
 
     def _heed_wishes(self) -> None:
         for name, worker in self.workers.items():
@@ -125,29 +154,28 @@ class Scheduler:
             del self.workers[name]
             job = self.store.jobs.find(name)
             if job is not None and job.status == "running":
-                self._settle(job, status, self.store.events.count(name) > worker.num_events)
-            if job is None or job.status in ENDED:
-                for link in (DATA, VALIDATION):
-                    (self.store.jobs.path(name) / link).unlink(missing_ok=True)
+                has_progressed = self.store.events.furthest(name) > worker.began_at
+                told = "was told to stop" if status == PAUSED else f"ended (exit status {status})"
+                self._settle(job, told, 0 if has_progressed or status == PAUSED else job.deaths + 1)
+            self.let_go(name)
 
-    def _settle(self, job: Job, status: int, has_progressed: bool) -> None:
+    def _settle(self, job: Job, told: str, deaths: int) -> None:
         """What becomes of a job whose worker ended without a result."""
         if job.wish:
             if self.store.jobs.move(job.id, "paused", expected=("running",), wish="", deaths=0):
                 self.store.events.add(job.id, "Fine-tuning job paused")
             return
-        deaths = 0 if has_progressed or status == PAUSED else job.deaths + 1
         if deaths >= MOST_DEATHS:
-            what = f"its process ended {deaths} times without any progress (exit status {status})"
+            what = f"its process ended {deaths} times without any progress; at last it {told}"
             self._fail(job, "worker_died", what, None)
         elif self.store.jobs.move(job.id, "queued", expected=("running",), deaths=deaths):
-            told = "was told to stop" if status == PAUSED else f"ended (exit status {status})"
             self.store.events.add(job.id, f"Its process {told}: the job goes on where it was", level="warn")
 
     def _fail(self, job: Job, code: str, message: str, about: str | None) -> None:
         error = {"code": code, "message": message, "param": about}
         if self.store.jobs.move(job.id, "failed", expected=(job.status,), error=error):
             self.store.events.add(job.id, f"The job failed: {message}", level="error")
+            self.let_go(job.id)
 
     def _tidy(self) -> None:
         """Removes folders of jobs that a server was killed in the middle of making."""
@@ -161,7 +189,7 @@ class Worker:
     """The process of a job. It ends when this process does, because its standard input ends."""
 
     def __init__(self, store: Store, job: Job) -> None:
-        self.num_events = store.events.count(job.id)
+        self.began_at = store.events.furthest(job.id)
         self._kill_at: float | None = None
         folder = store.jobs.path(job.id)
         surroundings = {name: value for name, value in os.environ.items() if name != TOKEN_NAME}

@@ -60,6 +60,7 @@ class Work:
         try:
             self._wait_for_predecessor()
             verdict = improve(RunFolder.open(self.run.path), self._hear, ask=lambda _: True)
+            self._succeed(verdict)
         except Interrupted:
             return PAUSED
         except SintoniaError as error:
@@ -69,8 +70,6 @@ class Work:
             return 0
         except Exception as error:
             self._break(error)
-            return 0
-        self._succeed(verdict)
         return 0
 
     def _wait_for_predecessor(self) -> None:
@@ -135,8 +134,11 @@ class Work:
                 self.store.events.add(self.job.id, verdict.sentence)
                 self.store.events.add(self.job.id, f"New fine-tuned model created: {self.job.tuned_name}")
                 self.store.events.add(self.job.id, "The job has successfully completed")
+        self._remove_results_of_no_success()
+
+    def _remove_results_of_no_success(self) -> None:
         found = self.store.jobs.find(self.job.id)
-        for name in () if found is not None and found.status == "succeeded" else names:
+        for name in () if found is not None and found.status == "succeeded" else self.job.asked["result_names"]:
             self.store.files.remove(name)
 
     def _fail(self, error: SintoniaError) -> None:
@@ -155,6 +157,7 @@ class Work:
             error = {"code": code, "message": message, "param": about}
             if self.store.jobs.move(self.job.id, "failed", expected=("running",), error=error):
                 self.store.events.add(self.job.id, f"The job failed: {message}", level="error")
+        self._remove_results_of_no_success()
 
 
 def _code_of(error: SintoniaError) -> tuple[str, str | None]:

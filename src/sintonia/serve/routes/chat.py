@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class _Asked:
     seed: int
     head: dict[str, Any]
 
-    def pieces(self, number: int) -> AsyncIterator[Piece]:
+    def pieces(self, number: int) -> AsyncGenerator[Piece, None]:
         """The pieces of one of the answers."""
         said = self.conversation
         decoding = said.decoding(self.seed + number)
@@ -71,7 +72,7 @@ async def create_completion(request: Request, conversation: Conversation) -> Res
             head={"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": said.model},
         )
         if not said.stream:
-            return await _whole(asked)
+            return await _whole(asked, request)
         lines = _lines(asked)
         first = await anext(lines)  # what is wrong is said before the answer begins
     except SintoniaError as error:
@@ -80,15 +81,24 @@ async def create_completion(request: Request, conversation: Conversation) -> Res
     return StreamingResponse(_from(first, lines), media_type="text/event-stream")
 
 
-async def _whole(asked: _Asked) -> dict[str, Any]:
+async def _whole(asked: _Asked, request: Request) -> dict[str, Any]:
+    """The answers in one body; when the client has gone, the writing stops."""
     choices, num_written = [], 0
     for number in range(asked.conversation.n or 1):
-        written = Written()
-        async for piece in asked.pieces(number):
-            written.add(piece)
+        written = await _written(asked.pieces(number), request)
         num_written += written.num_tokens
         choices.append(choice_of(number, written, has_logprobs=bool(asked.conversation.logprobs)))
     return {**asked.head, "object": "chat.completion", "choices": choices, "usage": asked.usage(num_written)}
+
+
+async def _written(pieces: AsyncGenerator[Piece, None], request: Request) -> Written:
+    written = Written()
+    async with aclosing(pieces):
+        async for piece in pieces:
+            written.add(piece)
+            if await request.is_disconnected():
+                raise Refused(499, "The client has gone", code="client_gone")  # nobody reads it
+    return written
 
 
 async def _lines(asked: _Asked) -> AsyncIterator[str]:

@@ -47,13 +47,28 @@ class Part(BaseModel, extra="forbid"):
     text: str
 
 
+class Called(BaseModel, extra="forbid"):
+    """The function of a call, and its arguments as JSON in a text."""
+
+    name: Annotated[str, Field(max_length=256)]
+    arguments: str
+
+
+class ToolCall(BaseModel, extra="forbid"):
+    """What the assistant called."""
+
+    id: Annotated[str, Field(max_length=256)] | None = None
+    type: Literal["function"] = "function"
+    function: Called
+
+
 class Message(BaseModel, extra="forbid"):
     """What somebody said."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | Annotated[list[Part], Field(max_length=1000)] | None = None
     name: Annotated[str, Field(max_length=256)] | None = None
-    tool_calls: Annotated[list[dict[str, Any]], Field(max_length=128)] | None = None
+    tool_calls: Annotated[list[ToolCall], Field(max_length=128)] | None = None
     tool_call_id: Annotated[str, Field(max_length=256)] | None = None
     refusal: str | None = None
 
@@ -125,7 +140,7 @@ def checked(said: Conversation) -> Conversation:
         raise Refused(400, "`top_logprobs` needs `logprobs`", code="invalid_value", about="top_logprobs")
     if said.stream_options is not None and not said.stream:
         raise Refused(400, "`stream_options` needs `stream`", code="invalid_value", about="stream_options")
-    calls = [one.tool_calls for one in said.messages]
+    calls = [_calls(one) for one in said.messages]
     refuse_unwritable(calls, "messages")
     refuse_unwritable(said.tools, "tools")
     for number, one in enumerate(said.messages):
@@ -134,9 +149,13 @@ def checked(said: Conversation) -> Conversation:
     return said
 
 
+def _calls(message: Message) -> list[dict[str, Any]] | None:
+    return message.tool_calls and [one.model_dump(exclude_none=True) for one in message.tool_calls]
+
+
 def _plain(message: Message) -> dict[str, Any]:
     content = message.content
     text = "".join(part.text for part in content) if isinstance(content, list) else content or ""
     found: dict[str, Any] = {"role": "system" if message.role == "developer" else message.role, "content": text}
-    extra = {"name": message.name, "tool_calls": message.tool_calls, "tool_call_id": message.tool_call_id}
+    extra = {"name": message.name, "tool_calls": _calls(message), "tool_call_id": message.tool_call_id}
     return found | {key: value for key, value in extra.items() if value is not None}

@@ -92,7 +92,8 @@ def read_file(request: Request, file_id: str) -> FileResponse:
 @router.delete("/{file_id}")
 @behind_token
 def delete_file(request: Request, file_id: str) -> dict[str, Any]:
-    """Removes a file. A job that was created with it keeps what it needs until it has ended."""
+    """Removes a file. A job that was created with it keeps what it needs until it has ended; one that
+    has succeeded keeps its run folder."""
     found = _found(request, file_id)
     state_of(request).store.files.remove(found.id)
     tell_log("file_deleted", file=found.id)

@@ -54,6 +54,7 @@ def cancel_job(request: Request, job_id: str) -> dict[str, Any]:
         raise _has_ended(job)
     if state.store.jobs.move(job.id, "cancelled", expected=("validating_files", "queued", "running", "paused")):
         state.store.events.add(job.id, "Fine-tuning job cancelled")
+    state.scheduler.let_go(job.id)
     state.scheduler.wake()
     return _found(request, job_id).as_object()
 

@@ -62,7 +62,11 @@ class Events:
         )
         return [StoredEvent(**{**dict(row), "data": json.loads(row["data"]) if row["data"] else None}) for row in rows]
 
-    def count(self, job: str) -> int:
-        """How many events a job has."""
-        row = self._database.row("SELECT count(*) AS found FROM events WHERE job = ?", (job,))
-        return int(row["found"]) if row else 0
+    def furthest(self, job: str) -> tuple[int, int]:
+        """The last turn of a job that told metrics, and its furthest step; zeros where none has."""
+        row = self._database.row(
+            "SELECT json_extract(data, '$.turn') AS turn, json_extract(data, '$.step') AS step FROM events "
+            "WHERE job = ? AND data IS NOT NULL ORDER BY turn DESC, step DESC LIMIT 1",
+            (job,),
+        )
+        return (int(row["turn"] or 0), int(row["step"] or 0)) if row else (0, 0)
