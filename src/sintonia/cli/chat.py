@@ -41,7 +41,10 @@ def chat(
     seed: Annotated[int, typer.Option(metavar="N", help="Of answers by chance; the same seed, the same answers.")] = 0,
     as_json: JsonOption = False,
 ) -> int:
-    """Talk with the model of a run, with --compare beside its base."""
+    """Talk with the model of a run, with --compare beside its base.
+
+    /reset begins anew, /save FILE keeps the conversation, /exit ends; Ctrl-C stops an answer.
+    """
     _refuse_other_tasks(path)
     from sintonia.use import Decoding
 
@@ -50,6 +53,7 @@ def chat(
     is_terminal = sys.stdin.isatty()
     if is_terminal:
         say(_COMMANDS, style="dim")
+    num_unsent = 0
     for line in _lines(is_terminal=is_terminal):
         words = line.split(maxsplit=1)
         if not words:
@@ -63,8 +67,8 @@ def chat(
         elif words[0].startswith("/") and words[0].count("/") == 1 and len(words) == 1:
             say(f"there is no {words[0]}: {_COMMANDS}")
         else:
-            talk.ask(line)
-    return 0
+            num_unsent += not talk.ask(line)
+    return 0 if is_terminal or not num_unsent else 1
 
 
 class Talk:
@@ -79,8 +83,11 @@ class Talk:
         """What each model was asked and answered."""
         self._reset()
 
-    def ask(self, text: str) -> None:
-        """Shows what each model answers; Ctrl-C stops it, and what was written so far stays said."""
+    def ask(self, text: str) -> bool:
+        """Shows what each model answers; Ctrl-C stops it, and what was written so far stays said.
+
+        False where the message could not be sent, which is told.
+        """
         asked = {"role": "user", "content": text}
         try:
             coming = {
@@ -89,10 +96,11 @@ class Talk:
             }
         except UsageError as error:
             say(f"{error.what}: not sent" + (f" ({error.hint}, or /reset)" if error.hint else ""))
-            return
+            return False
         for name, answer in self._show(text, coming).items():
             if answer:
                 self.said[name] += [asked, {"role": "assistant", "content": answer}]
+        return True
 
     def obey(self, command: str, name: str) -> None:
         """`/reset`, or `/save FILE`."""

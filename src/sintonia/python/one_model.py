@@ -22,6 +22,10 @@ class Model:
         """`place` is the folder of a run or of a model, or the reference of a base."""
         self.place = place
 
+    def __repr__(self) -> str:
+        """Its place, as it was given."""
+        return f"Model({str(self.place)!r})"
+
     @property
     def task(self) -> str:
         """What it learned, without opening it; empty of a base.

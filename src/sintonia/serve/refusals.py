@@ -5,10 +5,13 @@ A permanent conflict is a 400, never a 409, which clients try again.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sintonia.errors import SintoniaError
 
+_FOLDERS = re.compile(r"(?<![\w:/.~-])~?/(?:[^\s/`'\"]+/)+")
+"""What stands before the last part of an absolute path."""
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -60,11 +63,11 @@ def refusal_of(error: SintoniaError, about: str | None = None, *, code: str = "i
 
 
 def in_words(error: SintoniaError) -> str:
-    """What an error says, without where on this machine it happened."""
+    """What an error says, without where on this machine it happened: of a path only the last part is told."""
     line = error.what
     if error.expected:
         line += f" (expected {error.expected})"
-    return f"{line}. hint: {error.hint}" if error.hint else line
+    return _FOLDERS.sub("", f"{line}. hint: {error.hint}" if error.hint else line)
 
 
 def validation_refusal(errors: list[Any]) -> Refused:

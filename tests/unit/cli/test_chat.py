@@ -102,6 +102,7 @@ def test_a_conversation_is_saved_as_a_row_that_tune_reads(call, models: Path, mo
 def test_a_message_that_does_not_fit_is_not_sent_and_the_talk_goes_on(call, models: Path, monkeypatch) -> None:
     piped(monkeypatch, "x" * 600, "Salve")
     outcome = call("chat", str(models / "tuned"), *SHORT)
+    assert outcome.exit_code == 1, "whoever reads the pipe has to know"
     assert "not sent" in outcome.err and outcome.out == f"{safe(answer(models / 'tuned', 'Salve'))}\n"
 
 

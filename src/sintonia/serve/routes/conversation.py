@@ -40,6 +40,9 @@ USUAL_TOKENS = 512
 """Most tokens of an answer, where nobody says how many."""
 
 
+_Stop = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
 class Part(BaseModel, extra="forbid"):
     """A part of a message; only texts are read here."""
 
@@ -90,7 +93,7 @@ class Conversation(BaseModel, extra="allow"):
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     n: Annotated[int, Field(ge=1, le=16)] | None = None
-    stop: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(max_length=4)] | None = None
+    stop: _Stop | Annotated[list[_Stop], Field(max_length=4)] | None = None
     seed: Annotated[int, Field(ge=-(2**62), le=2**62)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None

@@ -39,7 +39,8 @@ def create_file(
                       about="expires_after")  # fmt: skip
     name = _data_name(file.filename or "")
     if not name.lower().endswith(".jsonl"):
-        what = f"Invalid file format: '{shown(name)}' is not called .jsonl"
+        what = f"Invalid file format: '{shown(name)}' is not called .jsonl (expected one JSON object a line, such as "
+        what += '{"messages": [...]}, or {"input": "...", "target": "..."} with the task of sintonia)'
         raise Refused(400, what, code="invalid_file_format", about="file")
     size = file.file.seek(0, os.SEEK_END)
     if size == 0:
