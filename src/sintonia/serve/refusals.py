@@ -47,6 +47,7 @@ def not_found(kind: str, name: str) -> Refused:
     """That there is no such file, job or model."""
     if kind == "model":
         what = f"The model '{shown(name)}' does not exist: GET /v1/models lists those that are on this machine"
+        what += " (`sintonia models fetch` brings more)"
         return Refused(404, what, code="model_not_found", about="model")
     return Refused(404, f"No such {kind}: {shown(name)}", code="not_found", about="id")
 
