@@ -71,7 +71,7 @@ def _framed(inside: Markup) -> str:
 
 
 def _verdict(verdict: Verdict) -> Markup:
-    primary, words = verdict.primary, wording.OUTCOMES[verdict.outcome]
+    primary, words = verdict.primary, wording.outcome_words(verdict)
     metric = primary.metric
     head = Markup("<div><b>{symbol} {word}</b>: {gloss}.</div>\n<div>{sentence}</div>").format(
         symbol=words.symbol, word=words.word, gloss=words.gloss, sentence=verdict.sentence

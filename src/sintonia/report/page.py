@@ -99,7 +99,7 @@ def shared_values(contents: Contents) -> dict[str, Any]:
         "run": contents,
         "name": contents.path.name,
         "verdict": verdict,
-        "words": wording.OUTCOMES[verdict.outcome if verdict else "unfinished"],
+        "words": wording.outcome_words(verdict),
         "confidence": contents.recipe.evaluation.confidence if contents.recipe else 0.95,
         "bars": summaries.ladder(contents),
         "hub_tag": TASKS[contents.prepared.task if contents.prepared else "classify"].HUB_TAG,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from sintonia.metrics import METRICS
-from sintonia.records import Interval
+from sintonia.records import Interval, Verdict
 
 UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -28,6 +28,18 @@ OUTCOMES: dict[str, OutcomeWords] = {
     "invalid": OutcomeWords(word="Invalid", symbol="×", gloss="this comparison must not be relied on"),
     "unfinished": OutcomeWords(word="No verdict yet", symbol="…", gloss="the run has not been judged"),
 }
+_OUTDONE = {
+    "worse": OutcomeWords(word="Better", symbol="△", gloss="than the base; a simpler baseline does better still"),
+    "equivalent": OutcomeWords(word="Better", symbol="△", gloss="than the base; a simpler baseline does as well"),
+}
+
+
+def outcome_words(verdict: Verdict | None) -> OutcomeWords:
+    """The words of an outcome; a gain over the base that a simpler baseline gives too is said with it."""
+    if verdict is None:
+        return OUTCOMES["unfinished"]
+    found = OUTCOMES[verdict.outcome]
+    return _OUTDONE.get(verdict.worth_tuning.outcome, found) if verdict.outcome == "better" else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,19 @@ def test_each_outcome_has_a_word_and_a_symbol(tmp_path: Path, outcome: str, symb
     assert ("Read the verdict first" in shown) == (outcome != "better")
 
 
+@pytest.mark.parametrize(("worth", "told"), [("worse", "does better still"), ("equivalent", "does as well")])
+def test_a_gain_that_a_simpler_baseline_gives_too_is_not_shown_as_one(tmp_path: Path, worth: str, told: str) -> None:
+    run = write_run(tmp_path / "run")
+    verdict = run.read("verdict.json", Verdict)
+    assert verdict is not None and verdict.outcome == "better"
+    whole = text_of(write_report(run).read_text(encoding="utf-8"))
+    weighed = dataclasses.replace(verdict.worth_tuning, outcome=worth)
+    run.write("verdict.json", dataclasses.replace(verdict, worth_tuning=weighed))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert f"△ Better than the base; a simpler baseline {told}" in " ".join(text_of(page).split())
+    assert "△" not in whole and 'class="verdict better outdone"' in page
+
+
 def test_an_accepted_stop_is_said_beside_the_verdict(tmp_path: Path) -> None:
     page = write_report(write_run(tmp_path / "run", stop=True)).read_text(encoding="utf-8")
     verdict = text_of(page).split("The difference")[0]
