@@ -125,7 +125,7 @@ def _tell_all(
     url = f"http://{host}:{port}/v1"
     tell(f"serving   {url}")
     if around.is_token_generated:
-        tell(f"token     {around.token}")
+        tell(f"token     {url}#token={around.token}")
         tell(f"clients   OPENAI_BASE_URL={url} OPENAI_API_KEY={around.token}")
     if not is_loopback(around.host):
         tell("warning   others can reach this address, and nothing is encrypted: put a proxy with TLS in front of it")
