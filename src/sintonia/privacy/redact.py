@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections import Counter
 
-from sintonia.privacy.detect import Match, find_personal_data
+from sintonia.privacy.detect import KIND_NAMES, Match, find_personal_data
 from sintonia.privacy.kinds.phone import phone_identity
 from sintonia.privacy.shape import bare
 
@@ -25,6 +25,11 @@ def identity(kind: str, value: str) -> str:
     if kind == "ip_address":
         return str(ipaddress.ip_address(value))
     return bare(value).removeprefix("IT") if kind == "partita_iva" else bare(value)
+
+
+def placeholder_kinds(text: str) -> set[str]:
+    """The kinds of which a text holds placeholders."""
+    return {match[1].lower() for match in _PLACEHOLDER.finditer(text)} & set(KIND_NAMES)
 
 
 class Redactor:

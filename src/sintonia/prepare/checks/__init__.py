@@ -41,6 +41,7 @@ _TABLE_CHECKS = (
     "d132_unseen_class",
     "d138_added_class",
     "d139_added_leak",
+    "d149_redacted",
 )
 _ROW_CHECKS = (
     "d119_too_short",

@@ -1,0 +1,43 @@
+"""D149: personal data that were replaced.
+
+What: placeholders as `sintonia redact` puts them, such as `[EMAIL_1]`, in texts and answers of at most 200,000 rows
+drawn evenly. The finding says of which kinds and in how many rows.
+Why it matters: it is what was done to protect people, and belongs into the report. The model also learns to write
+such placeholders, and whoever uses it has to replace the values of new texts in the same way.
+What to do: run `sintonia redact` on what the model is asked later too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sintonia.prepare.audit import Audit, rows_in_words
+from sintonia.privacy.redact import placeholder_kinds
+from sintonia.records import Finding
+
+CODE = "D149"
+_MOST_ROWS = 200_000
+
+
+def check(audit: Audit) -> Finding | None:
+    """One note for all kinds."""
+    positions = audit.rows.draw(_MOST_ROWS)
+    kinds: Counter[str] = Counter()
+    held: list[int] = []
+    rows = audit.rows.only(positions)
+    for position, row in zip(positions.tolist(), rows.scan(), strict=True):
+        found = placeholder_kinds(row.text) | placeholder_kinds(row.answer)
+        if found:
+            kinds.update(found)
+            held.append(position)
+    if not held:
+        return None
+    listed = ", ".join(f"{kind.replace('_', ' ')} in {count:,}" for kind, count in kinds.most_common(8))
+    return Finding(
+        code=CODE,
+        severity="note",
+        count=len(held),
+        message=f"in {rows_in_words(len(held))} of {len(positions):,} personal data were replaced: {listed}",
+        hint="replace those of new texts too, with `sintonia redact`, before the model is asked",
+        places=audit.places(held),
+    )
