@@ -6,7 +6,34 @@ The doors render it the same way everywhere; nothing here prints. `exit_code` is
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+HIDDEN = "privacy.redact: what it says is hidden"
+"""The note of an unexpected error that may quote a text: the doors then show its kind and its lines of code alone."""
+_HIDES: ContextVar[bool] = ContextVar("hides", default=False)
+
+
+@contextmanager
+def hiding(is_asked: bool) -> Iterator[None]:
+    """Within it no error may quote what stands in the data, where a recipe asks for that (`privacy.redact`)."""
+    token = _HIDES.set(is_asked or _HIDES.get())
+    try:
+        yield
+    except SintoniaError:
+        raise  # each of ours names places, not texts
+    except Exception as error:
+        if _HIDES.get():
+            error.add_note(HIDDEN)
+        raise
+    finally:
+        _HIDES.reset(token)
+
+
+def hides() -> bool:
+    """Whether what stands in the data may not be quoted now."""
+    return _HIDES.get()
 
 
 class SintoniaError(Exception):

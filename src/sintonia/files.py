@@ -12,9 +12,10 @@ import itertools
 import json
 import math
 import os
+import stat
 import sys
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -27,6 +28,7 @@ from sintonia.errors import StorageError
 
 SCHEMA = 1
 T = TypeVar("T")
+_told: list[Callable[[Path], None]] = []
 
 
 def to_json(record: Any) -> Any:
@@ -93,19 +95,36 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def when_durable(tell: Callable[[Path], None]) -> None:
+    """From here on `tell` is called with each path that was just made to survive a power cut."""
+    if tell not in _told:
+        _told.append(tell)
+
+
 def sync_folder(folder: Path) -> None:
     """Makes a rename in `folder` (or the content of a file) survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    _sync(folder)
+    _tell_durable(folder)
+
+
+def sync_tree(folder: Path) -> None:
+    """Makes the content of all files below `folder` survive a power cut."""
+    for path in [*folder.rglob("*"), folder]:
+        _sync(path)
+    _tell_durable(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def sync_tree(folder: Path) -> None:
-    """Makes the content of all files below `folder` survive a power cut."""
-    for path in [*folder.rglob("*"), folder]:
-        sync_folder(path)
+def _tell_durable(path: Path) -> None:
+    for tell in _told:
+        tell(path)
 
 
 def follow_umask(folder: Path) -> None:
@@ -114,6 +133,18 @@ def follow_umask(folder: Path) -> None:
     os.umask(mask)
     for path in folder.rglob("*"):
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+
+
+def keep_private(folder: Path) -> None:
+    """Makes all below a folder readable by its owner only, whoever wrote it; links are not followed.
+
+    A file system without modes stays as it is.
+    """
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            seen = path.lstat().st_mode
+            if not stat.S_ISLNK(seen) and seen & 0o077:
+                path.chmod(stat.S_IMODE(seen) & 0o700)
 
 
 def write_atomic(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o600) -> None:
@@ -178,6 +209,8 @@ def append_line(path: Path, record: Any, *, sync: bool = True) -> None:
             stream.flush()
             if sync:
                 os.fsync(stream.fileno())
+        if sync:
+            _tell_durable(path)
 
 
 def write_lines(path: Path, records: Iterable[Any]) -> None:

@@ -24,11 +24,14 @@ from sintonia.corridor.beginning import (
 )
 from sintonia.corridor.doors import (
     add_rows,
+    audit_memory,
     combine_turns,
     evaluate_base,
     label,
     look_over_machine,
+    measure_canaries,
     measure_curve,
+    plan_erasure,
     propose,
     refuse_file,
     request_pause,
@@ -45,13 +48,14 @@ from sintonia.records import Base, Change, Checked, Example, Finding, Prepared, 
 from sintonia.records.looks import ComparedRuns, Evaluated
 from sintonia.resources.pace import duration
 from sintonia.resources.price import read_prices
-from sintonia.runs import RunFolder
+from sintonia.runs import RunFolder, keep_temporary_private
 from sintonia.settings import Recipe
 
 __all__ = [
     "Listener",
     "Progress",
     "add_rows",
+    "audit_memory",
     "check",
     "choose",
     "combine_turns",
@@ -64,7 +68,9 @@ __all__ = [
     "label",
     "look_over_machine",
     "loss_of",
+    "measure_canaries",
     "measure_curve",
+    "plan_erasure",
     "propose",
     "request_pause",
     "seeds_to_train",
@@ -116,13 +122,10 @@ def improve(
 
 
 def check(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool = True) -> Checked:
-    """Audits the data of a recipe and leaves nothing behind; without the base only what needs no model.
-
-    Raises:
-        SintoniaError: one of its kinds, each with place and hint.
-    """
+    """Audits the data of a recipe and leaves nothing behind; without the base only what needs no model."""
     from sintonia.corridor.checking import look
 
+    keep_temporary_private(recipe)
     with metrics_of_recipe(recipe):
         return look(recipe, listener, has_base=has_base)
 
@@ -130,13 +133,10 @@ def check(recipe: Recipe, listener: Listener = lambda _: None, *, has_base: bool
 def choose(
     recipe: Recipe, listener: Listener = lambda _: None, *, bases: Sequence[str] = (), licence: str = ""
 ) -> Ranking:
-    """Ranks base models on the training rows of a recipe's data, within its budget, and leaves nothing behind.
-
-    Raises:
-        SintoniaError: one of its kinds, each with place and hint.
-    """
+    """Ranks base models on the training rows of a recipe's data, within its budget, and leaves nothing behind."""
     from sintonia.corridor.choosing import rank_bases
 
+    keep_temporary_private(recipe)
     with metrics_of_recipe(recipe):
         return rank_bases(recipe, listener, bases, licence)
 

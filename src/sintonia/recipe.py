@@ -7,10 +7,11 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,15 @@ def recipe_schema() -> dict[str, Any]:
 
 def setting_names() -> tuple[str, ...]:
     """All settings by their dotted names, `training.learning_rate` and so on."""
-    names: list[str] = []
-    for name, value in dataclasses.asdict(_defaults()).items():
+    return tuple(_dotted_names(dataclasses.asdict(_defaults()), ""))
+
+
+def _dotted_names(body: dict[str, Any], before: str) -> Iterator[str]:
+    for name, value in body.items():
         if isinstance(value, dict) and name != "columns":
-            names += [f"{name}.{inner}" for inner in value]
+            yield from _dotted_names(value, f"{before}{name}.")
         else:
-            names.append(name)
-    return tuple(names)
+            yield f"{before}{name}"
 
 
 def make_recipe(body: dict[str, Any], *, where: str = "") -> Recipe:
@@ -88,7 +91,7 @@ def _dotted(error: Any) -> str:
     """The setting that an error is about."""
     parts = [str(part) for part in error["loc"]]
     known = setting_names()
-    return next((".".join(parts[:k]) for k in (2, 1) if ".".join(parts[:k]) in known), ".".join(parts))
+    return next((".".join(parts[:k]) for k in (3, 2, 1) if ".".join(parts[:k]) in known), ".".join(parts))
 
 
 def _problem(dotted: str, errors: Sequence[Any]) -> str:
@@ -210,7 +213,7 @@ def put(body: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def recipe_id(recipe: Recipe) -> str:
-    """16 hex digits of the content of the recipe, without budget, prices, trackers, processes, paths and licence."""
+    """16 hex digits of the content of the recipe, without budget, prices, trackers, processes, days, paths, licence."""
     body = to_json(recipe)
     for name in ("budget_seconds", "prices", "tracking"):
         body.pop(name)
@@ -218,6 +221,8 @@ def recipe_id(recipe: Recipe) -> str:
         body["data"].pop(name)
     body["evaluation"].pop("metrics_file")
     body["adjusting"].pop("processes")
+    for name in ("keep_days", "vault"):
+        body["privacy"].pop(name)
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -250,6 +255,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "evaluation.margin": (0.0, 0.99),
     "evaluation.confidence": (0.5, 0.9999),
     "evaluation.new_tokens": (1, 4096),
+    "privacy.dp.epsilon": (0.01, 1000.0),
+    "privacy.dp.delta": (1e-15, 0.1),
+    "privacy.dp.clip_norm": (1e-6, 1e6),
+    "privacy.dp.noise": (0.05, 1e4),
+    "privacy.keep_days": (1, 36_500),
     "adjusting.turns": (1, 1000),
     "adjusting.search": (0, 1000),
     "adjusting.processes": (1, 64),
@@ -264,9 +274,8 @@ def check_values(recipe: Recipe) -> Recipe:
     """
     problems = []
     for name, (low, high) in _RANGES.items():
-        block, _, setting = name.partition(".")
-        value = getattr(getattr(recipe, block), setting)
-        if not isinstance(value, str) and not low <= value <= high:
+        value = attrgetter(name)(recipe)
+        if not isinstance(value, str | None) and not low <= value <= high:
             problems.append(f"`{name}` is {value}, not within {low} to {high}")
     if recipe.budget_seconds is not None and not 0 < recipe.budget_seconds < math.inf:
         problems.append(f"`budget_seconds` is {recipe.budget_seconds}, not a time above 0")

@@ -10,7 +10,7 @@ from tests.architecture.source_tree import imported_modules, source_files
 
 GROUND = ("records", "settings", "errors")
 FILES = ("files", "normalise")
-AUDITED = ("audit",)
+AUDITED = ("audit", "vault")
 RECORDED = ("recipe", "runs", "sealed", "plugins")
 PURE = ("tasks", "methods", "metrics", "statistics", "privacy")
 LIVE = ("models", "resources", "resolve")

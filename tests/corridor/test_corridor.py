@@ -93,6 +93,7 @@ def test_every_setting_is_resolved_with_its_origin(finished):
         "prefer.",
         "embed.",
         "data.passage_bytes",
+        "privacy.dp.",
         *WRITING,
     )  # of a method and of a task that this run has not
     assert {one.setting for one in listed} == {name for name in setting_names() if not name.startswith(of_others)}

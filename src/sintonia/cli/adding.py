@@ -27,7 +27,8 @@ def add_and_train(run: RunFolder, asked: Adding, *, says_yes: bool, as_json: boo
     """Begins a new run that goes on from this one with the rows of these files, and carries it out."""
     with ending("ended before a run was begun; nothing is kept"):
         begun = add_rows(run, asked.files, asked.out, accept=tuple(code.upper() for code in asked.accept or ()))
-    say(f"adding    {', '.join(file.name for file in asked.files)} to the training rows of {os.path.relpath(run.path)}")
+    names = ", ".join(file.name for file in asked.files)
+    say(f"adding    {names} to the training rows of {os.path.relpath(run.place)}")
     if run.recipe().adjusting.search:
         say("search    not made again: the new rows are trained with the settings of the model that was kept")
     return carry_out(begun, as_json=as_json, says_yes=says_yes)

@@ -86,6 +86,7 @@ def adjust(
     given = {"--apply": apply, "--pick": pick, "--scale": scale, "--out": out}
     refuse_mixed(DEEDS, {**given, **of_curve, **of_combine, **of_adding})
     run = RunFolder.open(path)
+    run.refuse_expired()
     if not finished_turns(run) or not run.file("verdict.json").exists():
         raise UsageError(f"`{path}` is not finished yet", hint=f"`sintonia resume {path}` goes on to its verdict")
     if scale is not None and out is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sintonia.errors import DataError, UsageError
 from sintonia.records import Prepared
-from sintonia.runs import RunFolder
+from sintonia.runs import RunFolder, is_run
 
 PLAIN_SUFFIXES = frozenset((".txt", ".text", ".md"))
 """How the names of files end that hold one text a line."""
@@ -46,7 +46,7 @@ def model_and_data(path: Path) -> tuple[Path, Prepared | None, str]:
     """
     from sintonia.use import task_of
 
-    is_alone = (path / _MARK).is_file() and not (path / "recipe.yaml").is_file()
+    is_alone = (path / _MARK).is_file() and not is_run(path)
     if is_alone:
         return path, None, task_of(path)
     run = RunFolder.open(path)

@@ -11,11 +11,13 @@ from contextlib import suppress
 
 from sintonia.cli.bill import show_bill
 from sintonia.cli.bought import show_bought
+from sintonia.cli.guarantee import show_guarantee
 from sintonia.cli.interrupting import pausing
 from sintonia.cli.journal import keep_log
 from sintonia.cli.options import RUNS
 from sintonia.cli.screen import say, show_json, show_verdict, showing
 from sintonia.cli.taught import show_taught
+from sintonia.cli.vaults import show_vault
 from sintonia.errors import DataError, RequirementNotMet, UsageError
 from sintonia.pipeline import improve
 from sintonia.records import Change, Prepared, Verdict
@@ -35,19 +37,22 @@ def carry_out(
         RequirementNotMet: the verdict is not the one required.
         Interrupted: a signal paused the run.
     """
+    place = run.place
     keep_log(run)
-    say(f"run       {os.path.relpath(run.path)}")
+    say(f"run       {os.path.relpath(place)}")
+    show_vault(run)
     try:
         with showing() as shown, pausing(run, shown.hear) as listener:
             verdict = improve(run, listener, change, (lambda _: True) if says_yes else shown.ask)
     except (DataError, UsageError):
-        if not run.path.exists() and run.path.parent == RUNS.absolute():
+        if not place.exists() and place.parent == RUNS.absolute():
             with suppress(OSError):
                 RUNS.rmdir()  # it was made for this run, unless others are in it
         raise
     show_verdict(run, verdict)
     show_bought(run)
     show_taught(run)
+    show_guarantee(run, verdict)
     show_bill(run)
     _show_next_step(run, verdict)
     if as_json:

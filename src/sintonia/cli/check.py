@@ -71,6 +71,7 @@ def check(
     }
     recipe = build_recipe(None, settings, dotted)
     _refuse_contradictions(fix_out is not None, review, as_json, base == "none")
+    _refuse_review_in_vault(recipe, review)
     if fix_out:
         return _fix(recipe, fix_out)
     with ending("ended before all was checked; nothing is kept"), watching() as listener:
@@ -93,6 +94,12 @@ def _refuse_contradictions(is_fix: bool, is_review: bool, is_json: bool, is_with
         raise UsageError("`--review` does not go with `--json`", hint="`--json` alone lists the suspect rows")
     if is_review and is_without_base:
         raise UsageError("a review needs the base: it finds the rows", hint="leave out `--base none`")
+
+
+def _refuse_review_in_vault(recipe: Recipe, is_review: bool) -> None:
+    if is_review and recipe.privacy.vault:
+        what = "a review keeps the labels it is given beside the data, in the clear"
+        raise UsageError(what, hint="leave out `privacy.vault`")
 
 
 def _fix(recipe: Recipe, out: Path) -> int:

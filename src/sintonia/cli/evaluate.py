@@ -1,4 +1,7 @@
-"""`sintonia evaluate`: the stored verdict, a run on another file, or a base before any tuning. It trains nothing."""
+"""`sintonia evaluate`: the stored verdict, a run on another file, what it remembers, or a base before any tuning.
+
+It trains nothing, but for `--canaries`, which asks before.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,20 @@ import typer
 from sintonia.cli.interrupting import ending
 from sintonia.cli.journal import keep_log
 from sintonia.cli.options import JsonOption, OfflineOption, build_recipe, columns_of, data_and_overrides, setting_help
+from sintonia.cli.remembering import show_privacy
 from sintonia.cli.screen import say, show_codes_of_notes, show_findings, show_json, watching
+from sintonia.cli.together import Deed, refuse_mixed
 from sintonia.errors import RequirementNotMet, UsageError
 from sintonia.pipeline import duration, evaluate_base, evaluate_on
 from sintonia.records import BaseAlone, Evaluated, Finding, Verdict
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
+
+DEEDS = {
+    "--privacy": Deed(beside={"--canaries": "", "--yes": ""}, idle_without={"--yes": "--canaries"}),
+    "--on": Deed(as_in="--on FILE"),
+}
+"""What can be asked of a run instead of its stored verdict, one at a time, with the options that belong to it."""
 
 
 def evaluate(
@@ -31,13 +42,23 @@ def evaluate(
         str | None, typer.Option(metavar="ROLE=COLUMN,...", help="With --base, for example input=text,target=label.")
     ] = None,
     require: Annotated[Literal["better"] | None, typer.Option(help="Exit with 4 unless this is the verdict.")] = None,
+    privacy: Annotated[bool, typer.Option("--privacy", help="What the model remembers of its training rows.")] = False,
+    canaries: Annotated[
+        bool, typer.Option("--canaries", help="With --privacy: train a copy with made-up secrets, and look for them.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Train for --canaries without a question.")] = False,
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Show a verdict again, judge a run on another file, or weigh a base alone."""
+    refuse_mixed(DEEDS, {"--privacy": privacy, "--canaries": canaries, "--yes": yes, "--on": on})
+    if privacy and require:
+        raise UsageError("`--require` goes with a verdict, not with `--privacy`", hint="leave out one of them")
     if base is not None:
-        if on is not None or require:
-            raise UsageError("`--on` and `--require` go with a run, not with `--base`", hint="leave out one of them")
+        if on is not None or require or privacy:
+            raise UsageError(
+                "`--on`, `--privacy` and `--require` go with a run, not with `--base`", hint="leave out one of them"
+            )
         data, dotted = data_and_overrides(path, overrides or [])
         settings = {
             "data.path": data,
@@ -51,6 +72,8 @@ def evaluate(
             "settings, `--task` and `--columns` go with `--base`: a run has its own",
             hint="`sintonia evaluate RUN --on FILE` reads FILE as the run read its data",
         )
+    if privacy:
+        return show_privacy(RunFolder.open(path), plants=canaries, says_yes=yes, as_json=as_json)
     verdict = _shown_again(path, as_json=as_json) if on is None else _judged(path, on, as_json=as_json)
     if require and verdict.outcome != require:
         raise RequirementNotMet(
@@ -86,7 +109,7 @@ def _judged(path: str, on: Path, *, as_json: bool) -> Verdict:
     say()
     _show_verdict(found.verdict)
     _show_file(found)
-    say(f"kept in   {os.path.relpath(run.file(found.folder))}")
+    say(f"kept in   {os.path.relpath(run.place / found.folder)}")
     if as_json:
         show_json(found)
     return found.verdict

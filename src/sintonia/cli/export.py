@@ -9,6 +9,7 @@ import typer
 
 from sintonia.cli.options import JsonOption, OfflineOption, RunArgument
 from sintonia.cli.screen import say, show_json
+from sintonia.cli.vaults import tell_handed_out
 from sintonia.errors import UsageError, nearest
 from sintonia.export import FORMAT_NAMES, PRECISIONS
 from sintonia.runs import RunFolder
@@ -45,13 +46,14 @@ def export(
                 where=name,
             )
     run = RunFolder.open(path)
-    folder = out or run.path.with_name(f"{run.path.name}-{to}")
+    folder = out or run.place.with_name(f"{run.path.name}-{to}")
     say(f"export    {run.path.name} as {to}, and the same validation examples through both")
     from sintonia.export import Wanted, export_run
 
     asked_numbers: Any = precision
     wanted = Wanted(format=to, folder=folder, precision=asked_numbers, is_unproven=unproven)
     exported = export_run(run, wanted)
+    tell_handed_out(run.path, (exported.folder,), is_recorded=True)
     _tell(exported.proof)
     for program, command in exported.commands:
         say(f"{program:<9} {command}")

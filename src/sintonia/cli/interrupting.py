@@ -19,14 +19,15 @@ from sintonia.cli.screen import program
 from sintonia.errors import Interrupted
 from sintonia.pipeline import Listener, Progress, request_pause
 from sintonia.runs import RunFolder
+from sintonia.vault import drop_all
 
 _SHOW_CURSOR = "\x1b[?25h"
 
 
 def resume_command(run: RunFolder) -> str:
     """The command that goes on with a run, ready to be pasted."""
-    path = os.path.relpath(run.path)
-    return f"{program()} resume {shlex.quote(str(run.path) if path.startswith('..') else path)}"
+    path = os.path.relpath(run.place)
+    return f"{program()} resume {shlex.quote(str(run.place) if path.startswith('..') else path)}"
 
 
 @contextmanager
@@ -103,6 +104,8 @@ def _write(text: str) -> None:
 
 
 def _leave(run: RunFolder, number: int) -> None:
+    command = resume_command(run)
+    drop_all()
     cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
-    _write(f"{cursor}left at once\nhint: `{resume_command(run)}` goes on from the last checkpoint\n")
+    _write(f"{cursor}left at once\nhint: `{command}` goes on from the last checkpoint\n")
     os._exit(128 + number)

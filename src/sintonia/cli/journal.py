@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import traceback
 from pathlib import Path
 
+from sintonia.errors import HIDDEN
 from sintonia.runs import RunFolder
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -20,17 +22,26 @@ class _Log(logging.FileHandler):
 
 
 def keep_log(run: RunFolder) -> None:
-    """Sends what is logged from now on to `log.txt` of the run; the last call wins."""
+    """Sends what is logged from now on to `log.txt` of the run; the last call wins.
+
+    Raises:
+        UsageError: the data of the run have expired, so that nothing more is to be written into it.
+    """
+    run.refuse_expired()
     _log_to(run.file("log.txt"))
 
 
 def log_traceback(error: BaseException) -> Path:
-    """Writes the traceback of an unexpected error and says where."""
+    """Writes the traceback of an unexpected error and says where; with `privacy.redact` without what it says."""
     if not _open_logs():
         descriptor, name = tempfile.mkstemp(prefix="sintonia-", suffix=".log")
         os.close(descriptor)
         _log_to(Path(name))
-    logging.getLogger().error("unexpected error", exc_info=error)
+    if HIDDEN in getattr(error, "__notes__", ()):
+        lines = "".join(traceback.format_tb(error.__traceback__))
+        logging.getLogger().error("unexpected %s (%s)\n%s", type(error).__name__, HIDDEN, lines)
+    else:
+        logging.getLogger().error("unexpected error", exc_info=error)
     return Path(_open_logs()[0].baseFilename)
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from sintonia import __version__
-from sintonia.errors import SintoniaError, StopFindings, StorageError, UsageError, nearest
+from sintonia.errors import HIDDEN, SintoniaError, StopFindings, StorageError, UsageError, nearest
 
 COMMANDS = {
     "quickstart": "See the whole process on smart-home commands, in a few minutes.",
@@ -32,6 +32,7 @@ COMMANDS = {
     "predict": "Answer new texts with the model of a run.",
     "chat": "Talk with the model of a run, with --compare beside its base.",
     "audit": "Show the log of imports, trainings, openings, exports and logins, or verify that nobody changed it.",
+    "erase": "Erase rows from data, runs and models, retrain without them, and certify what was done.",
     "export": "Export the model of a run as GGUF, ONNX, safetensors and others, with proof that it is the same.",
     "serve": "Serve models and fine-tuning jobs to OpenAI's clients, on this machine alone.",
     "doctor": "Look this machine over: what is wrong for training, what cures it, how fast it is.",
@@ -59,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that is not UTF-8 must not end the program
+    return _close_vaults(_guarded(words))
+
+
+def _guarded(words: list[str]) -> int:
     try:
         return _run(words)
     except SintoniaError as error:
@@ -74,6 +79,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         return _show_unexpected(error)
+
+
+def _close_vaults(code: int) -> int:
+    """Carries what is left to the disk; where that is refused, the command failed."""
+    if "sintonia.vault" not in sys.modules:
+        return code
+    from sintonia.vault import close_all
+
+    try:
+        close_all()
+    except SintoniaError as error:
+        return code or _show(error)
+    return code
+
+
+def _tell_memory() -> None:
+    from sintonia.vault import place_in_memory
+
+    place = place_in_memory()
+    if place is not None:
+        print(f"hint: a run in a vault is worked on in memory: it may be `{place}` that is full", file=sys.stderr)
+
+
+def _in_words(text: str) -> str:
+    """A text with paths as a person knows them, where a vault is open."""
+    if "sintonia.vault" not in sys.modules:
+        return text
+    from sintonia.vault import in_words
+
+    return in_words(text)
 
 
 def _run(words: list[str]) -> int:
@@ -95,6 +130,9 @@ def _call(name: str, words: list[str]) -> int:
     """Parses the words after the command's name with Typer and calls its function."""
     import typer
 
+    from sintonia.vault import remove_leftovers
+
+    remove_leftovers()
     app = typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
@@ -122,11 +160,13 @@ def _help() -> str:
 def _show(error: SintoniaError) -> int:
     """Renders an error in its three parts, without a traceback, and gives its exit code."""
     where = f"{error.where}: " if error.where else ""
-    print(f"error: {where}{error.what}", file=sys.stderr)
+    print(_in_words(f"error: {where}{error.what}"), file=sys.stderr)
     if error.expected:
-        print(f"expected: {error.expected}", file=sys.stderr)
+        print(_in_words(f"expected: {error.expected}"), file=sys.stderr)
     if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)
+        print(_in_words(f"hint: {error.hint}"), file=sys.stderr)
+    if os.strerror(errno.ENOSPC) in error.what and "sintonia.vault" in sys.modules:
+        _tell_memory()
     if isinstance(error, StopFindings):
         print("hint: `sintonia tune ... --accept CODE` goes on in spite of it; the verdict says so", file=sys.stderr)
     return error.exit_code
@@ -143,6 +183,7 @@ def _show_unexpected(error: Exception) -> int:
     from sintonia.cli.journal import log_traceback
 
     path = log_traceback(error)
-    message = (str(error).splitlines() or ["no message"])[0][:200]
+    is_hidden = HIDDEN in getattr(error, "__notes__", ())
+    message = HIDDEN if is_hidden else (str(error).splitlines() or ["no message"])[0][:200]
     hint = f"this is a defect of sintonia; the traceback is in {path}"
     return _show(SintoniaError(f"unexpected {type(error).__name__}: {message}", hint=hint))

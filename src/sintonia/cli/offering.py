@@ -36,7 +36,7 @@ def offer(run: RunFolder, pick: int | None, *, applies: bool, as_json: bool) -> 
         show_json(found)
     elif changes:
         say(
-            f"\n`sintonia adjust {run.path} --apply` carries out the first one, `--apply --pick N` that of the number N"
+            f"\n`sintonia adjust {run.place} --apply` carries out the first one, `--apply --pick N` that of number N"
         )
     return 0
 

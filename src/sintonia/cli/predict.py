@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sintonia.audit import record
 from sintonia.cli.asking import Questions, model_and_data, questions
 from sintonia.cli.options import JsonOption
 from sintonia.cli.screen import say, show_json
+from sintonia.cli.vaults import tell_handed_out
 from sintonia.errors import UsageError
+from sintonia.files import sha256_file
 from sintonia.records import Prepared
 
 if TYPE_CHECKING:
@@ -58,7 +61,10 @@ def predict(
     if max_tokens is not None and not isinstance(model, Speaker):
         raise UsageError(f"`{path}` writes no texts", hint="leave it out", where="--max-tokens")
     if out is not None:
-        return _write(out, asked, model, max_tokens or WRITTEN_TOKENS, prepared)
+        count = _write(out, asked, model, max_tokens or WRITTEN_TOKENS, prepared)
+        record("prediction", model=path.name, rows=count, out=out.name, sha256=sha256_file(out))
+        tell_handed_out(folder, (out,))
+        return 0
     told = ((one, answer) for _, one, answer in _answered(asked, model, max_tokens or WRITTEN_TOKENS))
     if as_json:
         show_json([_body(*pair, prepared) for pair in told])
@@ -147,7 +153,7 @@ def _write(
     if columns.prefix:
         say(f"the input has a column named as one of the answers: these begin with `{columns.prefix}`")
     say(f"{count:,} answers in {out}")
-    return 0
+    return count
 
 
 def _with_tags(one: Any, answer: Answer, prepared: Prepared | None) -> Answer:

@@ -1,4 +1,4 @@
-"""`sintonia runs`: lists the runs below a folder with their verdicts. It changes nothing."""
+"""`sintonia runs`: lists the runs below a folder with their verdicts, and removes data whose days are over if asked."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sintonia.cli.expiring import show_due
 from sintonia.cli.options import RUNS, JsonOption
 from sintonia.cli.screen import say, show_json
+from sintonia.cli.vaults import is_readable
 from sintonia.errors import StorageError, UsageError
+from sintonia.privacy import expires
 from sintonia.records import Event, Taught, Verdict
-from sintonia.runs import TAUGHT, RunFolder
+from sintonia.runs import ERASED, EXPIRED, TAUGHT, Expired, RunFolder, runs_below
 
 
 def runs(
@@ -21,12 +24,23 @@ def runs(
     tree: Annotated[
         bool, typer.Option("--tree", help="Show the turns of each: which came from which, why, and what it gave.")
     ] = False,
+    expire: Annotated[
+        bool, typer.Option("--expire", help="Show what `privacy.keep_days` says is to be removed by now, and ask.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --expire: remove it without a question.")] = False,
     as_json: JsonOption = False,
 ) -> int:
     """List the runs below a folder."""
     if not folder.is_dir() and folder != RUNS:
         raise UsageError(f"there is no folder `{folder}`", hint="name the folder that holds the run folders")
-    rows = [_row(path.parent) for path in sorted(folder.glob("**/recipe.yaml"))]
+    if (expire and tree) or (yes and not expire):
+        raise UsageError("`--expire` goes with `--yes` and `--json` alone", hint="list the runs first, or afterwards")
+    paths = runs_below(folder)
+    if expire:
+        from sintonia.cli.expiring import expire_due
+
+        return expire_due([RunFolder(path) for path in paths if is_readable(path)], says_yes=yes, as_json=as_json)
+    rows = [_row(path) for path in paths]
     if tree:
         from sintonia.cli.tree import show_trees, turns_of_run
 
@@ -39,6 +53,7 @@ def runs(
         Console(highlight=False).print(_table(rows))
     else:
         say(f"no runs below `{folder}`; `sintonia quickstart` makes the first one")
+    show_due([RunFolder(path) for path in paths if is_readable(path)], folder)
     return 0
 
 
@@ -57,10 +72,17 @@ def _row(path: Path) -> dict[str, Any]:
         "tuned": None,
         "worth_tuning": None,
         "against_teacher": None,
+        "expires": None,
+        "expired": None,
     }
+    if not is_readable(path):
+        return {**row, "state": "locked", "outcome": "in a vault"}
+    if RunFolder(path).file(ERASED).exists():
+        return {**row, "state": "erased", "outcome": "rows were erased"}
     try:
         run = RunFolder.open(path)
-        row["state"] = _state(run)
+        row |= _days(run)
+        row["state"] = _state(run) if row["expired"] is None else "expired"
         verdict = run.read("verdict.json", Verdict)
         taught = run.read(TAUGHT, Taught)
     except StorageError as error:
@@ -71,6 +93,12 @@ def _row(path: Path) -> dict[str, Any]:
     scores = {"metric": primary.metric, "base": primary.base.value, "tuned": primary.tuned.value}
     worth = {"worth_tuning": verdict.worth_tuning.outcome}
     return {**row, "outcome": verdict.outcome, **scores, **worth, "against_teacher": taught and _against(taught)}
+
+
+def _days(run: RunFolder) -> dict[str, Any]:
+    """When its data are due to be removed, and when they were (UTC)."""
+    gone = run.read(EXPIRED, Expired)
+    return {"expires": expires(run) if gone is None else None, "expired": gone.time if gone else None}
 
 
 def _against(taught: Taught) -> dict[str, Any]:

@@ -267,14 +267,17 @@ def show_verdict(run: RunFolder, verdict: Verdict) -> None:
     else:
         _show_in_short(causes)
     show_codes_of_notes(verdict.causes, "explained in the report")
-    path = shlex.quote(os.path.relpath(run.path))
+    path = shlex.quote(os.path.relpath(run.place))
     changes = [one for one in verdict.advice if " -> " in one.action][:1]
     for advice in (*verdict.advice[:2], *(one for one in changes if one not in verdict.advice[:2])):
         say(f"next      {advice.action}: {advice.reason}")
         if advice in changes:
             say(f"to do it  {program()} adjust {path} --apply")
-    say(f"report    {os.path.relpath(run.file('report.html'))}")
-    if verdict.primary.metric == "bits_per_byte":
+    if run.is_in_vault:
+        say(f"report    in the vault; {program()} report {path} --out DIR writes it there, in the clear")
+    else:
+        say(f"report    {os.path.relpath(run.file('report.html'))}")
+    if verdict.primary.metric == "bits_per_byte" and not run.is_in_vault:
         say(f"the model {os.path.relpath(run.file('model'))} loads in transformers, or in peft where it is an adapter")
         return
     prepared = run.read("prepared.json", Prepared)

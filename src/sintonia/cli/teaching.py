@@ -42,5 +42,5 @@ def begin_with_teacher(
     run = RunFolder.open(teacher)
     with ending("ended before a run was begun; nothing is kept"):
         begun = teach(run, Path(pool), run_path(out, Path(pool).stem), asked, words)
-    say(f"teacher   {os.path.relpath(run.path)}: its data, its test, and its answers to {Path(pool).name}")
+    say(f"teacher   {os.path.relpath(run.place)}: its data, its test, and its answers to {Path(pool).name}")
     return begun

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from sintonia.cli.vaults import is_readable
 from sintonia.errors import StorageError
 from sintonia.pipeline import duration
 from sintonia.report import TurnNode, TurnTree, read_turn_tree
@@ -16,6 +18,8 @@ from sintonia.runs import RunFolder
 
 def turns_of_run(path: str) -> TurnTree | str:
     """The tree of a run, or why it cannot be read."""
+    if not is_readable(Path(path)):
+        return "in a vault: SINTONIA_VAULT_PASSPHRASE opens it"
     try:
         return read_turn_tree(RunFolder.open(path))
     except StorageError as error:

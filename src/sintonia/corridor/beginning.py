@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sintonia.errors import DataError, Unavailable, UsageError
+from sintonia.errors import DataError, Unavailable, UsageError, hiding
 from sintonia.files import sha256_file
 from sintonia.records import Base
 from sintonia.runs import ANSWERED, RunFolder
 from sintonia.settings import LoraSettings, Recipe, TrainingSettings
 
 _ORIGINALS = "cache/originals.json"
-
 
 _USUAL = ("classify", "chat")
 """Tasks that are spoken of where nobody named one."""
@@ -75,7 +73,8 @@ def metrics_of_recipe(recipe: Recipe) -> Iterator[None]:
     from sintonia.metrics.asked import refuse_idle, refuse_unknown
     from sintonia.tasks import TASKS
 
-    with adding(*asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file, recipe.classify.order)):
+    asked = asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file, recipe.classify.order)
+    with hiding(recipe.privacy.redact), adding(*asked):
         refuse_unknown(recipe.evaluation)
         if recipe.task in TASKS:
             refuse_idle(recipe.evaluation, recipe.task, TASKS[recipe.task].METRICS)
@@ -93,7 +92,8 @@ def metrics_of_run(run: RunFolder) -> Iterator[None]:
     from sintonia.metrics.asked import refuse_unknown
     from sintonia.metrics.kept import own_metrics
 
-    with adding(*own_metrics(run)):
+    run.refuse_expired()
+    with hiding(run.recipe().privacy.redact), adding(*own_metrics(run)):
         refuse_unknown(run.recipe().evaluation)
         yield
 
@@ -104,7 +104,8 @@ def told_metrics_of_run(run: RunFolder) -> Iterator[None]:
     from sintonia.metrics import adding
     from sintonia.metrics.kept import told_metrics
 
-    with adding(*told_metrics(run)):
+    run.refuse_expired()
+    with hiding(run.recipe().privacy.redact), adding(*told_metrics(run)):
         yield
 
 
@@ -210,12 +211,12 @@ def leaving_nothing(run: RunFolder) -> Iterator[None]:
     try:
         yield
     except Unavailable as refused:
-        again = f"`sintonia resume {run.path}` goes on once that has changed"
+        again = f"`sintonia resume {run.place}` goes on once that has changed"
         refused.hint = f"{refused.hint}; {again}" if refused.hint else again
         raise
     except (DataError, UsageError):
         if is_new and not run.file(ANSWERED).exists():
-            shutil.rmtree(run.path, ignore_errors=True)
+            run.remove()
         raise
 
 

@@ -21,12 +21,14 @@ from sintonia.corridor.walk import Walk, finished_turns
 from sintonia.files import write_atomic
 from sintonia.recipe import recipe_id
 from sintonia.records import Advice, Change, DataStep, Finding, Part, Turn
+from sintonia.resolve.private import is_private
 from sintonia.runs import RunFolder
 
 _ASKED = "cache/asked-change.json"
 _ENDED = "cache/adjusting-ended"
 _TURNS_FOR_ALL_ROWS = 2
 """Training on all rows takes as long as this many turns of a part, at most: it has half as many rows again."""
+_SPENDS = "each training spends of the privacy of the rows (`privacy.dp`); `sintonia adjust` takes one, counted"
 
 
 Steps = tuple[DataStep, ...]
@@ -145,7 +147,9 @@ def _adjusting(walk: Walk, parts: tuple[Part, ...]) -> Iterator[tuple[Part, Chan
         due = late or [part for part in parts if counts[part.name] == num_rounds and worth[part.name]]
         is_begun = bool(late) or unfinished_change(run, len(turns) + 1) is not None
         why = why_nothing_is_left(run, turns, parts) if not due else ""
-        if due and not is_begun:
+        if is_private(recipe):
+            why = _SPENDS
+        elif due and not is_begun:
             why = _why_no_time(walk, turns, num_rounds, tuple(worth[part.name][0] for part in due))
         if why:
             walk.tell("adjust", f"no further turn: {why}")

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from sintonia.corridor.auditing import note_trained, note_training
 from sintonia.corridor.billing.refining import Refining, num_turns_left
+from sintonia.corridor.closing.guaranteeing import note_privacy
 from sintonia.corridor.looking_back import RELOADED, look_back
 from sintonia.corridor.planning import filled_and_planned
 from sintonia.corridor.trackers import following
@@ -257,6 +258,7 @@ def _follow_training(walk: Walk, job: Job, follow: Callable[[Event], None], refi
     run = walk.run
     for event in train(job):
         run.append(job.file("events.jsonl"), event, sync=event.kind != "step")
+        note_privacy(walk, job, event)
         follow(event)
         if event.kind in ("message", "spike"):
             walk.tell("train", event.values["text"])
@@ -268,7 +270,7 @@ def _follow_training(walk: Walk, job: Job, follow: Callable[[Event], None], refi
             raise Interrupted(
                 f"paused at step {event.step}; all work is saved",
                 signal_number=2,
-                hint=f"`sintonia resume {run.path}` continues",
+                hint=f"`sintonia resume {run.place}` continues",
             )
     return event
 

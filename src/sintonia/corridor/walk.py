@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sintonia.files import write_lines
+from sintonia.files import utc_now, write_lines
 from sintonia.records import Energy, Event, Finding, Resources, Turn
 from sintonia.resources.energy import Stretch, add_energies, energy_since, open_gauge
 from sintonia.resources.meter import Meter, Watch, disk_bytes, peak_memory_bytes
 from sintonia.resources.price import money_of, read_prices
-from sintonia.runs import RunFolder
+from sintonia.runs import ENDED, RunFolder
 from sintonia.tasks.chat import NATS_PER_BYTE
 
 
@@ -73,10 +73,13 @@ def walking(run: RunFolder, listener: Listener) -> Iterator[Walk]:
     """
     walk = Walk(run, listener, Watch(open_gauge()))
     walk.start()
+    run.file(ENDED).unlink(missing_ok=True)
     try:
         yield walk
     finally:
         walk.stop()
+        if run.file("recipe.yaml").exists():  # a refused run leaves no folder
+            run.write(ENDED, {"time": utc_now()})
 
 
 class Walk:

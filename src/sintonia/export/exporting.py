@@ -117,7 +117,7 @@ def _precision(form: Format, asked: Precision | None) -> Precision:
 
 
 def _refuse_folder(run: RunFolder, folder: Path) -> None:
-    if folder.absolute().resolve().is_relative_to(run.path.resolve()):
+    if folder.absolute().resolve().is_relative_to(run.place.resolve()):
         raise UsageError(f"`{folder}` lies in the run", hint="name a folder outside of it", where="--out")
     if folder.exists() or folder.is_symlink():
         raise UsageError(f"`{folder}` is there already", hint="name a new folder with `--out DIR`", where="--out")

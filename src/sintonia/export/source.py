@@ -73,14 +73,15 @@ def open_source(run: RunFolder) -> Source:
     """The model of a finished run, and examples of its validation set.
 
     Raises:
-        UsageError: the run is not finished.
+        UsageError: the run is not finished, or its data have expired.
         RunFailed: it has no validation example.
         StorageError: the model is damaged.
     """
+    run.refuse_expired()  # without validation examples nothing can prove an export
     prepared, folder = run.read("prepared.json", Prepared), run.file("model")
     verdict = run.read("verdict.json", Verdict)
     if prepared is None or verdict is None or not folder.is_dir():
-        raise UsageError(f"`{run.path}` has no model yet", hint=f"`sintonia resume {run.path}` goes on to it")
+        raise UsageError(f"`{run.place}` has no model yet", hint=f"`sintonia resume {run.place}` goes on to it")
     body = read_candidate(folder)
     judged = run.read(f"{run.turn(verdict.turn)}/turn.json", Turn)
     if judged is not None and judged.candidate.files_id not in (None, "", weights_id(folder)):
@@ -90,7 +91,7 @@ def open_source(run: RunFolder) -> Source:
         )
     examples = run.lines(prepared.parts[0].validation.path, Example)[:MOST_EXAMPLES]
     if not examples:
-        raise RunFailed(f"`{run.path}` has no validation example to prove an export on", hint="begin a new run")
+        raise RunFailed(f"`{run.place}` has no validation example to prove an export on", hint="begin a new run")
     return Source(
         run=run,
         folder=folder,

@@ -34,6 +34,7 @@ from sintonia.prepare.sets.another import AnotherFile, read_another
 from sintonia.prepare.sets.folds import FEWER_ROWS, Fold, make_folds
 from sintonia.prepare.sets.place import Placed, place
 from sintonia.prepare.sets.recorded import UNKNOWN
+from sintonia.prepare.sets.seen import take_seen, write_seen
 from sintonia.prepare.sets.write import data_id, write_and_seal, write_set_aside
 from sintonia.prepare.smart_home import write_smart_home
 from sintonia.prepare.table import shown
@@ -71,6 +72,7 @@ __all__ = [
     "refuse_tool",
     "split_keys",
     "tags_of_tokens",
+    "take_seen",
     "text_key",
     "write_decision",
     "write_smart_home",
@@ -104,6 +106,7 @@ def prepare(recipe: Recipe, run: RunFolder, *, is_check: bool = False) -> Prepar
     write_set_aside(run.file("data/set_aside.jsonl"), audit.dropped)
     counts = audit.counts() if folds else audit.counts("train")
     parts = write_and_seal(run, Path(recipe.data.test or recipe.data.path), audit, folds)
+    write_seen(run, audit, gathered.whole, is_check=is_check)
     return Prepared(
         data_id=data_id(gathered.columns, audit),
         task=gathered.form.task,

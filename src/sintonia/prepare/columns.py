@@ -5,12 +5,12 @@ Two columns that fit are never chosen between: the error lists them and what to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sintonia.errors import DataError, UsageError, nearest
-from sintonia.prepare.table import Table, shown
+from sintonia.errors import DataError, UsageError, hides, nearest
+from sintonia.prepare.table import Table, like_it, listed, of_file, shown
 from sintonia.settings import DataSettings
 
 Roles = Mapping[str, tuple[str, ...]]
@@ -20,6 +20,8 @@ MAX_CLASS_SHARE = 0.3
 MAX_NUMERIC_CLASSES = 50
 _MIN_TEXT_LENGTH = 12.0
 _MAX_CLASS_LENGTH = 60.0
+_WITH_HEADER = ("csv", "excel")
+"""Files whose first line names the columns, unless somebody forgot it."""
 _MAX_CELLS = 500_000
 """Cells looked at for the shapes of all columns: of a wide table every second, third, ... row is enough."""
 
@@ -117,6 +119,7 @@ def choose_columns(table: Table, roles: Roles, asked: Mapping[str, str]) -> Chos
     fits = {role: _fitting(role, roles[role], shapes, set(chosen.values())) for role in open_roles}
     if open_roles:
         _refuse_headless(table, shapes, any(how == "name" for _, how in fits.values()))
+        _refuse_unnamed(table, chosen, {how for _, how in fits.values()})
     if any(len(columns) != 1 for columns, _ in fits.values()):
         raise _unclear(table, roles, chosen, {role: columns for role, (columns, _) in fits.items()})
     for role in open_roles:
@@ -194,15 +197,15 @@ def check_asked(table: Table, roles: Roles, asked: DataSettings) -> None:
     if missing:
         raise UsageError(
             f"there is no column {', '.join(f'`{shown(name)}`' for name in missing)}",
-            expected=f"columns of the file: {listed(table.columns)}",
-            hint=f"did you mean {nearest(missing[0], map(shown, table.columns))}?",
+            expected=f"columns of the file: {of_file(table.columns)}",
+            hint=like_it(missing[0], table.columns),
             where=str(table.path),
         )
     if len(set(wanted)) < len(wanted):
         raise UsageError(
             "one column cannot play two roles",
             expected="a different column for each role and the group",
-            hint=f"columns of the file: {listed(table.columns)}",
+            hint=f"columns of the file: {of_file(table.columns)}",
             where=str(table.path),
         )
 
@@ -242,19 +245,31 @@ def _refuse_headless(table: Table, shapes: dict[str, Shape], is_named: bool) -> 
         )
 
 
+def _refuse_unnamed(table: Table, asked: Mapping[str, str], by: set[str]) -> None:
+    """Where texts are hidden, a first line of which no name is known or asked for is not taken for names."""
+    if hides() and table.container in _WITH_HEADER and not asked and by == {"shape"}:
+        raise Undecided(
+            "the first line may be data: no name in it is one of those that are known",
+            where=f"{table.path}:1",
+            expected="with `privacy.redact`, columns that are named, so that no text is taken for a name and shown",
+            hint="say which: `--columns input=NAME,target=NAME`",
+            confidence=0.8,
+        )
+
+
 def _unclear(table: Table, roles: Roles, given: dict[str, str], fits: dict[str, list[str]]) -> Undecided:
     """The error that says which role is open, what the columns are, and what to type."""
     parts = []
     for role, columns in fits.items():
         if len(columns) > 1:
-            parts.append(f"{len(columns)} columns may be the {role}: {listed(tuple(columns))}")
+            parts.append(f"{len(columns)} columns may be the {role}: {of_file(columns)}")
         elif not columns:
             parts.append(f"no column looks like the {role}")
-    what = "; ".join(parts) or f"one column, {listed(tuple(fits[next(iter(fits))]))}, fits both roles"
+    what = "; ".join(parts) or f"one column, {of_file(fits[next(iter(fits))])}, fits both roles"
     options = _options(roles, given, fits)
     known = " and ".join(f"`{role}` ({', '.join(roles[role][:4])}, ...)" for role in fits if len(fits[role]) != 1)
     return Undecided(
-        f"{what}; columns of the file: {listed(table.columns)}",
+        f"{what}; columns of the file: {of_file(table.columns)}",
         where=f"{table.path}:1",
         expected=f"one column for {known}" if known else "one column for each role",
         hint="say which: " + " or ".join(f"`--columns {option}`" for option in options),
@@ -278,11 +293,5 @@ def _options(roles: Roles, given: dict[str, str], fits: dict[str, list[str]]) ->
 
 def typed(columns: Mapping[str, str]) -> str:
     """What to type after `--columns`."""
-    text = ",".join(f"{role}={column}" for role, column in columns.items())
+    text = ",".join(f"{role}={'NAME' if hides() else column}" for role, column in columns.items())
     return f"'{shown(text, 200)}'" if any(c in text for c in " ;|&'\"$") else text
-
-
-def listed(names: Sequence[str]) -> str:
-    """At most twelve names, quoted, and how many more there are."""
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return ", ".join(f"`{shown(name)}`" for name in names[:12]) + more

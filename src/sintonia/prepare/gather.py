@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sintonia.errors import DataError, UsageError, nearest
+from sintonia.errors import DataError, UsageError
 from sintonia.prepare.added.reading import Addition, additions, rows_of
 from sintonia.prepare.audit import SETS, Dropped
 from sintonia.prepare.columns import as_text
@@ -32,7 +32,7 @@ from sintonia.prepare.forms.form import Form, Match
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.rows import Labelled, Rows
 from sintonia.prepare.sets.fields import FieldColumns
-from sintonia.prepare.table import Source, Table, look_at, shown
+from sintonia.prepare.table import Source, Table, like_it, look_at, of_file, shown
 from sintonia.prepare.times import Clock, clocks_of
 from sintonia.settings import DataSettings, Recipe
 from sintonia.tasks import TASKS
@@ -168,7 +168,7 @@ def _check_same_columns(source: Source, reading: Reading) -> None:
             f"there is no column {' and no '.join(f'`{shown(name)}`' for name in missing)}",
             expected="the columns of the data file",
             where=f"{source.path}:{first.line}",
-            hint=f"it has {', '.join(f'`{shown(name)}`' for name in list(first.values)[:12])}: rename them",
+            hint=f"it has {of_file(list(first.values))}: rename them",
         )
 
 
@@ -219,8 +219,8 @@ def _check_columns(table: Table, asked: DataSettings) -> None:
         if name is not None and name not in table.columns:
             raise UsageError(
                 f"there is no column `{shown(name)}`",
-                expected=f"columns of the file: {', '.join(f'`{shown(one)}`' for one in table.columns[:12])}",
-                hint=f"did you mean {nearest(name, map(shown, table.columns))}?",
+                expected=f"columns of the file: {of_file(table.columns)}",
+                hint=like_it(name, table.columns),
                 where=f"data.{setting}",
             )
 

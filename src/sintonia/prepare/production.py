@@ -17,7 +17,7 @@ from sintonia.prepare.forms.tokens import TOKEN_COLUMNS, asked_of_tokens, scheme
 from sintonia.prepare.gather import Gathered
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.readers.text import open_text
-from sintonia.prepare.table import Problems, Row, Source, look_at, shown
+from sintonia.prepare.table import Problems, Row, Source, look_at, of_file, shown
 from sintonia.records import Prepared
 from sintonia.settings import DataSettings
 
@@ -148,7 +148,7 @@ def _tagged(file: Path, prepared: Prepared, row: Row) -> dict[str, Any]:
 
 
 def _lacking(file: Path, row: Row, what: str, expected: str) -> DataError:
-    has = ", ".join(f"`{shown(name)}`" for name in list(row.values)[:12])
+    has = of_file(list(row.values))
     return DataError(
         f"there is {what}", expected=expected, where=f"{file}:{row.line}", hint=f"it has {has}: rename one of them"
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sintonia.errors import DataError
+from sintonia.errors import DataError, hides, nearest
 
 MAX_LISTED = 20
 MAX_COLUMNS = 1000
@@ -177,3 +177,19 @@ def shown(name: str, limit: int = 40) -> str:
     """A name from a person's file, fit for one line of a message."""
     text = " ".join("".join(c if c.isprintable() else "?" for c in name).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def listed(names: Sequence[str]) -> str:
+    """At most twelve names, quoted, and how many more there are."""
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return ", ".join(f"`{shown(name)}`" for name in names[:12]) + more
+
+
+def of_file(names: Sequence[str]) -> str:
+    """The same of names that a file itself gives: its first line may be data, so with `privacy.redact` a count."""
+    return f"({len(names)} names hidden, `privacy.redact`)" if hides() else listed(names)
+
+
+def like_it(name: str, columns: Sequence[str]) -> str:
+    """A hint at the columns of a file that are called nearly so; with `privacy.redact` none."""
+    return "look into its first line" if hides() else f"did you mean {nearest(name, map(shown, columns))}?"

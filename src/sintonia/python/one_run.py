@@ -62,7 +62,7 @@ class Run:
     @property
     def path(self) -> Path:
         """Where it is."""
-        return self.folder.path
+        return self.folder.place
 
     def __repr__(self) -> str:
         """The way it is opened again."""
@@ -173,6 +173,7 @@ class Run:
         """Writes `report.html` and `card.md` again, and says where they are."""
         from sintonia.report import write_card, write_report
 
+        self.folder.refuse_expired()
         return write_report(self.folder), write_card(self.folder)
 
 

@@ -36,6 +36,8 @@ from sintonia.records import (
     Verdict,
     Worth,
 )
+from sintonia.records.privacy.memorisation import Canaries, Memorisation
+from sintonia.records.privacy.spent import Guarantee
 from sintonia.report.bill import Bill, read_bill
 from sintonia.report.turns import TurnTree, read_turn_tree
 from sintonia.runs import BOUGHT, CURVE, TAUGHT, WORTH, RunFolder
@@ -106,8 +108,14 @@ class Contents:
     """What added rows brought, where the run continues another with more of them."""
     taught: Taught | None = None
     """The model against its teacher, where it has one."""
+    guarantee: Guarantee | None = None
+    """What the judged turn promises of privacy, where it was trained so."""
     curve: LearningCurve | None = None
     """Whether more examples would help, where that was asked."""
+    memorisation: Memorisation | None = None
+    """What the judged model remembers of its training rows."""
+    canaries: Canaries | None = None
+    """What a copy of its training remembered of planted secrets, where somebody asked."""
     audit: Anchor | None = None
     """Head of the audit log as the run last knew it; none of runs from before there was one."""
     tree: TurnTree = field(default_factory=TurnTree)
@@ -142,14 +150,13 @@ def read_contents(run: RunFolder) -> Contents:
     verdict = reader.record("verdict.json", Verdict)
     turns = _turns(reader)
     turn = _judged_turn(turns, verdict)
-    recipe = reader.guarded(run.recipe, None)
-    folder = _turn_folder(run, turn)
+    recipe, folder = reader.guarded(run.recipe, None), _turn_folder(run, turn)
     findings = _findings(reader, prepared, turn, verdict)
     if recipe is None or recipe.privacy.redact:
         findings = _without_values(findings)
         verdict = verdict and replace(verdict, causes=_without_values(verdict.causes))
     return Contents(
-        path=run.path,
+        path=run.place,
         recipe=recipe,
         prepared=prepared,
         base=reader.record("base.json", Base),
@@ -164,7 +171,10 @@ def read_contents(run: RunFolder) -> Contents:
         worth=reader.record(WORTH, Worth),
         bought=reader.record(BOUGHT, Bought),
         taught=reader.record(TAUGHT, Taught),
+        guarantee=reader.record(f"{folder}/privacy.json", Guarantee) if folder else None,
         curve=reader.record(CURVE, LearningCurve),
+        memorisation=reader.record(f"{folder}/memorisation.json", Memorisation) if folder else None,
+        canaries=_of_turn(reader.record("memorisation/canaries.json", Canaries), turn),
         audit=reader.record(ANCHOR, Anchor),
         tree=reader.guarded(lambda: read_turn_tree(run), TurnTree()),
         findings=findings,
@@ -174,6 +184,11 @@ def read_contents(run: RunFolder) -> Contents:
         model_form=_model_form(run.file("model")),
         problems=tuple(reader.problems),
     )
+
+
+def _of_turn(found: Canaries | None, turn: Turn | None) -> Canaries | None:
+    """What was found in a copy of another turn says nothing of this one."""
+    return found if found and turn and found.turn == turn.number else None
 
 
 def _turns(reader: _Reader) -> tuple[Turn, ...]:

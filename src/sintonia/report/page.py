@@ -24,6 +24,14 @@ from sintonia.report.contents import Contents, read_contents
 from sintonia.report.curve_figure import curve_values
 from sintonia.report.figures import SECOND, TUNED, Curve, Gap, curves_figure, difference_figure, ladder_figure
 from sintonia.report.inspection import inspection_values, num_quoted
+from sintonia.report.privacy.protecting import DUTIES, protection_rows
+from sintonia.report.privacy.remembering import (
+    CANNOT_SHOW,
+    HELD_AGAINST,
+    canaries_in_words,
+    later_findings,
+    memory_in_words,
+)
 from sintonia.runs import RunFolder
 from sintonia.tasks import TASKS
 from sintonia.tasks.pretrain import NAME as PRETRAIN
@@ -106,9 +114,15 @@ def shared_values(contents: Contents) -> dict[str, Any]:
         "is_chat": bool(contents.prepared and TASKS[contents.prepared.task].BASE == "language"),
         "is_plain_text": bool(contents.prepared and contents.prepared.task == PRETRAIN),
         "is_written": any(name in METRICS and METRICS[name].reads == "texts" for name in _metrics(contents)),
-        "findings": summaries.by_severity(contents.findings),
+        "findings": summaries.by_severity((*contents.findings, *later_findings(contents))),
         **_bill(contents),
         "blind": summaries.blind_spots(_metrics(contents)),
+        "protection": protection_rows(contents),
+        "duties": DUTIES,
+        "remembered": memory_in_words(contents.memorisation),
+        "planted_told": canaries_in_words(contents.canaries),
+        "held_against": HELD_AGAINST[contents.memorisation.calibrated_by] if contents.memorisation else "",
+        "cannot_show": CANNOT_SHOW,
         "how_read": summaries.how_read(contents),
         "is_compared": summaries.is_compared(contents),
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from operator import attrgetter
 from typing import Any
 
 from sintonia.errors import UsageError
@@ -16,6 +17,7 @@ from sintonia.metrics import METRICS
 from sintonia.metrics.asked import WRITING, refuse_idle
 from sintonia.records import Base, Prepared, Resolved
 from sintonia.resolve.idle import refuse_idle_settings
+from sintonia.resolve.private import is_private, private_delta, private_training, refuse_not_private, refuse_parts
 from sintonia.settings import DataSettings, Recipe
 from sintonia.tasks import (
     TASKS,
@@ -58,6 +60,7 @@ def settle(recipe: Recipe, task: str, usual: str = "") -> Recipe:
         )
     settled: Recipe = dataclasses.replace(recipe, task=task, method=method)
     refuse_idle_settings(settled)
+    refuse_not_private(settled)
     refuse_idle(settled.evaluation, task, TASKS[task].METRICS)
     return settled
 
@@ -72,6 +75,7 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
     settled = settle(recipe, prepared.task, base.method)
     if prepared.task == embed.NAME:
         embed.refuse_idle(recipe.embed, prepared.form)
+    refuse_parts(settled, len(prepared.parts))
     found = _training(settled, base, prepared.parts[0].train.count)
     found |= reading.filled(settled, base, TASKS[prepared.task], prepared.columns)
     training = dataclasses.replace(
@@ -87,6 +91,7 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
         prefer=prefer.filled(recipe.prefer, prepared.form) if prepared.task == prefer.NAME else recipe.prefer,
         base=base.reference if recipe.base == "auto" else recipe.base,
         training=training,
+        privacy=dataclasses.replace(recipe.privacy, dp=private_delta(recipe, prepared.parts[0].train.count)),
         data=dataclasses.replace(recipe.data, columns=dict(prepared.columns)),
         evaluation=dataclasses.replace(recipe.evaluation, primary_metric=metric, margin=margin, new_tokens=length),
     )
@@ -98,6 +103,7 @@ def resolve(recipe: Recipe, base: Base, prepared: Prepared) -> tuple[Recipe, tup
         "data.columns": f"found in the data, form {prepared.form}",
         "evaluation.primary_metric": _WHY_METRIC.get(metric, "default"),
         "evaluation.new_tokens": "at most, where nobody says how many",
+        "privacy.dp.delta": "one over ten times the number of them",
         "evaluation.margin": f"usual for {METRICS[metric].title}",
     }
     if not filled.training.early_stopping:
@@ -139,6 +145,7 @@ def _training(recipe: Recipe, base: Base, num_train: int) -> dict[str, tuple[Any
     writes = is_chat and recipe.task != pretrain.NAME  # of plain text the loss itself is what is judged
     if training.early_stopping and writes and method.has_adapters and float(chosen["epochs"][0]) <= SHORT_EPOCHS:
         chosen["early_stopping"] = (False, TO_THE_END)
+    chosen |= private_training(recipe, num_train)
     return {f"training.{name}": pair for name, pair in chosen.items()}
 
 
@@ -219,6 +226,7 @@ def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Reso
     default = Recipe(data=DataSettings(path=recipe.data.path))
     names = [field.name for field in dataclasses.fields(Recipe)]
     used = {
+        "privacy.dp": is_private(filled),
         "lora": METHODS[filled.method].has_adapters,
         "chat": has_template(TASKS[filled.task]),
         filled.task: filled.task in names,
@@ -226,7 +234,7 @@ def _list(recipe: Recipe, filled: Recipe, origins: dict[str, str]) -> tuple[Reso
     own = [name for name, is_used in used.items() if is_used]
     listed: list[Resolved] = []
     for section in ("", "data", "training", *own, "evaluation", "adjusting", "privacy", "prices"):
-        asked, got, plain = (getattr(one, section) if section else one for one in (recipe, filled, default))
+        asked, got, plain = (attrgetter(section)(one) if section else one for one in (recipe, filled, default))
         for field in dataclasses.fields(got):
             value = getattr(got, field.name)
             name = f"{section}.{field.name}" if section else field.name

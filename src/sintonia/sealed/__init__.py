@@ -26,7 +26,7 @@ from sintonia.files import (
 from sintonia.normalise import normalised, short_hash
 from sintonia.records import Example, Part, SealedTest
 from sintonia.runs import RunFolder
-from sintonia.sealed.ledger import OVERLAP_FRACTION, count_opening, openings_of, unknown_tests
+from sintonia.sealed.ledger import OVERLAP_FRACTION, count_opening, forget_inputs, openings_of, unknown_tests
 from sintonia.sealed.places import folders_of_data, writable_folder_of_data, writing_beside
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "SEALED_FILE",
     "folder_of_part",
     "folders_of_data",
+    "forget_inputs",
     "num_in_own_test",
     "open_test",
     "seal",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sintonia.files import (
     sync_folder,
     utc_now,
     write_json,
+    write_lines,
 )
 from sintonia.sealed.places import folders_of_data, held, writing_beside
 
@@ -64,7 +66,10 @@ def _append(place: Path, line: dict[str, str], inputs: list[str]) -> None:
     if any(one.get("inputs", line["inputs"]) != line["inputs"] for one in same):
         raise StorageError("the seal of the test was changed", hint="prepare the data again in a new run folder")
     if all(one.get("candidate") != line["candidate"] for one in same):
-        write_json(_inputs_file(place, line["test"]), {"inputs": inputs})
+        inputs_file = _inputs_file(place, line["test"])
+        with storage_errors(place):
+            inputs_file.parent.mkdir(mode=0o700, exist_ok=True)
+        write_json(inputs_file, {"inputs": inputs})
         _seal_ledger(place, lines)
         lines.append(line | {"number": len(lines) + 1})
         append_line(place / _LEDGER, lines[-1])
@@ -88,8 +93,8 @@ def _ledger(place: Path) -> list[dict[str, Any]]:
     if seal is None:
         is_whole = not _has_numbers(lines)  # without numbers: from before ledgers were sealed
     else:
-        count = seal.get("lines")
-        is_whole = isinstance(count, int) and 0 <= count <= len(lines) and _hash_of(lines[:count]) == seal.get("sha256")
+        count, known = seal.get("lines"), (seal.get("sha256"), seal.get("next_sha256"))
+        is_whole = isinstance(count, int) and 0 <= count <= len(lines) and _hash_of(lines[:count]) in known
     if not is_whole:
         raise StorageError(
             f"`{place / _LEDGER}` is not as sintonia wrote it: openings of a test were changed or taken out",
@@ -142,6 +147,44 @@ def unknown_tests(data: Path) -> tuple[str, ...]:
                     f"verdict stricter (`{_inputs_file(place, test)}`, put back from a copy, would tell)"
                 )
     return tuple(found.values())
+
+
+def forget_inputs(data: Path, keys: Set[str], *, is_tried: bool = False) -> list[Path]:
+    """Takes the hashes of erased rows out of what earlier tests held, and gives those files; all openings stay counted.
+
+    With `is_tried` nothing is changed. Killed at any point, it can be called again.
+
+    Raises:
+        StorageError: a ledger was changed, or cannot be written.
+    """
+    changed = []
+    for place in _places(data):
+        tests = {path: body for path in place.glob("tests/*.json") if (body := read_json(path)) is not None}
+        smaller = {
+            path: [one for one in body["inputs"] if one not in keys]
+            for path, body in tests.items()
+            if not keys.isdisjoint(body["inputs"])
+        }
+        changed += smaller
+        if smaller and not is_tried:
+            with held(place / ".openings.lock"):
+                _write_smaller(place, smaller)
+    return changed
+
+
+def _write_smaller(place: Path, smaller: dict[Path, list[str]]) -> None:
+    """The seal knows both ledgers while the new one is written, so that a kill leaves one that it knows."""
+    lines, fresh = _ledger(place), {path.name: _hash_of(inputs) for path, inputs in smaller.items()}
+    files = {str(line.get("test")): _inputs_file(place, str(line.get("test"))).name for line in lines}
+    new = [
+        line | {"inputs": fresh[name]} if (name := files[str(line.get("test"))]) in fresh and "inputs" in line else line
+        for line in lines
+    ]
+    write_json(place / _LEDGER_SEAL, {"lines": len(lines), "sha256": _hash_of(lines), "next_sha256": _hash_of(new)})
+    write_lines(place / _LEDGER, new)
+    for path, inputs in smaller.items():
+        write_json(path, {"inputs": inputs})
+    _seal_ledger(place, new)
 
 
 def _places(data: Path) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from sintonia.settings.of_privacy import DpSettings
 from sintonia.settings.of_tasks import ChatSettings, ClassifySettings, EmbedSettings, PreferSettings
 from sintonia.settings.of_training import LoraSettings, TrainingSettings
 
@@ -18,6 +19,7 @@ __all__ = [
     "ChatSettings",
     "ClassifySettings",
     "DataSettings",
+    "DpSettings",
     "EmbedSettings",
     "EvaluationSettings",
     "LoraSettings",
@@ -128,6 +130,15 @@ class PrivacySettings:
     redact: bool = False
     """Print no word of the texts: reports, findings and `--json` then give places and numbers only. A review, which
     a person asks for at a terminal, shows them."""
+    keep_days: int | None = None
+    """So many days after the run was last worked on, `sintonia runs --expire` removes what it holds of the data: the
+    sets, caches, predictions, scorecards by example, checkpoints, models of turns, `log.txt` and `report.html`. What
+    stays: recipe, verdict, card, findings, resources and the model, which goes on answering."""
+    vault: bool | Literal["keyring"] = False
+    """Keep the run encrypted on the disk, with a passphrase (from SINTONIA_VAULT_PASSPHRASE, or asked for), or with a
+    key in the keyring of the system. It is worked on in memory alone, which has to hold it, on Linux. Your own data
+    file stays as it is."""
+    dp: DpSettings = field(default_factory=DpSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,11 @@ def epoch_batches(lengths: Sequence[int], batch_examples: int, seed: int, epoch:
         chunk = sorted((int(position) for position in order[start : start + window]), key=lambda p: lengths[p])
         batches += [chunk[k : k + batch_examples] for k in range(0, len(chunk), batch_examples)]
     return [batches[int(k)] for k in generator.permutation(len(batches))]
+
+
+def planned_steps(epochs: float, num_examples: int, batch_examples: int) -> int:
+    """Optimizer steps of so many passes over the examples, one at least."""
+    return max(1, math.ceil(epochs * num_batches(num_examples, batch_examples)))
 
 
 def num_batches(num_examples: int, batch_examples: int) -> int:

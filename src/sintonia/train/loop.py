@@ -25,7 +25,7 @@ from sintonia.resources.outofmemory import OutOfMemoryWatch
 from sintonia.resources.pace import Pace
 from sintonia.tasks import TASKS
 from sintonia.train.averaging import NUM_AVERAGED, try_average
-from sintonia.train.batches import epoch_batches, num_batches
+from sintonia.train.batches import epoch_batches, num_batches, planned_steps
 from sintonia.train.fitting import fit, heed_memory
 from sintonia.train.job import Job
 from sintonia.train.learners import Answers, Learner, make_learner
@@ -83,7 +83,7 @@ class Loop:
         self.job, self.learner, self.started = job, learner, time.monotonic()
         self.batch_examples = int(training.batch_examples)
         self.per_epoch = num_batches(len(learner.lengths), self.batch_examples)
-        self.total_steps = max(1, math.ceil(float(training.epochs) * self.per_epoch))
+        self.total_steps = planned_steps(float(training.epochs), len(learner.lengths), self.batch_examples)
         self.last_step = self.total_steps if job.until is None else min(job.until, self.total_steps)
         self.is_watched = job.until is None
         self.evaluation_steps = evaluation_steps(self.total_steps, training.evaluations)
@@ -106,6 +106,7 @@ class Loop:
         self._batches: tuple[int, list[list[int]]] = (-1, [])
 
     def event(self, kind: str, **values: Any) -> Event:
+        values |= self.learner.told() if kind in ("started", "resumed", "finished") else {}
         return Event(kind=kind, step=self.step, seconds=time.monotonic() - self.started, values=values)
 
     def batch(self, step: int) -> list[int]:
@@ -127,6 +128,7 @@ class Loop:
             patience = patience_of(training.patience, len(self.evaluation_steps))
             if training.early_stopping and should_stop(self.evaluations, patience, self.job.primary_metric):
                 self.stop_reason = "early stopping: the validation loss has risen and the metric is stale"
+        self.stop_reason = self.stop_reason or self.learner.end_reason() or None
         wants_pause, every = self._wants_pause(), self.job.recipe.training.checkpoint_steps
         if wants_pause or (due if every == "validation" else self.step % int(every) == 0):
             yield self.event("checkpoint", path=save_snapshot(self))
@@ -171,7 +173,7 @@ class Loop:
             self.stop_reason = roll_back_reason(spike, best_evaluation(before, self.job.primary_metric).step)
             self.rolled_back_to = spike.first_step
         else:
-            raise spike_failure(spike, learning_rate=float(training.learning_rate), run=str(self.job.run.path))
+            raise spike_failure(spike, learning_rate=float(training.learning_rate), run=str(self.job.run.place))
 
     def _measured(self, positions: list[int], began: float, **values: float) -> Event:
         """What the step said, and how fast it was; the time left is not told before the pace is known."""
@@ -249,8 +251,7 @@ class Loop:
 
     def finish(self) -> Iterator[Event]:
         """Restores the best weights and saves the model, whole or not at all."""
-        losses: tuple[float, ...] = ()
-        best_step = self.step
+        losses, best_step = tuple[float, ...](), self.step
         if self.is_watched:
             best_step = self._best_step()
             self.learner.load(self.kept[best_step])

@@ -68,6 +68,7 @@ def save_snapshot(loop: Loop) -> str:
         "spikes": loop.spikes.state(),
         "rolled_back_to": loop.rolled_back_to,
         "is_kept": loop.learner.is_kept,
+        "learner": loop.learner.state(),
         "validation_seconds": loop.pace.validation_seconds,
     }
     # The weights of this very step, when they are kept, are those that are saved anyway.
@@ -105,6 +106,7 @@ def restore(loop: Loop) -> Iterator[Event]:
     now = {name: value.clone() for name, value in saved.tensors["weights"].items()}
     loop.kept = {step: saved.tensors.get(f"{_KEPT}{step:06d}", now) for step in state["kept"]}
     loop.learner.load(saved.tensors["weights"])
+    loop.learner.take_state(state.get("learner"))
     _restore_moments(loop, saved.tensors["optimizer"])
     loop.started -= float(state["seconds"])
     set_random_state(saved.tensors["random"])

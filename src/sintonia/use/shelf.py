@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from sintonia.errors import StorageError, UsageError
-from sintonia.runs import RunFolder
+from sintonia.runs import RunFolder, is_run
 from sintonia.use.heads import Answerer, Embedder
 from sintonia.use.speaker import Speaker
 
@@ -160,7 +160,7 @@ def model_folder(path_or_reference: Path | str) -> Path | None:
     if isinstance(path_or_reference, str) and path_or_reference in catalog():
         return None  # a name of the catalog is never a folder that happens to be called so
     folder = Path(path_or_reference).expanduser()
-    if (folder / "recipe.yaml").is_file():
+    if is_run(folder):
         model = RunFolder.open(folder).file("model")
         if not model.is_dir():
             raise UsageError(f"`{folder}` has no model yet", hint=f"`sintonia resume {folder}` goes on to it")

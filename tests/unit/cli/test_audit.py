@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from sintonia.audit import Head, verify
+from tests.tiny import make_rows, write_rows
 from tests.unit.cli.conftest import Call
 
 
@@ -73,3 +77,31 @@ def test_words_that_are_not_known_are_refused(call: Call) -> None:
     assert "`verify`" in call("audit", "verfy").err
     assert call("audit", "show", "runs/a").exit_code == 2
     assert "nothing is recorded" in call("audit", "verify").err
+
+
+@pytest.mark.parametrize(("name", "often"), [("a", "once"), ("b", "twice")])
+def test_report_and_card_print_the_head_and_the_count_of_openings(
+    log: Path, finished: Path, name: str, often: str
+) -> None:
+    """Whoever keeps either elsewhere can tell a log that was cut off since."""
+    for file in ("report.html", "card.md"):
+        text = re.sub(r"</?\w+>", "", (finished / "runs" / name / file).read_text())
+        (printed,) = re.findall(r"event (\d+), sha256 `?([0-9a-f]{64})", text)
+        head = Head(lines=int(printed[0]), sha256=printed[1])
+        assert verify([(file, head)]).is_whole, file
+        assert not verify([(file, Head(lines=head.lines - 1, sha256=head.sha256))]).is_whole, file
+        assert f"opened {often}" in text, file
+
+
+def test_judging_on_another_file_and_answers_in_a_file_leave_a_line(finished: Path, tmp_path: Path, call: Call) -> None:
+    run = shutil.copytree(finished / "runs/a", tmp_path / "run")
+    write_rows(tmp_path / "more.jsonl", make_rows(60, seed=9))
+    judged = call("evaluate", str(run), "--on", "more.jsonl", "--json")
+    assert judged.exit_code == 0, judged.err
+    assert call("predict", str(run), "--file", "more.jsonl", "--out", "answers.jsonl").exit_code == 0
+    lines = {one["event"]: one["facts"] for one in json.loads(call("audit", "show", "--json").out)}
+    verdict = json.loads(judged.out)["verdict"]
+    assert lines["evaluation"]["file"] == "more.jsonl" and lines["evaluation"]["outcome"] == verdict["outcome"]
+    assert lines["evaluation"]["openings"] == verdict["test_openings"]
+    assert lines["prediction"]["rows"] == 60 and lines["prediction"]["out"] == "answers.jsonl"
+    assert call("audit", "verify", str(run)).exit_code == 0

@@ -193,7 +193,8 @@ def _shown(
     verdict = SimpleNamespace(
         sentence="It is.", outcome=outcome, causes=causes, advice=advice, primary=SimpleNamespace(metric="accuracy")
     )
-    run = SimpleNamespace(path=tmp_path, file=lambda name: tmp_path / name, read=lambda *_: PREPARED)
+    files = {"path": tmp_path, "place": tmp_path, "is_in_vault": False, "file": lambda name: tmp_path / name}
+    run = SimpleNamespace(**files, read=lambda *_: PREPARED)
     screen.show_verdict(run, verdict)
 
 

@@ -56,6 +56,7 @@ def test_the_parts_come_in_order(better: str) -> None:
         "mistakes",
         "findings",
         "data",
+        "privacy",
         "cost",
         "trust",
         "use",

@@ -61,6 +61,8 @@ FORBIDDEN = (
     "evaluation.judge",
     "evaluation.format",
     "adjusting.processes",
+    "privacy.keep_days",
+    "privacy.vault",
 )
 """What names a path, runs code, connects somewhere, or is the server's to say."""
 

@@ -148,7 +148,7 @@ def test_the_second_of_two_texts_has_its_type_in_training_with_kept_states_too(
     assert learner.is_kept
     few = [0, 1, 2]
     learner.model.eval()
-    kept = learner._train_group(few).detach().numpy()
+    kept = learner.logits_of(few).detach().numpy()
     assert kept == pytest.approx(learner._train_logits(few), abs=2e-3)
 
 

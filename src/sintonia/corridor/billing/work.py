@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from sintonia.adjust.searching import search_trainings
+from sintonia.corridor.closing.remembering import MOST_ROWS
 from sintonia.evaluate.forgetting.measure import MOST_PROMPTS, MOST_READ_TOKENS
 from sintonia.evaluate.ladders.chat import MOST_LOOKED_AT
 from sintonia.evaluate.prompts import MOST_WEIGHED
@@ -79,15 +80,23 @@ def tokens_kept(counted: Counted, num_test: int) -> int:
     return round(rows * each) if counted.new_tokens else 0
 
 
+def _remembered(prepared: Prepared, counted: Counted) -> float:
+    """Tokens read to find out what is remembered: rows trained on and rows held out, by candidate and base. With
+    several parts none is left to be held out."""
+    if len(prepared.parts) > 1:
+        return 0.0
+    return 2 * (min(MOST_ROWS, counted.num_train) + min(MOST_ROWS, counted.num_validation)) * counted.mean
+
+
 def _of_encoder(recipe: Recipe, prepared: Prepared, counted: Counted) -> Closing:
     test = prepared.parts[0].test.count * counted.mean
     is_alone, is_touched = len(prepared.parts) == 1, METHODS[recipe.method].trains_encoder
     labels = 3 * len(LABEL_TEMPLATES) * len(prepared.labels) * _LABEL_TOKENS
     return Closing(
         looked_back_tokens=round(counted.num_validation * counted.mean),
-        tokens=round((3 if is_alone else 2) * test + labels),
+        tokens=round((3 if is_alone else 2) * test + labels + _remembered(prepared, counted)),
         anchor_tokens=2 * counted.anchor_tokens if is_touched else 0,
-        num_opened=2 if is_alone else 1,
+        num_opened=3 if is_alone else 1,
         num_opened_once=2,
         num_word_fits=2,
     )
@@ -100,9 +109,9 @@ def _of_language(recipe: Recipe, prepared: Prepared, counted: Counted) -> Closin
     prompted = min(MOST_READ_TOKENS, MOST_PROMPTS * mean, num_test * mean)
     closing = Closing(
         looked_back_tokens=round(counted.num_validation * mean),
-        tokens=round((looked_at + scored) * mean),
+        tokens=round((looked_at + scored) * mean + _remembered(prepared, counted)),
         anchor_tokens=round(2 * (counted.anchor_tokens + _DIVERGENCE_FACTOR * prompted)),
-        num_opened=2,
+        num_opened=3 if parts == 1 else 2,
         num_opened_once=2,
     )
     if recipe.evaluation.decoding == "none" or not counted.new_tokens:

@@ -38,6 +38,7 @@ from sintonia.models.sources.storage import models_folder
 from sintonia.prepare import prepare
 from sintonia.recipe import check_values
 from sintonia.records import Base, Prepared, Ranked, Ranking
+from sintonia.resolve.private import is_private
 from sintonia.resources.machine import look_at_machine
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
@@ -152,6 +153,9 @@ def rank_for_run(walk: Walk, prepared: Prepared) -> Ranking | None:
     if before is not None:
         return before if before.chosen else None
     if recipe.base != "auto":
+        return None
+    if is_private(recipe):
+        walk.tell("choose", "privacy.dp: training rows without noise choose no base; the usual one is taken")
         return None
     names = contenders(prepared.task, is_fetching=False).names
     if len(names) < 2:

@@ -25,6 +25,7 @@ from sintonia.methods import METHODS
 from sintonia.metrics import METRICS
 from sintonia.records import Base, Evaluation, Example, Prepared
 from sintonia.resolve import resolve
+from sintonia.resolve.private import is_private
 from sintonia.resources.pace import duration
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
@@ -74,7 +75,8 @@ def _choice(walk: Walk, base: Base, prepared: Prepared) -> MethodChoice | None:
     """What was found, once; None where nothing is to be tried."""
     run, recipe = walk.run, walk.run.recipe()
     before = run.read(CHOICE, MethodChoice)
-    if before is not None or recipe.method != "auto" or prepared.task != classify.NAME or base.kind != "encoder":
+    is_open = recipe.method == "auto" and not is_private(recipe)  # rows without noise choose nothing
+    if before is not None or not is_open or prepared.task != classify.NAME or base.kind != "encoder":
         return before
     rows, _ = read_sets(run, prepared.parts[0])
     if len(rows) > MOST_ROWS or not is_few_shot(Counter(one.target for one in rows)):

@@ -13,6 +13,7 @@ from typing import Any
 from sintonia.corridor.closing.behind import Seen, look_behind
 from sintonia.corridor.closing.bench import Bench
 from sintonia.corridor.closing.opinion import ask_opinion
+from sintonia.corridor.closing.remembering import look_for_memory
 from sintonia.corridor.closing.writing import Opened, Written, remarks_on, write_answers
 from sintonia.errors import RunFailed
 from sintonia.evaluate import (
@@ -95,6 +96,8 @@ def judge_all(benches: tuple[Bench, ...], prepared: Prepared, opened: Opened, kn
         from sintonia.corridor.growing.bought import weigh_added_rows  # it compares finished runs, which imports this
         from sintonia.corridor.growing.teaching.weighing import weigh_against_teacher  # and so does this
 
+        remembered = look_for_memory(benches, known.shipped, known.tell)
+        verdict = dataclasses.replace(verdict, causes=(*verdict.causes, *remembered))
         weigh_added_rows(seen, prepared, verdict, known.tell)
         weigh_against_teacher(seen, prepared, verdict, known.tell)
     return verdict

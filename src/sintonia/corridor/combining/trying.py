@@ -58,7 +58,7 @@ def refuse_uncombinable(run: RunFolder, prepared: Prepared, turns: tuple[Turn, .
             hint="from 300 rows on there is one validation set",
         )
     if unfinished_change(run, len(turns) + 1) is not None:
-        raise UsageError("a turn of this run was interrupted", hint=f"`sintonia resume {run.path}` finishes it first")
+        raise UsageError("a turn of this run was interrupted", hint=f"`sintonia resume {run.place}` finishes it first")
 
 
 def _try(walk: Walk, maker: Maker, members: tuple[Turn, ...], planned: tuple[Combination, ...]) -> Combining:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sintonia.corridor.beginning import metrics_of_recipe, told_metrics_of_run, with_whole_paths
+from sintonia.corridor.doors.erasing import plan_erasure
 from sintonia.corridor.doors.refusing import refuse_file, refuse_scale
 from sintonia.corridor.walk import Ask, Listener
 from sintonia.records import BaseAlone, Change, Combining, Labelling, LearningCurve, Proposals
 from sintonia.records.health import Health
+from sintonia.records.privacy.memorisation import Canaries, Memorisation
 from sintonia.runs import RunFolder
 from sintonia.settings import Recipe
 
@@ -22,11 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_rows",
+    "audit_memory",
     "combine_turns",
     "evaluate_base",
     "label",
     "look_over_machine",
+    "measure_canaries",
     "measure_curve",
+    "plan_erasure",
     "propose",
     "refuse_file",
     "request_pause",
@@ -135,6 +140,30 @@ def measure_curve(
     from sintonia.corridor.growing.curve import measure_curve as measure
 
     return measure(run, Wanted(fine_tunes=fine_tunes, goal=goal), listener, ask)
+
+
+def audit_memory(run: RunFolder, listener: Listener = lambda _: None) -> Memorisation:
+    """What the model of a finished run remembers of its training rows; measured now only where the run did not.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint.
+    """
+    from sintonia.corridor.doors.remembering import audit_memory as audit
+
+    return audit(run, listener)
+
+
+def measure_canaries(run: RunFolder, listener: Listener = lambda _: None, ask: Ask = lambda _: True) -> Canaries:
+    """What a copy of the training of a finished run remembers of planted secrets, and which rows its model writes out.
+
+    It trains once more, after `ask` was told how long that takes; the run keeps its model, and the record.
+
+    Raises:
+        SintoniaError: one of its kinds, each with place and hint.
+    """
+    from sintonia.corridor.canaries import measure
+
+    return measure(run, listener, ask)
 
 
 def combine_turns(run: RunFolder, listener: Listener = lambda _: None) -> Combining:

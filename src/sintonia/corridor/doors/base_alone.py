@@ -20,7 +20,7 @@ from sintonia.metrics import METRICS, adding, asked_for
 from sintonia.models.catalog import find_entry
 from sintonia.recipe import check_values
 from sintonia.records import BaseAlone, Baseline, Example, Prepared, Rung, RungAlone, Scorecard
-from sintonia.runs import RunFolder
+from sintonia.runs import RunFolder, keep_temporary_private
 from sintonia.settings import Recipe
 from sintonia.statistics import level_of_opening, minimum_detectable_effect
 from sintonia.statistics.power import PLANNED_DISAGREEMENT
@@ -37,6 +37,7 @@ def weigh_base(recipe: Recipe, listener: Listener) -> BaseAlone:
     if not data.exists():
         raise UsageError(f"there is no file `{recipe.data.path}`", hint="check the path")
     find_entry(recipe.base)
+    keep_temporary_private(recipe)
     with (
         tempfile.TemporaryDirectory(prefix="sintonia-base-") as folder,
         adding(*asked_for(recipe.evaluation.format, recipe.evaluation.metrics_file, recipe.classify.order)),

@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sintonia.corridor.auditing import note
 from sintonia.corridor.closing.bench import make_benches
 from sintonia.corridor.closing.judging import Circumstances, judge_all
 from sintonia.corridor.closing.shipping import ALL_ROWS
+from sintonia.corridor.erasing.seeing import register_judged_on
 from sintonia.corridor.turns import candidate_id, findings_of, read_sets, refuse_broken
 from sintonia.corridor.walk import Listener, Walk, finished_turns
-from sintonia.errors import StorageError, UsageError
+from sintonia.errors import StorageError, UsageError, hiding
 from sintonia.evaluate.cautions import own_test_caution
 from sintonia.files import read_lines, sha256_file, storage_errors, sync_folder, write_lines
 from sintonia.metrics import adding
@@ -64,15 +66,13 @@ def judge_on(run: RunFolder, file: Path, listener: Listener, open_test: OpenTest
     """
     began = time.monotonic()
     verdict, prepared, base = finished(run)
-    with run.writing(), adding(*own_metrics(run)):
-        walk = Walk(run, listener)
+    with run.writing(), hiding(run.recipe().privacy.redact), adding(*own_metrics(run)):
+        walk, number = Walk(run, listener), _next_number(run)
         shipped = _shipped(walk, verdict)
         learned = _learned(run, prepared)
         walk.tell("evaluate", f"reading {file.name} as the run read its own data")
         read = read_another(file, run.recipe().data, prepared, [*learned[0], *learned[1]])
-        number = _next_number(run)
-        work = f"{_FOLDER}/.{number:03d}-unfinished"
-        shutil.rmtree(run.file(work), ignore_errors=True)
+        shutil.rmtree(run.file(work := f"{_FOLDER}/.{number:03d}-unfinished"), ignore_errors=True)
         beside = RunBesideTurns(run, work)
         asked = _as_one_part(beside, prepared, shipped, read, learned)
         walk.tell("evaluate", "opening the model and the honest baselines of the run")
@@ -89,7 +89,9 @@ def judge_on(run: RunFolder, file: Path, listener: Listener, open_test: OpenTest
             is_first_look=False,
         )
         judged = judge_all(benches, asked, (read.examples,), known)
+        register_judged_on(run, f"{_FOLDER}/{number:03d}", read.examples)  # before anything of them stays
         folder = _publish(beside, number, judged, ("input",) if prepared.labels else _TEXTS)
+        note(walk, "evaluation", file=file.name, number=number, outcome=judged.outcome, openings=opening)
     return Evaluated(
         number=number,
         folder=folder,
@@ -124,12 +126,13 @@ def finished(run: RunFolder) -> tuple[Verdict, Prepared, Base]:
         UsageError: it has none yet.
         StorageError: a part of the run is missing.
     """
+    run.refuse_expired()
     verdict = run.read("verdict.json", Verdict)
     if verdict is None:
-        raise UsageError(f"`{run.path}` has no verdict yet", hint=f"`sintonia resume {run.path}` goes on to it")
+        raise UsageError(f"`{run.place}` has no verdict yet", hint=f"`sintonia resume {run.place}` goes on to it")
     prepared, base = run.read("prepared.json", Prepared), run.read("base.json", Base)
     if prepared is None or base is None or len(finished_turns(run)) < verdict.turn:
-        raise StorageError(f"`{run.path}` lacks `prepared.json`, `base.json` or a turn", hint="restore it from a copy")
+        raise StorageError(f"`{run.place}` lacks `prepared.json`, `base.json` or a turn", hint="restore it from a copy")
     return verdict, prepared, base
 
 

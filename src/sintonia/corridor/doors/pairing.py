@@ -71,7 +71,7 @@ def read_finished(run: RunFolder) -> FinishedRun:
     kind = "written" if reads_text(METRICS[metric], prepared.task) else "test"
     card = run.read(f"{run.turn(turn.number)}/scorecards/{kind}-tuned.json", Scorecard)
     if card is None:
-        raise StorageError(f"`{run.path}` lacks the scorecard of its test", hint="restore it from a copy")
+        raise StorageError(f"`{run.place}` lacks the scorecard of its test", hint="restore it from a copy")
     return as_finished(run, (verdict, prepared, base), (*scored, turn), card)
 
 
@@ -93,7 +93,7 @@ def as_finished(
 
 
 def _name(run: RunFolder) -> str:
-    return os.path.relpath(run.path)
+    return os.path.relpath(run.place)
 
 
 def _known_by(run: RunFolder, turn: Turn, base: Base, prepared: Prepared) -> str:

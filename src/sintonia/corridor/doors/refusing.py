@@ -17,8 +17,9 @@ def refuse_file(run: RunFolder, file: Path) -> None:
     Raises:
         UsageError: which of these.
     """
+    run.refuse_expired()
     if run.read("verdict.json", Verdict) is None:
-        raise UsageError(f"`{run.path}` has no verdict yet", hint=f"`sintonia resume {run.path}` goes on to it")
+        raise UsageError(f"`{run.place}` has no verdict yet", hint=f"`sintonia resume {run.place}` goes on to it")
     if not file.exists():
         raise UsageError(f"there is no file `{file}`", hint="check the path", where="--on")
 
@@ -35,7 +36,7 @@ def refuse_scale(run: RunFolder, scale: float, folder: Path) -> None:
             hint="as in `--scale 0.6`",
             where="--scale",
         )
-    if folder.absolute().resolve().is_relative_to(run.path.resolve()):
+    if folder.absolute().resolve().is_relative_to(run.place.resolve()):
         raise UsageError(f"`{folder}` lies in the run", hint="name a folder outside of it", where="--out")
     if folder.exists() or folder.is_symlink():
         raise UsageError(f"`{folder}` is there already", hint="name a new folder", where="--out")

@@ -41,7 +41,7 @@ def begin_with_added(run: RunFolder, files: Sequence[Path], out: Path | None, ac
     with metrics_of_recipe(recipe):
         refuse_early(recipe)
         _refuse_what_stops(recipe, known[1], [str(_whole(file)) for file in files])
-    continued = Path(os.path.relpath(run.path, folder)).as_posix()
+    continued = Path(os.path.relpath(run.place, folder)).as_posix()
     continues = Continues(run=continued, files=tuple(str(_whole(file)) for file in files))
     return begin_in(folder, recipe, {CONTINUES: continues})
 
@@ -98,11 +98,11 @@ def new_folder(run: RunFolder, out: Path | None) -> Path:
         UsageError: it holds something.
     """
     stem = re.sub(r"-added(-\d+)?$", "", run.path.name)
-    numbered = (run.path.with_name(f"{stem}-added{f'-{number}' if number > 1 else ''}") for number in range(1, 10_000))
+    numbered = (run.place.with_name(f"{stem}-added{f'-{number}' if number > 1 else ''}") for number in range(1, 10_000))
     folder = _whole(out) if out else next(path for path in numbered if not path.exists())
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"`{out}` exists already", hint="take another `--out`")
-    if folder.resolve().is_relative_to(run.path.resolve()):
+    if folder.resolve().is_relative_to(run.place.resolve()):
         raise UsageError(f"`{out}` lies in the run itself", hint="take a folder beside it")
     return folder
 
@@ -182,6 +182,7 @@ def begin_in(folder: Path, recipe: Recipe, records: Mapping[str, Any]) -> RunFol
         begun = RunFolder.create(work, recipe)
         for name, record in records.items():
             begun.write(name, record)
+        begun.close()
         folder.parent.mkdir(parents=True, exist_ok=True)
         work.rename(folder)
     return RunFolder.open(folder)

@@ -63,7 +63,7 @@ def weigh_added_rows(seen: Seen, prepared: Prepared, verdict: Verdict, tell: Cal
 
 def _bought(seen: Seen, prepared: Prepared, verdict: Verdict, continues: Continues) -> Bought:
     run = seen.benches[0].run
-    before, after = read_finished(RunFolder.open(run.path / continues.run)), being_judged(seen, prepared, verdict)
+    before, after = read_finished(RunFolder.open(run.place / continues.run)), being_judged(seen, prepared, verdict)
     refuse_unpaired((before, after))
     rows = _Rows(before, after, continues)
     duel, bout = compare_on_test(seen, before, after)
@@ -94,7 +94,7 @@ def being_judged(seen: Seen, prepared: Prepared, verdict: Verdict) -> FinishedRu
     run = seen.benches[0].run
     base = run.read("base.json", Base)
     if base is None:
-        raise StorageError(f"`{run.path}` lacks `base.json`", hint="restore it from a copy")
+        raise StorageError(f"`{run.place}` lacks `base.json`", hint="restore it from a copy")
     tested = tuple(bench.best for bench in seen.benches)
     return as_finished(run, (verdict, prepared, base), (*tested, seen.shipped), seen.judged.tuned)
 

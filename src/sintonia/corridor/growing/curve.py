@@ -91,7 +91,7 @@ _MEASURED = ("classify", "chat")
 def _look(run: RunFolder, wanted: Wanted, listener: Listener) -> _Seen:
     prepared, base, turns = run.read("prepared.json", Prepared), run.read("base.json", Base), finished_turns(run)
     if prepared is None or base is None or not turns:
-        raise UsageError(f"`{run.path}` has no finished turn yet", hint=f"`sintonia resume {run.path}` goes on with it")
+        raise UsageError(f"`{run.place}` has no finished turn yet", hint=f"`sintonia resume {run.place}` goes on")
     if prepared.task not in _MEASURED:
         raise UsageError(
             f"no curve is measured for the task {prepared.task}",
@@ -103,7 +103,7 @@ def _look(run: RunFolder, wanted: Wanted, listener: Listener) -> _Seen:
     card = run.read(f"{run.turn(turn.number)}/scorecards/validation.json", Scorecard)
     train, validation = read_sets(run, part)
     if card is None or card.ids != tuple(one.id for one in validation):
-        raise StorageError(f"`{run.path}` lacks the validation of turn {turn.number}", hint="restore it from a copy")
+        raise StorageError(f"`{run.place}` lacks the validation of turn {turn.number}", hint="restore it from a copy")
     metric = TASKS[prepared.task].followed_metric(prepared.primary_metric)
     if prepared.task != chat.NAME and (metric not in BUILT_IN or BUILT_IN[metric].reads not in _OF_LABELS):
         metric = "accuracy"

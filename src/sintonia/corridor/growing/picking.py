@@ -70,7 +70,7 @@ def know(path: str) -> Known:
         group=data.group,
         time=data.time,
         column=prepared.columns.get("input", ""),
-        model=f"{run.path.resolve()} turn {verdict.turn}",
+        model=f"{run.place.resolve()} turn {verdict.turn}",
     )
 
 

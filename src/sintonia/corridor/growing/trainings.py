@@ -17,9 +17,11 @@ import numpy as np
 from sintonia.adjust.curve import Draw, Measured, nested_subsets, sizes_for
 from sintonia.corridor.planning import filled_and_planned
 from sintonia.corridor.walk import Walk
+from sintonia.errors import UsageError
 from sintonia.evaluate import score_candidate
 from sintonia.metrics import METRICS
 from sintonia.records import Base, Event, Example, Prepared, Scorecard, Turn
+from sintonia.resolve.private import is_private
 from sintonia.resources.pace import duration
 from sintonia.runs import RunFolder
 from sintonia.tasks import TASKS
@@ -100,6 +102,11 @@ def train_curve(course: Course, metric: str) -> Measured:
     Raises:
         RunFailed: a training broke. What was finished before is kept.
     """
+    if is_private(course.turn.recipe):
+        raise UsageError(
+            "a curve of real trainings is not private: each spends of the privacy of the same rows (`privacy.dp`)",
+            hint="leave `--fine-tune` out",
+        )
     run, work = course.walk.run, course.walk.run.file(_WORK)
     shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
     subsets, missing = course.subsets(), course.missing()

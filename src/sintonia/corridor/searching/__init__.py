@@ -187,7 +187,7 @@ def _earlier_runs(run: RunFolder, job: Job) -> tuple[Earlier, ...]:
     newest few of them. One that is damaged is passed over.
     """
     found: list[tuple[float, Earlier]] = []
-    for path in sorted(run.path.parent.glob("*/recipe.yaml")):
+    for path in sorted(run.place.parent.glob("*/recipe.yaml")):
         other = RunFolder(path.parent)
         if other.path == run.path:
             continue

@@ -32,6 +32,14 @@ def freeze_lowest(model: nn.Module, num_layers: int) -> None:
     _freeze_below(model, lowest_trained[0])
 
 
+def freeze_embeddings(model: nn.Module) -> None:
+    """All tables (of words, positions, types) keep their weights, and a head that shares them: which rows of a table
+    change says which words were learned from."""
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            module.requires_grad_(False)
+
+
 def _separate_layers(model: nn.Module) -> nn.ModuleList:
     """The layers, as many as the settings of the model say: some use the weights of one layer several times.
 

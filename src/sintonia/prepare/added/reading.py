@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sintonia.errors import DataError, UsageError
-from sintonia.prepare.columns import listed
 from sintonia.prepare.examples import Reading, check_usable
 from sintonia.prepare.forms import find_form
 from sintonia.prepare.forms.form import Form
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.rows import Labelled
 from sintonia.prepare.sets.fields import KnownFields
-from sintonia.prepare.table import Source, Table, look_at, shown
+from sintonia.prepare.table import Source, Table, listed, look_at, of_file, shown
 from sintonia.settings import DataSettings
 
 
@@ -89,7 +88,7 @@ def _addition(source: Source, name: str, reading: Reading) -> Addition:
             f"there is no column {listed(missing)}",
             expected="the columns of the data file by which rows belong together, or are early or late",
             where=f"{table.path}:{table.rows[0].line}",
-            hint=f"it has {listed(table.columns)}: add the column, left empty where a row belongs to no other",
+            hint=f"it has {of_file(table.columns)}: add the column, left empty where a row belongs to no other",
         )
     form, columns = reading.form, dict(reading.columns)
     why: tuple[str, ...] = ()

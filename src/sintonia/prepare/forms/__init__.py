@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from sintonia.errors import DataError, UsageError
-from sintonia.prepare.columns import Undecided, check_asked, listed, typed
+from sintonia.errors import DataError, UsageError, hides
+from sintonia.prepare.columns import Undecided, check_asked, typed
 from sintonia.prepare.forms import (
     argilla,
     chat,
@@ -27,7 +27,7 @@ from sintonia.prepare.forms import (
     tokens,
 )
 from sintonia.prepare.forms.form import Form, Match, Parsed, Unusable
-from sintonia.prepare.table import Table, shown
+from sintonia.prepare.table import Table, listed, of_file, shown
 from sintonia.settings import DataSettings
 from sintonia.tasks import TASKS
 
@@ -169,7 +169,7 @@ def _columns(match: Match) -> set[str]:
 
 
 def _quoted(name: str) -> str:
-    return f"`{shown(name)}`"
+    return "(name hidden)" if hides() else f"`{shown(name)}`"
 
 
 def _to_type(matches: list[Match]) -> list[str]:
@@ -195,7 +195,7 @@ def _nothing_fits(table: Table, task: str, doubt: Undecided | None) -> DataError
     forms = [form for form in FORMS.values() if _may_be_meant(form, task)]
     forms += [form for form in _from_elsewhere() if form.task == task]
     known = ", ".join(_roles(form) for form in forms if form not in (*tokens.FORMS[1:], *label_sets.FORMS[1:]))
-    what = doubt.what if doubt else f"no form fits; columns of the file: {listed(table.columns)}"
+    what = doubt.what if doubt else f"no form fits; columns of the file: {of_file(table.columns)}"
     hint = doubt.hint if doubt else "say what each column is, for example `--columns input=NAME,target=NAME`"
     if task == "auto" and passages.is_text_alone(table):
         hint += "; or, where there is nothing but text to learn from, `--task pretrain` goes on training the base on it"

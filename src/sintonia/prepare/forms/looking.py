@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sintonia.prepare.columns import Undecided, as_text, listed, typed
+from sintonia.prepare.columns import Undecided, as_text, typed
 from sintonia.prepare.forms.form import Unusable
-from sintonia.prepare.table import Table, shown
+from sintonia.prepare.table import Table, of_file, shown
 
 SURE = 0.99
 """A shape that no other form has, in every row looked at."""
@@ -34,7 +34,7 @@ def named(table: Table, role: str, names: Sequence[str], asked: Mapping[str, str
     if len(found) > 1:
         options = " or ".join(f"`--columns {typed({**asked, role: name})}`" for name in found[:4])
         raise Undecided(
-            f"{len(found)} columns may be the {role}: {listed(found)}",
+            f"{len(found)} columns may be the {role}: {of_file(found)}",
             where=f"{table.path}:1",
             expected=f"one column for `{role}`",
             hint=f"say which: {options}",

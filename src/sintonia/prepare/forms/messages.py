@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sintonia.errors import hides
 from sintonia.prepare.forms.form import Unusable
 from sintonia.prepare.forms.looking import compact, decoded, kind_of
 from sintonia.prepare.table import shown
@@ -78,7 +79,7 @@ def _message(one: Any, number: int) -> Message:
     message = {key: value for key, value in one.items() if value is not None}
     unknown = [key for key in message if key not in KEYS]
     if unknown:
-        raise Unusable(f"message {number} has the unrecognised key `{shown(unknown[0])}`")
+        raise Unusable(f"message {number} has {_unrecognised(unknown[0])}")
     role = message.get("role")
     if role is None:
         raise Unusable(f"message {number} has no role")
@@ -148,7 +149,7 @@ def _from_tagged(one: dict[str, Any], number: int) -> Message:
     present = {key: value for key, value in one.items() if value is not None}
     unknown = [key for key in present if key not in _TAG_KEYS]
     if unknown:
-        raise Unusable(f"message {number} has the unrecognised key `{shown(unknown[0])}`")
+        raise Unusable(f"message {number} has {_unrecognised(unknown[0])}")
     tag, value = present.get("from"), present.get("value")
     if not isinstance(tag, str) or tag not in TAGS:
         raise Unusable(f"message {number} has an unrecognised `from`")
@@ -204,3 +205,7 @@ def said(message: Message) -> str:
         return str(content)
     calls = message.get("tool_calls") or message.get("function_call")
     return compact(calls) if calls else ""
+
+
+def _unrecognised(key: str) -> str:
+    return "an unrecognised key" if hides() else f"the unrecognised key `{shown(key)}`"

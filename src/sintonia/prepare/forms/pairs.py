@@ -12,7 +12,7 @@ from typing import Any
 from sintonia.prepare.columns import Undecided, as_text, is_number, listed, shape_of, typed
 from sintonia.prepare.forms.form import Form, Match, Parsed, Unusable
 from sintonia.prepare.forms.looking import NAMED, decoded, kind_of, named, text_in
-from sintonia.prepare.table import Row, Table, shown
+from sintonia.prepare.table import Row, Table, of_file, shown
 
 FIRST = (
     "sentence1",
@@ -87,7 +87,7 @@ def _number_column(table: Table, asked: Mapping[str, str]) -> tuple[str, float] 
     if len(numeric) > 1:
         options = " or ".join(f"`--columns {typed({**asked, 'target': name})}`" for name in list(numeric)[:4])
         raise Undecided(
-            f"{len(numeric)} columns may be the number: {listed(list(numeric))}",
+            f"{len(numeric)} columns may be the number: {of_file(list(numeric))}",
             where=f"{table.path}:1",
             expected="one column for `target`",
             hint=f"say which: {options}",

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from sintonia.normalise import short_hash
-from sintonia.prepare.columns import Undecided, listed, shape_of
+from sintonia.prepare.columns import Undecided, shape_of
 from sintonia.prepare.forms.form import Form, Match, Parsed
 from sintonia.prepare.forms.looking import NAMED, SURE, named, text_in
 from sintonia.prepare.readers.prose import COLUMN, CONTAINER
-from sintonia.prepare.table import Row, Source, Table, shown
+from sintonia.prepare.table import Row, Source, Table, of_file, shown
 
 MANY_DOCUMENTS = 20
 """From so many texts on all passages of one stay in one set."""
@@ -154,9 +154,9 @@ def _recognise_column(table: Table, asked: Mapping[str, str]) -> Match | None:
 
 
 def _unclear(table: Table, texts: list[str]) -> Undecided:
-    what = f"{len(texts)} columns may be the text: {listed(texts)}" if texts else "no column looks like text"
+    what = f"{len(texts)} columns may be the text: {of_file(texts)}" if texts else "no column looks like text"
     return Undecided(
-        f"{what}; columns of the file: {listed(table.columns)}",
+        f"{what}; columns of the file: {of_file(table.columns)}",
         where=f"{table.path}:1",
         expected="one column of text",
         hint=f"say which: `--columns text={shown(texts[0]) if texts else 'NAME'}`",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sintonia.errors import DataError
+from sintonia.errors import DataError, hides
 from sintonia.prepare.table import MAX_COLUMNS, shown
 
 
@@ -27,7 +27,7 @@ def column_names(path: Path, line: int, names: list[str]) -> tuple[str, ...]:
         )
     repeated = sorted({name for name in columns if columns.count(name) > 1})
     if repeated:
-        listed = ", ".join(f"`{shown(name)}`" for name in repeated[:5])
+        listed = "(hidden)" if hides() else ", ".join(f"`{shown(name)}`" for name in repeated[:5])
         raise DataError(
             f"the header names {listed} twice",
             expected="different names",

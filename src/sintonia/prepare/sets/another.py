@@ -27,7 +27,7 @@ from sintonia.prepare.sets.leaks import Leaks, find_leaks
 from sintonia.prepare.sets.place import OF_CONVERSATIONS, largest_cluster, near_ids
 from sintonia.prepare.sets.split import TEST, TRAIN, tie_together, ties_of
 from sintonia.prepare.sets.write import content_of, group_names, target_of
-from sintonia.prepare.table import Source, shown
+from sintonia.prepare.table import Source, of_file, shown
 from sintonia.records import Example, Finding, Place, Prepared
 from sintonia.settings import DataSettings
 
@@ -100,7 +100,7 @@ def _check_columns(source: Source, columns: dict[str, str]) -> None:
             f"there is no column {' and no '.join(missing)}",
             expected="the columns of the data file of the run",
             where=f"{source.path}:{first.line}",
-            hint=f"it has {', '.join(f'`{shown(name)}`' for name in list(first.values)[:12])}: rename them",
+            hint=f"it has {of_file(list(first.values))}: rename them",
         )
 
 

@@ -20,6 +20,7 @@ Metadata = dict[
     Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=512)]
 ]  # OpenAI's limits
 _BLOCKS = ("training", "lora", "classify", "prefer", "embed")
+_STARTS = (*(f"{block}." for block in _BLOCKS), "privacy.dp.")
 _SINGLE = (
     "task",
     "method",
@@ -190,7 +191,7 @@ def _flat(body: dict[str, Any]) -> dict[str, Any]:
 
 def askable() -> tuple[str, ...]:
     """The settings of a recipe that a request may give, by their dotted names."""
-    return tuple(name for name in setting_names() if name in _SINGLE or name.partition(".")[0] in _BLOCKS)
+    return tuple(name for name in setting_names() if name in _SINGLE or name.startswith(_STARTS))
 
 
 def _refuse_setting(dotted: str, known: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from sintonia.methods import METHODS
 from sintonia.train.job import Job
@@ -13,7 +14,14 @@ __all__ = ["Answers", "Learner", "make_learner"]
 
 def make_learner(job: Job) -> Learner:
     """The learner that the task and the method of the recipe need."""
-    return LEARNERS.get(job.recipe.task, _with_head)(job)
+    learner = LEARNERS.get(job.recipe.task, _with_head)(job)
+    return learner if job.recipe.privacy.dp.epsilon is None else _made_private(job, learner)
+
+
+def _made_private(job: Job, learner: Learner) -> Learner:
+    from sintonia.train.private import PrivateLearner
+
+    return cast(Learner, PrivateLearner(job, learner))
 
 
 def _of_conversations(job: Job) -> Learner:

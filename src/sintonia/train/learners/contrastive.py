@@ -48,7 +48,7 @@ class ContrastiveLearner(EncoderLearner):
     def accumulate(self, positions: Sequence[int]) -> float:
         def features(group: list[int]) -> Tensor:
             with self.autocast:
-                return self._train_group([positions[k] for k in group])
+                return self.logits_of([positions[k] for k in group])
 
         lengths = [self.lengths[position] for position in positions]
         self.model.head = nn.Identity()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sintonia.errors import RunFailed, UsageError
 from sintonia.metrics import METRICS
 from sintonia.models.adapters import attach_adapters
-from sintonia.models.frozen.freezing import freeze_lowest
+from sintonia.models.frozen.freezing import freeze_embeddings, freeze_lowest
 from sintonia.models.frozen.kept import KeptStates
 from sintonia.models.language.frozen import keep_frozen, read_tokens
 from sintonia.models.language.losses import Engine, RowLosses
@@ -52,6 +52,8 @@ class ConversationLearner(Learner):
             for adapter in attach_adapters(causal, adapter_plan(job), job.seed("adapters")).values():
                 adapter.train()  # a base is opened in evaluation mode, in which nothing drops out
         freeze_lowest(causal, self.num_frozen)
+        if job.recipe.privacy.dp.epsilon is not None:
+            freeze_embeddings(causal)
         self.engine = Engine(
             causal,
             micro_tokens=int(training.micro_tokens),
@@ -85,6 +87,11 @@ class ConversationLearner(Learner):
         opened, contents = self.opened, [one.whole for one in examples]
         rendered = opened.template.render_all(contents, opened.max_tokens, self.job.recipe.chat.learn)
         return [one.row for one in rendered]
+
+    @property
+    def learned_positions(self) -> list[int]:
+        """Of each row that is learned from, the position of its example."""
+        return self._learnable
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -106,6 +107,21 @@ class Learner:
 
     def stepped(self, learning_rate: float) -> None:
         """Told after each optimizer step."""
+
+    def end_reason(self) -> str:
+        """Why no further step may be taken, whatever the plan says; empty while one may."""
+        return ""
+
+    def told(self) -> dict[str, Any]:
+        """What the events that begin and end a training say of it besides."""
+        return {}
+
+    def state(self) -> dict[str, Any] | None:
+        """What a checkpoint needs besides weights, as plain values."""
+        return None
+
+    def take_state(self, state: dict[str, Any] | None) -> None:
+        """Goes on from what `state` gave."""
 
     def places(self, positions: Sequence[int]) -> list[Place]:
         """Where the examples of a batch stand in their file."""

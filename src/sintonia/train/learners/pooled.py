@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sintonia.metrics import METRICS
 from sintonia.models.adapters import attach_adapters
 from sintonia.models.forward import compute_logits
-from sintonia.models.frozen.freezing import freeze_lowest
+from sintonia.models.frozen.freezing import freeze_embeddings, freeze_lowest
 from sintonia.models.frozen.kept import KeptStates, keep_states
 from sintonia.models.frozen.upper import UpperLayers
 from sintonia.models.once import frozen_features
@@ -186,6 +186,8 @@ class EncoderLearner(PooledLearner):
         if self.job.recipe.method == "lora":
             attach_adapters(transformer, adapter_plan(self.job), self.job.seed("adapters"))
         freeze_lowest(transformer, self.num_frozen)
+        if self.job.recipe.privacy.dp.epsilon is not None:
+            freeze_embeddings(transformer)
 
     @staticmethod
     def _used_tokens(token_lists: list[list[int]]) -> list[list[int]]:
@@ -200,9 +202,10 @@ class EncoderLearner(PooledLearner):
         lengths = [self.lengths[position] for position in positions]
         groups = thrifty_groups(lengths, self.micro_tokens, OVERHEAD_TOKENS)
         batch = [[positions[k] for k in group] for group in groups]
-        return self._backward(batch, self._train_group)
+        return self._backward(batch, self.logits_of)
 
-    def _train_group(self, group: list[int]) -> Tensor:
+    def logits_of(self, group: list[int]) -> Tensor:
+        """What the model says of some training rows, to learn from."""
         rows = [self.train_rows[k] for k in group]
         if self._upper is None or self._kept is None:
             out: Tensor = self.model(*pad(rows))

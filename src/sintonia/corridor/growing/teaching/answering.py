@@ -58,7 +58,7 @@ def open_teacher_of(run: RunFolder, teaching: Teaching) -> FinishedRun:
     """
     hint = "bring it back as it was, or begin a new run"
     try:
-        known = read_finished(RunFolder.open(run.path / teaching.run))
+        known = read_finished(RunFolder.open(run.place / teaching.run))
     except SintoniaError as error:
         raise StorageError(f"the teacher cannot be read: {error.what}", hint=hint, where=teaching.run) from None
     if candidate_id(known.run, (known.turn,)) != teaching.candidate:

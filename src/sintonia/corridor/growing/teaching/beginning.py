@@ -209,7 +209,7 @@ def _refuse_changed(known: FinishedRun, recipe: Recipe) -> None:
 def _teaching(known: FinishedRun, lesson: Lesson, folder: Path, notes: tuple[str, ...]) -> Teaching:
     pool = lesson.pool.expanduser().absolute()
     return Teaching(
-        run=Path(os.path.relpath(known.run.path, folder)).as_posix(),
+        run=Path(os.path.relpath(known.run.place, folder)).as_posix(),
         candidate=candidate_id(known.run, (known.turn,)),
         pool=str(pool),
         pool_sha256=sha256_file(pool) if pool.is_file() else "",

@@ -57,7 +57,7 @@ def _taught(seen: Seen, prepared: Prepared, verdict: Verdict, teaching: Teaching
     duel, bout = compare_on_test(seen, teacher, after)
     sizes, answered = sizes_of(teacher, after), run.read(ANSWERED, Answered)
     if answered is None:
-        raise StorageError(f"`{run.path}` lacks `{ANSWERED}`", hint="restore it from a copy")
+        raise StorageError(f"`{run.place}` lacks `{ANSWERED}`", hint="restore it from a copy")
     held = _Held(runs=(teacher, after), duel=duel, bout=bout, sizes=sizes)
     file = file_of_answers(run, prepared)
     return Taught(

@@ -1,0 +1,64 @@
+"""What is said of a run in a vault, and what of it is handed out in the clear. It encrypts nothing itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from sintonia.audit import record
+from sintonia.cli.screen import say
+from sintonia.errors import StorageError, UsageError
+from sintonia.files import write_atomic
+from sintonia.runs import RunFolder
+from sintonia.vault import has_key_at_hand, is_vault, swap_in_the_clear, vault_of
+
+
+def show_vault(run: RunFolder) -> None:
+    """That a run is in a vault, what is not, and what the system may do all the same."""
+    if not run.is_in_vault:
+        return
+    data = Path(run.recipe().data.path).name
+    say(f"vault     the run is encrypted on the disk and worked on in memory; {data} itself stays as it is")
+    places = swap_in_the_clear()
+    if places:
+        told = f"memory may be swapped to {', '.join(places)}, which is not encrypted: `swapoff -a` keeps it in memory"
+        say(f"warning   {told}", style="bold")
+        logging.getLogger("sintonia").warning("%s", told)
+
+
+def hand_out(run: RunFolder, names: tuple[str, ...], folder: Path) -> tuple[Path, ...]:
+    """Writes files of a run into a folder, in the clear, for the owner alone.
+
+    Raises:
+        UsageError: the folder lies in the run, or one of the files is there.
+    """
+    if folder.resolve().is_relative_to(run.place.resolve()):
+        raise UsageError(f"`{folder}` lies in the run", hint="name a folder outside of it", where="--out")
+    targets = tuple(folder / name for name in names)
+    there = next((one for one in targets if one.exists()), None)
+    if there is not None:
+        raise UsageError(f"`{there}` is there already", hint="name a new folder", where="--out")
+    for name, target in zip(names, targets, strict=True):
+        write_atomic(target, run.file(name).read_bytes())
+    tell_handed_out(run.path, targets)
+    return targets
+
+
+def tell_handed_out(path: Path, targets: Sequence[Path], *, is_recorded: bool = False) -> None:
+    """Says, and records unless that is done already, what was written in the clear of a run whose files lie there."""
+    place = vault_of(path)
+    if place is None:
+        return
+    if not is_recorded:
+        record("handed_out", run=place.name, files=tuple(one.name for one in targets))
+    say(f"vault     in the clear: {', '.join(os.path.relpath(one) for one in targets)}")
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a run may be looked into without asking for a passphrase; what is wrong with a vault is told later."""
+    try:
+        return not is_vault(path) or has_key_at_hand(path)
+    except StorageError:
+        return True

@@ -1,0 +1,53 @@
+"""What a run has seen, put into the register of lineage: its data when prepared, other files when judged on."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from sintonia.prepare import take_seen
+from sintonia.prepare.sets.seen import SEEN_FILE
+from sintonia.privacy.lineage import LINEAGE, Entry, Leaves, Lineage, Register, keys_of, leaves_of
+from sintonia.records import Example, Teaching
+from sintonia.runs import TEACHING, RunFolder
+
+
+def register_prepared(run: RunFolder) -> None:
+    """Puts the sets of a run that was just prepared into the register, and their roots into the run."""
+    sets = take_seen(run)
+    if sets:
+        _register(run, sets)
+        run.file(SEEN_FILE).unlink(missing_ok=True)
+
+
+def register_judged_on(run: RunFolder, name: str, examples: Iterable[Example]) -> None:
+    """Puts the examples of another file, which the model of a run was judged on, into the register."""
+    _register(run, {name: leaves_of_examples(examples)})
+
+
+def leaves_of_examples(examples: Iterable[Example]) -> Leaves:
+    """The leaves of examples that were read from a file of the run."""
+    known = list(examples)
+    contents = np.array([int(one.id, 16) for one in known], dtype=np.uint64)
+    return leaves_of(keys_of(one.input for one in known), contents)
+
+
+def entry_of(run: RunFolder, name: str) -> Entry:
+    """A run as the register has it, without its sets."""
+    recipe = run.recipe()
+    asked = recipe.data
+    paths = (asked.path, asked.validation, asked.test, *asked.added, asked.production)
+    files = tuple(str(Path(one).absolute()) for one in paths if one)
+    teaching = run.read(TEACHING, Teaching)
+    teacher = str((run.place / teaching.run).resolve()) if teaching else ""
+    return Entry(id=name, path=str(run.place), files=files, sets=(), base=recipe.base, teacher=teacher)
+
+
+def _register(run: RunFolder, sets: dict[str, Leaves]) -> None:
+    known = run.read(LINEAGE, Lineage)
+    name = known.id if known else secrets.token_hex(8)
+    entry = Register().put(entry_of(run, name), sets)
+    run.write(LINEAGE, Lineage(id=name, sets=entry.sets))

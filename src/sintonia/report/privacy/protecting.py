@@ -1,0 +1,86 @@
+"""The privacy of a run in plain words: found, replaced, spent, remembered, kept, and what remains one's own duty.
+
+Each line is told whether something was done or not: what was left undone is what an auditor asks for. Nothing is
+computed here.
+"""
+
+from __future__ import annotations
+
+from sintonia.report.contents import Contents
+from sintonia.report.privacy.remembering import memory_in_words
+from sintonia.settings import PrivacySettings
+
+DUTIES = (
+    "A reason to use these data, and people who were told: no measure here replaces it.",
+    "Names, addresses and whatever no pattern gives away are not looked for: read a sample yourself.",
+    "Your own file of data, its copies and backups, and what you exported or sent elsewhere lie outside of the run.",
+    "Who may read this folder and use the model: what a model learned it may tell to whoever asks it.",
+    "Who asks to be forgotten: `sintonia erase DATA` finds the runs that saw the rows; to answer the person is yours.",
+    "The head of the audit log at the foot of this page, kept somewhere else: only so is a log found out that somebody "
+    "wrote anew from the beginning.",
+)
+"""What remains for the person, whatever was set."""
+
+
+def protection_rows(contents: Contents) -> list[tuple[str, str]]:
+    """What was done and what was not, a line each; empty before any data were read."""
+    if contents.prepared is None:
+        return []
+    privacy = contents.recipe.privacy if contents.recipe else PrivacySettings()
+    return [
+        ("Found", _found(contents)),
+        ("Replaced", _replaced(contents)),
+        ("Spent", _spent(contents)),
+        ("Remembered", memory_in_words(contents.memorisation) or "Not measured yet: it is after the verdict."),
+        ("On the disk", _at_rest(privacy)),
+        ("Kept", _kept(privacy)),
+        ("Shown", _shown(privacy)),
+    ]
+
+
+def _message(contents: Contents, code: str) -> str:
+    found = next((one.message for one in contents.findings if one.code == code), "")
+    return f"{found[:1].upper()}{found[1:]}." if found else ""
+
+
+def _found(contents: Contents) -> str:
+    return _message(contents, "D126") or (
+        "No e-mail address, telephone number, card, account, tax or identity number was recognised in the rows that "
+        "were looked at."
+    )
+
+
+def _replaced(contents: Contents) -> str:
+    return _message(contents, "D149") or "Nothing: no placeholder of `sintonia redact` stands in the rows."
+
+
+def _spent(contents: Contents) -> str:
+    if contents.guarantee is None:
+        return (
+            "No privacy budget: training was not differentially private, and nothing bounds what the model may tell of "
+            "a single row (`privacy.dp.epsilon`)."
+        )
+    spent = contents.guarantee.spent
+    return (
+        f"Epsilon {spent.epsilon:.3g} of {spent.budget:g} for each {spent.unit}, at delta {spent.delta:.2g}; "
+        f"{contents.guarantee.composed.epsilon:.3g} for all private trainings on these rows together."
+    )
+
+
+def _at_rest(privacy: PrivacySettings) -> str:
+    if privacy.vault:
+        return "The run is encrypted (`privacy.vault`) and was worked on in memory alone."
+    return "In clear, readable by the owner of the files alone (`privacy.vault` encrypts a run)."
+
+
+def _kept(privacy: PrivacySettings) -> str:
+    if privacy.keep_days is None:
+        return "Until it is removed by hand (`privacy.keep_days` sets an end)."
+    days = "1 day" if privacy.keep_days == 1 else f"{privacy.keep_days} days"
+    return f"What the run holds of the data is due for removal {days} after its end (`sintonia runs --expire`)."
+
+
+def _shown(privacy: PrivacySettings) -> str:
+    if privacy.redact:
+        return "No word of the texts is printed or stands in this report (`privacy.redact`)."
+    return "Reports, findings and errors quote examples: share them as you would share the data (`privacy.redact`)."

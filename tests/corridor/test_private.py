@@ -1,0 +1,112 @@
+"""A private training through the whole corridor: what is promised, what is kept, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sintonia.errors import UsageError
+from sintonia.files import home_folder
+from sintonia.pipeline import Progress, improve, start
+from sintonia.recipe import make_recipe
+from sintonia.records.privacy.spent import Guarantee
+from sintonia.runs import RunFolder
+from tests.tiny import make_rows, write_rows
+
+NUM_ROWS = 420
+
+
+def tune(folder: Path, data: Path, base: Path, name: str, told: list[str] | None = None, **blocks: object) -> RunFolder:
+    body = {"data": {"path": str(data)}, "base": f"file:{base}", "task": "classify", "method": "head", **blocks}
+    run = start(make_recipe({"training": {"epochs": 4.0, "evaluations": 2}, **body}), folder / name)
+
+    def hear(progress: Progress) -> None:
+        if told is not None:
+            told.append(f"{progress.stage} {progress.message}")
+
+    improve(run, hear)
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> tuple[RunFolder, list[str], Path]:
+    """Two runs on the same rows: without privacy, then with it."""
+    folder = tmp_path_factory.mktemp("private")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SINTONIA_HOME", str(folder / "home"))
+        data, told = write_rows(folder / "rows.jsonl", make_rows(NUM_ROWS)), list[str]()
+        tune(folder, data, tiny_base, "plain")
+        private = {"dp": {"epsilon": 4.0}}
+        run = tune(folder, data, tiny_base, "private", told, privacy=private, budget_seconds=3600.0)
+        yield run, told, data
+
+
+def test_the_promise_is_kept_with_the_turn_and_told(finished: tuple[RunFolder, list[str], Path]) -> None:
+    run, told, _ = finished
+    found = run.read("turns/001/privacy.json", Guarantee)
+    assert found is not None and found.spent.budget == 4.0
+    assert 3.9 < found.spent.epsilon <= 4.0 and found.spent.steps == found.spent.planned_steps
+    assert (found.composed.num_private, found.composed.num_plain) == (1, 1)
+    assert any(line.startswith("privacy differentially private: epsilon") for line in told)
+    assert "1 training on these data without privacy" in found.sentence
+
+
+def test_the_report_shows_it(finished: tuple[RunFolder, list[str], Path]) -> None:
+    run, _, _ = finished
+    page = run.file("report.html").read_text(encoding="utf-8")
+    assert "What this model tells about a single row" in page and "are not protected" in page
+
+
+def test_no_round_of_adjusting_spends_by_itself(finished: tuple[RunFolder, list[str], Path]) -> None:
+    run, told, _ = finished
+    assert not run.file("turns/002").exists()
+    assert any("no further turn" in line and "spends of the privacy" in line for line in told)
+
+
+def test_the_ledger_has_the_beginning_and_the_end(finished: tuple[RunFolder, list[str], Path]) -> None:
+    run, _, data = finished
+    for place in (data.with_name("rows.jsonl.sintonia"), run.place.parent / "home"):
+        lines = [json.loads(line) for line in (place / "privacy.jsonl").read_text(encoding="utf-8").splitlines()[1:]]
+        assert [line["event"] for line in lines] == ["plain", "begun", "ended"]
+
+
+def test_no_secret_is_left_when_the_turn_has_ended(finished: tuple[RunFolder, list[str], Path]) -> None:
+    """The key of noise and draws was in checkpoints alone: with it the noise could be taken off."""
+    run, _, _ = finished
+    assert not run.file("turns/001/checkpoints").exists()
+    for file in run.path.rglob("*.json*"):
+        assert '"key"' not in file.read_text(encoding="utf-8"), file
+
+
+def test_trial_steps_spend_nothing(finished: tuple[RunFolder, list[str], Path]) -> None:
+    """They are thrown away, so the ledger has one private training, and its steps are those of the turn."""
+    run, _, data = finished
+    found = run.read("turns/001/privacy.json", Guarantee)
+    ended = [
+        json.loads(line)
+        for line in (data.with_name("rows.jsonl.sintonia") / "privacy.jsonl").read_text(encoding="utf-8").splitlines()
+        if '"ended"' in line
+    ]
+    assert found is not None and [one["history"][0][2] for one in ended] == [found.spent.steps]
+
+
+def test_a_second_run_on_the_same_rows_composes(
+    finished: tuple[RunFolder, list[str], Path], tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _, data = finished
+    monkeypatch.setenv("SINTONIA_HOME", str(run.place.parent / "home"))
+    renamed = data.with_name("renamed.jsonl")
+    renamed.write_bytes(data.read_bytes())
+    again = tune(tmp_path, renamed, tiny_base, "again", privacy={"dp": {"epsilon": 4.0}})
+    found = again.read("turns/001/privacy.json", Guarantee)
+    assert found is not None and found.composed.num_private == 2
+    assert found.spent.epsilon < found.composed.epsilon < 2 * 4.0
+
+
+def test_few_rows_are_refused_and_leave_nothing(tmp_path: Path, tiny_base: Path) -> None:
+    data = write_rows(tmp_path / "few.jsonl", make_rows(120))
+    with pytest.raises(UsageError, match="10 parts"):
+        tune(tmp_path, data, tiny_base, "run", privacy={"dp": {"epsilon": 4.0}})
+    assert not (tmp_path / "run").exists() and home_folder()

@@ -1,0 +1,76 @@
+"""The privacy of a run in words: each line says what was done, or that it was not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sintonia.records import Finding, Interval
+from sintonia.records.privacy.memorisation import Memorisation
+from sintonia.records.privacy.spent import Composed, Guarantee, Spent
+from sintonia.report import write_card, write_report
+from sintonia.report.contents import read_contents
+from sintonia.report.privacy.protecting import DUTIES, protection_rows
+from sintonia.settings import PrivacySettings
+from tests.unit.report.fixture import write_run
+from tests.unit.report.test_page import text_of
+
+SPENT = Spent(
+    training="a", epsilon=7.9, planned_epsilon=8.0, budget=8.0, delta=1e-5, unit="row", num_units=1000, num_rows=1000,
+    rate=0.05, noise=1.1, clip_norm=1.0, steps=200, planned_steps=200, accountant="prv",
+)  # fmt: skip
+TOGETHER = Composed(epsilon=9.5, num_private=2, num_other_unit=0, num_plain=0)
+
+
+def test_what_was_not_done_is_said(tmp_path: Path) -> None:
+    told = dict(protection_rows(read_contents(write_run(tmp_path / "run"))))
+    assert list(told) == ["Found", "Replaced", "Spent", "Remembered", "On the disk", "Kept", "Shown"]
+    for name, words in {
+        "Found": "was recognised",
+        "Replaced": "Nothing",
+        "Spent": "nothing bounds",
+        "Remembered": "Not measured yet",
+        "On the disk": "In clear",
+        "Kept": "removed by hand",
+        "Shown": "quote examples",
+    }.items():
+        assert words in told[name]
+
+
+def test_what_was_done_is_said_with_its_numbers(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    found = [
+        Finding(code="D126", severity="warning", count=3, message="3 rows of 100 hold personal data", hint="x"),
+        Finding(code="D149", severity="note", count=9, message="in 9 rows personal data were replaced", hint="x"),
+    ]
+    guarantee = Guarantee(spent=SPENT, composed=TOGETHER, sentence="", assumptions=())
+    memory = Memorisation(
+        turn=1, num_members=500, num_held_out=500, auc=Interval(value=0.71, low=0.68, high=0.74), is_valid=True
+    )
+    contents = read_contents(run)
+    assert contents.recipe is not None
+    privacy = PrivacySettings(vault=True, keep_days=30, redact=True)
+    recipe = replace(contents.recipe, privacy=privacy)
+    done = replace(contents, findings=tuple(found), guarantee=guarantee, memorisation=memory, recipe=recipe)
+    told = dict(protection_rows(done))
+    for name, words in {
+        "Found": "3 rows of 100 hold personal data",
+        "Replaced": "In 9 rows personal data were replaced",
+        "Spent": "Epsilon 7.9 of 8 for each row, at delta 1e-05; 9.5 for all",
+        "Remembered": "71% of pairs",
+        "On the disk": "encrypted",
+        "Kept": "30 days after its end",
+        "Shown": "No word of the texts",
+    }.items():
+        assert words in told[name]
+
+
+@pytest.mark.parametrize("outcome", ["better", None])
+def test_page_and_card_tell_it(tmp_path: Path, outcome: str | None) -> None:
+    run = write_run(tmp_path / "run", outcome)
+    page, card = text_of(write_report(run).read_text(encoding="utf-8")), write_card(run).read_text(encoding="utf-8")
+    assert "What was done for the people in the data" in page and "What remains your own duty" in page
+    assert all(one.split("`")[0][:40] in " ".join(page.split()) for one in DUTIES)
+    assert "## Privacy" in card and "\n\n## Training" in card
