@@ -17,7 +17,7 @@ from sintonia.errors import SintoniaError
 from sintonia.files import from_json, read_json, read_lines
 from sintonia.privacy.lineage import LINEAGE, Entry, Leaves, Lineage, Register
 from sintonia.records import Base, Example
-from sintonia.runs import RunFolder, weights_id
+from sintonia.runs import RunFolder, runs_below, weights_id
 from sintonia.vault import has_key_at_hand, is_vault
 
 _LEARNED = ("train", "validation")
@@ -30,10 +30,10 @@ def known_runs(folders: Sequence[Path]) -> tuple[tuple[Entry, dict[str, Leaves]]
     places = {Path(one.path).resolve() for one in entries if Path(one.path).exists()}
     found: list[tuple[Entry, dict[str, Leaves]]] = [(one, {}) for one in entries]
     for folder in folders:
-        for path in sorted(folder.glob("**/recipe.yaml")):
-            if path.parent.resolve() not in places:
-                places.add(path.parent.resolve())
-                found += _from_folder(RunFolder(path.parent), entries)
+        for path in runs_below(folder):
+            if path.resolve() not in places:
+                places.add(path.resolve())
+                found += _from_folder(RunFolder(path), entries)
     return tuple(found)
 
 
