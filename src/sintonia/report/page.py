@@ -24,7 +24,7 @@ from sintonia.report.contents import Contents, read_contents
 from sintonia.report.curve_figure import curve_values
 from sintonia.report.figures import SECOND, TUNED, Curve, Gap, curves_figure, difference_figure, ladder_figure
 from sintonia.report.inspection import inspection_values, num_quoted
-from sintonia.report.privacy.protecting import DUTIES, protection_rows
+from sintonia.report.privacy.protecting import DUTIES, most_right, protection_rows
 from sintonia.report.privacy.remembering import (
     CANNOT_SHOW,
     HELD_AGAINST,
@@ -119,6 +119,7 @@ def shared_values(contents: Contents) -> dict[str, Any]:
         "blind": summaries.blind_spots(_metrics(contents)),
         "protection": protection_rows(contents),
         "duties": DUTIES,
+        "most_right": most_right(contents.guarantee),
         "remembered": memory_in_words(contents.memorisation),
         "planted_told": canaries_in_words(contents.canaries),
         "held_against": HELD_AGAINST[contents.memorisation.calibrated_by] if contents.memorisation else "",

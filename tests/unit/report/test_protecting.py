@@ -67,6 +67,15 @@ def test_what_was_done_is_said_with_its_numbers(tmp_path: Path) -> None:
         assert words in told[name]
 
 
+@pytest.mark.parametrize(("epsilon", "share", "is_loose"), [(1.0, "73.1%", False), (8.0, "99.966%", True)])
+def test_a_budget_is_told_as_what_a_guess_can_reach(tmp_path: Path, epsilon: float, share: str, is_loose: bool) -> None:
+    run = write_run(tmp_path / "run")
+    guarantee = Guarantee(spent=replace(SPENT, epsilon=epsilon), composed=TOGETHER, sentence="told", assumptions=())
+    run.write("turns/001/privacy.json", guarantee)
+    page = " ".join(text_of(write_report(run).read_text(encoding="utf-8")).split())
+    assert f"is right in at most {share} of cases" in page and ("promises little" in page) == is_loose
+
+
 @pytest.mark.parametrize("outcome", ["better", None])
 def test_page_and_card_tell_it(tmp_path: Path, outcome: str | None) -> None:
     run = write_run(tmp_path / "run", outcome)

@@ -6,6 +6,9 @@ computed here.
 
 from __future__ import annotations
 
+import math
+
+from sintonia.records.privacy.spent import Guarantee
 from sintonia.report.contents import Contents
 from sintonia.report.privacy.remembering import memory_in_words
 from sintonia.settings import PrivacySettings
@@ -36,6 +39,19 @@ def protection_rows(contents: Contents) -> list[tuple[str, str]]:
         ("Kept", _kept(privacy)),
         ("Shown", _shown(privacy)),
     ]
+
+
+def most_right(guarantee: Guarantee | None) -> str:
+    """How often a guess at even odds can be right, whatever the guesser knows: (e^epsilon + delta) / (1 + e^epsilon).
+
+    >>> most_right(None)
+    ''
+    """
+    if guarantee is None:
+        return ""
+    spent = guarantee.spent
+    share = min((1 + spent.delta * math.exp(-spent.epsilon)) / (1 + math.exp(-spent.epsilon)), 1.0)
+    return f"{100 * share:.3g}%" if share < 0.9995 else f"{100 * share:.5g}%"
 
 
 def _message(contents: Contents, code: str) -> str:
