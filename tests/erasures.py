@@ -45,8 +45,9 @@ def prepared_run(
     if teacher:
         told = Teaching(run=teacher, candidate="", pool="", pool_sha256="", columns={}, answers="answers.jsonl")
         run.write(TEACHING, told)
-    run.write("prepared.json", prepare(recipe, run))
-    register_prepared(run)
+    prepared = prepare(recipe, run)
+    run.write("prepared.json", prepared)
+    register_prepared(run, prepared)
     run.write("base.json", _base(base, revision))
     for name in ("model", "turns/001/model", "turns/001/checkpoints"):
         run.file(name).mkdir(parents=True)

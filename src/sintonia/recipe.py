@@ -255,7 +255,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "evaluation.margin": (0.0, 0.99),
     "evaluation.confidence": (0.5, 0.9999),
     "evaluation.new_tokens": (1, 4096),
-    "privacy.dp.epsilon": (0.01, 1000.0),
+    "privacy.dp.epsilon": (0.01, 50.0),
     "privacy.dp.delta": (1e-15, 0.1),
     "privacy.dp.clip_norm": (1e-6, 1e6),
     "privacy.dp.noise": (0.05, 1e4),

@@ -171,6 +171,7 @@ class RunFolder:
         """
         run = cls(Path(path))
         if not run.file("recipe.yaml").is_file():
+            vault.refuse_empty(run.path)
             raise UsageError(
                 f"`{path}` is not a run folder",
                 expected="a folder with `recipe.yaml`",
@@ -236,7 +237,7 @@ class RunFolder:
         if gone is not None:
             raise UsageError(
                 f"the data of `{self.place}` expired on {gone.time[:10]} by privacy.keep_days={gone.keep_days}",
-                hint="`predict`, `chat` and `evaluate RUN` go on, and `card.md` tells of it; `tune` begins a new run",
+                hint="`predict`, `chat` and `evaluate RUN` go on; `tune` begins a new run",
             )
 
     def write_resolved(self, resolved: tuple[Resolved, ...]) -> None:

@@ -21,7 +21,7 @@ from sintonia.models.open import open_candidate
 from sintonia.pipeline import finished_turns, improve, start
 from sintonia.records import Example, Prepared, Turn, Verdict
 from sintonia.runs import RunFolder
-from sintonia.settings import DataSettings, EvaluationSettings, Recipe, TrainingSettings
+from sintonia.settings import DataSettings, DpSettings, EvaluationSettings, PrivacySettings, Recipe, TrainingSettings
 from tests.tiny import make_rows, write_rows
 
 
@@ -58,7 +58,8 @@ def run(finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def hashes(run: RunFolder) -> dict[str, str]:
-    files = (path for path in run.path.rglob("*") if path.is_file())
+    """Without `ended.json`, which says when it was last worked on."""
+    files = (path for path in run.path.rglob("*") if path.is_file() and path.name != "ended.json")
     return {path.relative_to(run.path).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -150,6 +151,14 @@ def test_an_interrupted_turn_and_changed_weights_are_refused(run: RunFolder) -> 
     run.file("turns/001/model/3_Dense/model.safetensors").write_bytes(b"x")
     with pytest.raises(RunFailed, match="changed"):
         combine_turns(run)
+
+
+def test_turns_trained_with_differential_privacy_are_not_combined(run: RunFolder) -> None:
+    recipe = dataclasses.replace(run.recipe(), privacy=PrivacySettings(dp=DpSettings(epsilon=8.0)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "recipe", lambda _: recipe)
+        with pytest.raises(UsageError, match="no promise is computed for a combination"):
+            combine_turns(run, lambda _: None)
 
 
 def test_thresholds_change_answers_and_no_probability(run: RunFolder, tmp_path: Path) -> None:

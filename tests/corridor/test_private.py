@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from sintonia.corridor.closing import guaranteeing
+from sintonia.corridor.erasing import tainting
+from sintonia.corridor.erasing.plan import Touched
 from sintonia.errors import UsageError
 from sintonia.files import home_folder
 from sintonia.pipeline import Progress, improve, start
+from sintonia.privacy.dp.ledger import rows_of
 from sintonia.recipe import make_recipe
 from sintonia.records.privacy.spent import Guarantee
 from sintonia.runs import RunFolder
@@ -110,3 +115,36 @@ def test_few_rows_are_refused_and_leave_nothing(tmp_path: Path, tiny_base: Path)
     with pytest.raises(UsageError, match="10 parts"):
         tune(tmp_path, data, tiny_base, "run", privacy={"dp": {"epsilon": 4.0}})
     assert not (tmp_path / "run").exists() and home_folder()
+
+
+def test_a_base_that_learned_from_the_rows_without_privacy_is_refused(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is noted as begun: the refusal comes before the first step."""
+    monkeypatch.setenv("SINTONIA_HOME", str(tmp_path / "home"))
+    data = write_rows(tmp_path / "rows.jsonl", make_rows(NUM_ROWS))
+    once = {"training": {"epochs": 1.0, "evaluations": 1}, "adjusting": {"turns": 1}}
+    plain = tune(tmp_path, data, tiny_base, "plain", method="full", **once)
+    with pytest.raises(UsageError, match="the base of this run learned from") as refused:
+        tune(tmp_path, data, plain.file("turns/001/model"), "leaking", privacy={"dp": {"epsilon": 4.0}})
+    assert "plain" in refused.value.where and refused.value.expected and "did not see these rows" in refused.value.hint
+    assert '"begun"' not in (tmp_path / "home" / "privacy.jsonl").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "sets", "is_refused"),
+    [("plain", {"train": 3}, True), ("private", {"train": 3}, False), ("private", {"validation": 1}, True)],
+)
+def test_only_what_was_promised_to_the_rows_makes_a_base_of_them_welcome(
+    finished: tuple[RunFolder, list[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    sets: dict[str, int],
+    is_refused: bool,
+) -> None:
+    """Private trainings compose by the ledger; their validation rows were not protected."""
+    run, _, _ = finished
+    source = Touched(id="x", path=str(run.place.parent / name), sets=sets, is_learned=True)
+    monkeypatch.setattr(tainting, "learned_behind", lambda run, keys: (source,))
+    with pytest.raises(UsageError, match="nothing was promised") if is_refused else nullcontext():
+        guaranteeing._refuse_base(run, rows_of(["a"]))

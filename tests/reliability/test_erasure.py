@@ -164,6 +164,8 @@ def test_all_models_that_learned_from_the_rows_are_found_through_others_too(tmp_
     register_judged_on(judged, "evaluations/001", [one for one in examples if "zx" in one.input])
     judged.file("evaluations/001").mkdir(parents=True)
     judged.file("evaluations/001/predictions.jsonl").write_text("zx")
+    judged.file("cache").mkdir(exist_ok=True)
+    judged.file("cache/features-of-zx.npy").write_bytes(b"numbers")
 
     plan = plan_erasure(**_asked(data, folders=(tmp_path / "elsewhere",))).plan
     found = {Path(one.path).name: one for one in plan.runs}
@@ -173,6 +175,7 @@ def test_all_models_that_learned_from_the_rows_are_found_through_others_too(tmp_
     assert not found["to-move"].exists and not found["judged"].is_emptied
     plan_erasure(**_asked(data, folders=(tmp_path / "elsewhere",))).carry_out(lambda _: None)
     assert {path.parent.name for path in tmp_path.glob("*/*/model")} == {"judged", "unrelated"}
+    assert not list(judged.file("cache").rglob("*.np[yz]"))
     assert not judged.file("evaluations/001").exists() and judged.file("data/train.jsonl").exists()
 
 

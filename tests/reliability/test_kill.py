@@ -117,6 +117,7 @@ def test_a_run_killed_in_any_stage_resumes_to_the_same_end(process: Process, mar
     process.resume(folder)
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("num_kills", [pytest.param(20, id="20"), pytest.param(100, id="100", marks=pytest.mark.slow)])
 def test_a_run_killed_at_random_times_resumes_to_the_same_end(process: Process, num_kills: int) -> None:
     """Each run is killed again and again until it gets through: four kills a run on average."""

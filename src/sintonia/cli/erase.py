@@ -11,7 +11,7 @@ import typer
 
 from sintonia.cli.carrying_out import carry_out
 from sintonia.cli.interrupting import ending
-from sintonia.cli.options import RUNS, JsonOption
+from sintonia.cli.options import RUNS, JsonOption, columns_of
 from sintonia.cli.screen import say, show_json
 from sintonia.errors import UsageError
 from sintonia.pipeline import plan_erasure
@@ -29,6 +29,10 @@ def erase(
     ] = None,
     rows: Annotated[
         str | None, typer.Option(metavar="LINES", help="Rows of the first file by their lines, such as 12,40-45.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="ROLE=COLUMN,...", help="Columns that runs may have read: look for the rows by them too."),
     ] = None,
     retrain: Annotated[
         Path | None, typer.Option(metavar="RUN", help="A run that saw them, to be trained anew without them.")
@@ -58,6 +62,7 @@ def erase(
         column=by or "",
         lines=_lines(rows, data[0]),
         folders=(runs,) if runs.is_dir() else (),
+        columns=columns_of(columns) if columns is not None else {},
         retrain=retrain,
         out=out,
         keeps_models=keep_models,
@@ -111,6 +116,8 @@ def _show(plan: Any, *, is_broken_off: bool) -> None:
     for one in (*plan.files, *plan.uploads):
         kept = " (the file is left as it is)" if one.before == one.after else ""
         say(f"rows      {one.path}: {len(one.lines):,} of {one.num_rows:,}{kept}")
+    for value, count in plan.near.items():
+        say(f"stays     {_spelled(value)}: {count:,} rows; the subject in another spelling? erase again with that one")
     for path in plan.beside:
         say(f"beside    {path}", style="dim")
     for one in plan.runs:
@@ -123,6 +130,11 @@ def _show(plan: Any, *, is_broken_off: bool) -> None:
         say(f"retrain   {plan.retrain}, as {plan.out}")
     elif any(one.is_learned and not one.through for one in plan.runs):
         say("retrain   none is asked for: `--retrain RUN` trains one anew without the rows")
+
+
+def _spelled(value: str) -> str:
+    """With what cannot be seen in it: other spaces, marks that stand by themselves."""
+    return repr(value) if value.isascii() else f"{value!r} ({value!a})"
 
 
 def _fate(run: Any, *, keeps_models: bool) -> str:

@@ -35,9 +35,7 @@ def offer(run: RunFolder, pick: int | None, *, applies: bool, as_json: bool) -> 
     if as_json:
         show_json(found)
     elif changes:
-        say(
-            f"\n`sintonia adjust {run.place} --apply` carries out the first one, `--apply --pick N` that of number N"
-        )
+        say(f"\n`sintonia adjust {run.place} --apply` carries out the first one, `--apply --pick N` that of number N")
     return 0
 
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from sintonia.cli.expiring import show_due
 from sintonia.cli.options import RUNS, JsonOption
 from sintonia.cli.screen import say, show_json
-from sintonia.cli.vaults import is_readable
-from sintonia.errors import StorageError, UsageError
+from sintonia.cli.vaults import is_readable, readable_runs, why_unreadable
+from sintonia.errors import SintoniaError, UsageError
 from sintonia.privacy import expires
 from sintonia.records import Event, Taught, Verdict
 from sintonia.runs import ERASED, EXPIRED, TAUGHT, Expired, RunFolder, runs_below
@@ -39,7 +39,7 @@ def runs(
     if expire:
         from sintonia.cli.expiring import expire_due
 
-        return expire_due([RunFolder(path) for path in paths if is_readable(path)], says_yes=yes, as_json=as_json)
+        return expire_due(readable_runs(paths), says_yes=yes, as_json=as_json)
     rows = [_row(path) for path in paths]
     if tree:
         from sintonia.cli.tree import show_trees, turns_of_run
@@ -53,7 +53,7 @@ def runs(
         Console(highlight=False).print(_table(rows))
     else:
         say(f"no runs below `{folder}`; `sintonia quickstart` makes the first one")
-    show_due([RunFolder(path) for path in paths if is_readable(path)], folder)
+    show_due(readable_runs(paths), folder)
     return 0
 
 
@@ -77,16 +77,17 @@ def _row(path: Path) -> dict[str, Any]:
     }
     if not is_readable(path):
         return {**row, "state": "locked", "outcome": "in a vault"}
-    if RunFolder(path).file(ERASED).exists():
-        return {**row, "state": "erased", "outcome": "rows were erased"}
     try:
+        if RunFolder(path).file(ERASED).exists():
+            return {**row, "state": "erased", "outcome": "rows were erased"}
         run = RunFolder.open(path)
         row |= _days(run)
         row["state"] = _state(run) if row["expired"] is None else "expired"
         verdict = run.read("verdict.json", Verdict)
         taught = run.read(TAUGHT, Taught)
-    except StorageError as error:
-        return {**row, "state": "damaged", "outcome": f"damaged: {error.what}"}
+    except SintoniaError as error:
+        state, outcome = why_unreadable(error)
+        return {**row, "state": state, "outcome": outcome}
     if verdict is None:
         return row
     primary = verdict.primary

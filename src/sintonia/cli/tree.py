@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from sintonia.cli.vaults import is_readable
-from sintonia.errors import StorageError
+from sintonia.cli.vaults import is_readable, why_unreadable
+from sintonia.errors import SintoniaError
 from sintonia.pipeline import duration
 from sintonia.report import TurnNode, TurnTree, read_turn_tree
 from sintonia.runs import RunFolder
@@ -22,8 +22,8 @@ def turns_of_run(path: str) -> TurnTree | str:
         return "in a vault: SINTONIA_VAULT_PASSPHRASE opens it"
     try:
         return read_turn_tree(RunFolder.open(path))
-    except StorageError as error:
-        return f"damaged: {error.what}"
+    except SintoniaError as error:
+        return why_unreadable(error)[1]
 
 
 def show_trees(rows: list[dict[str, Any]]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sintonia.audit import record
 from sintonia.cli.screen import say
-from sintonia.errors import StorageError, UsageError
+from sintonia.errors import SintoniaError, StorageError, UsageError
 from sintonia.files import write_atomic
 from sintonia.runs import RunFolder
 from sintonia.vault import has_key_at_hand, is_vault, swap_in_the_clear, vault_of
@@ -52,7 +53,8 @@ def tell_handed_out(path: Path, targets: Sequence[Path], *, is_recorded: bool = 
     if place is None:
         return
     if not is_recorded:
-        record("handed_out", run=place.name, files=tuple(one.name for one in targets))
+        folder = str(targets[0].absolute().parent) if targets else ""
+        record("handed_out", run=place.name, files=tuple(one.name for one in targets), folder=folder)
     say(f"vault     in the clear: {', '.join(os.path.relpath(one) for one in targets)}")
 
 
@@ -62,3 +64,19 @@ def is_readable(path: Path) -> bool:
         return not is_vault(path) or has_key_at_hand(path)
     except StorageError:
         return True
+
+
+def readable_runs(paths: Sequence[Path]) -> list[RunFolder]:
+    """Those that open without asking for a passphrase; one that is damaged keeps no other from being looked into."""
+    found = []
+    for path in paths:
+        with suppress(SintoniaError):  # `sintonia runs` says of each what is wrong with it
+            if is_readable(path):
+                found.append(RunFolder(path))
+    return found
+
+
+def why_unreadable(error: SintoniaError) -> tuple[str, str]:
+    """Of a run that could not be opened or read: its state, and what is said of it."""
+    is_damage = isinstance(error, StorageError)
+    return ("damaged", f"damaged: {error.what}") if is_damage else ("unreadable", error.what)

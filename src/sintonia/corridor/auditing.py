@@ -31,7 +31,7 @@ def keep_prepared(walk: Walk, prepared: Prepared) -> None:
     """Writes what was prepared, after a line for each data file it was made of; the register learns what it saw."""
     from sintonia.corridor.erasing.seeing import register_prepared
 
-    register_prepared(walk.run)
+    register_prepared(walk.run, prepared)
     rows, data = prepared.rows_in, prepared.data_id
     for one in originals_of(walk.run):
         note(walk, "import", file=Path(one.path).name, sha256=one.sha256, rows_of_run=rows, data=data)

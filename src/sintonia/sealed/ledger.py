@@ -42,11 +42,12 @@ def count_opening(data: Path, sha256: str, candidate_id: str, inputs: list[str])
     """
     with writing_beside(data) as folder:
         known = openings_of(data, sha256, frozenset(inputs))
-        if (sha256, candidate_id) not in known:
-            known.append((sha256, candidate_id))
+        is_new = (sha256, candidate_id) not in known
+        known += [(sha256, candidate_id)] if is_new else []
+        opening = known.index((sha256, candidate_id)) + 1
+        if is_new:
+            record("test_opened", test=sha256, candidate=candidate_id, opening=opening, data=data.name)
         _record_opening(folder, {"test": sha256, "candidate": candidate_id, "time": utc_now()}, inputs)
-    opening = known.index((sha256, candidate_id)) + 1
-    record("test_opened", test=sha256, candidate=candidate_id, opening=opening, data=data.name)
     return opening
 
 

@@ -16,8 +16,8 @@ class DpSettings:
 
     epsilon: float | None = None
     """The budget: by how much one row may change what is learned; smaller is more private, and costs quality. Up to 1
-    is strong, about 8 is usual. Without it nothing is private. For `classify` and `chat`, methods head, lora and
-    full; it needs the extra `sintonia[dp]`, and 300 rows or more."""
+    is strong, about 8 is usual, and above 50 is refused: that promises nothing. Without it nothing is private. For
+    `classify` and `chat`, methods head, lora and full; it needs the extra `sintonia[dp]`, and 300 rows or more."""
     delta: float | Literal["auto"] = "auto"
     """The chance that the promise fails; `auto` is one over ten times the number of rows (or of groups)."""
     clip_norm: float = 1.0

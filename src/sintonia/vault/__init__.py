@@ -7,6 +7,7 @@ the path that a person knows. What is told to a person goes through `in_words`.
 from __future__ import annotations
 
 import atexit
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ __all__ = [
     "opened_path",
     "place_in_memory",
     "refresh",
+    "refuse_empty",
     "remove_leftovers",
     "swap_in_the_clear",
     "vault_of",
@@ -43,6 +45,8 @@ __all__ = [
 FILE = "vault.json"
 """The only file of a vault in the clear: how its key is found."""
 _open: list[OpenVault] = []
+_UNFINISHED = re.compile(rf"\.{re.escape(FILE)}\.[0-9a-f]{{32}}\.tmp")
+"""What a process leaves that was killed while it wrote that file."""
 
 
 def is_vault(path: Path) -> bool:
@@ -79,7 +83,8 @@ def begin(path: Path, kind: str, needed_bytes: int) -> None:
     from sintonia.vault.memory import refuse_little_room
 
     place = path.resolve()
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+    there = list(place.iterdir()) if place.is_dir() else []
+    if place.exists() and (not place.is_dir() or any(not _UNFINISHED.fullmatch(one.name) for one in there)):
         raise UsageError(
             f"`{path}` exists already, in the clear", hint="take another `--out`: a vault is begun in a new folder"
         )
@@ -88,6 +93,8 @@ def begin(path: Path, kind: str, needed_bytes: int) -> None:
     with storage_errors(place):
         place.mkdir(parents=True, exist_ok=True)
         place.chmod(0o700)
+        for one in there:
+            one.unlink(missing_ok=True)
     try:
         _enter(place, new_key(place, kind)).begin()
     except BaseException:
@@ -118,6 +125,20 @@ def opened_path(path: Path) -> Path:
             _open.remove(known)
             raise
     return known.tree
+
+
+def refuse_empty(tree: Path) -> None:
+    """Of the tree of a vault: refuses one with nothing in it.
+
+    Raises:
+        UsageError: what may have become of it.
+    """
+    place = vault_of(tree)
+    if place is not None and not any(tree.iterdir()):
+        raise UsageError(
+            f"the vault `{place}` is empty: it was killed when it began, or its files were taken away",
+            hint="restore the folder from a copy, or begin the run again in a new one",
+        )
 
 
 def vault_of(path: Path) -> Path | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ LIST = "list"
 FOLDER = "files"
 _LOCK = ".carry.lock"
 _LOCK_SECONDS = 120.0
+_NAME = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,22 @@ class Contents:
         """The state of the vault.
 
         Raises:
-            StorageError: the list is gone or was changed.
+            StorageError: the list is gone or was changed, or the files lie elsewhere.
         """
-        path = self.folder / LIST
-        if not path.exists() and not (self.folder / FOLDER).exists():
-            return Listing(0, {})  # a process was killed that had just begun it
+        path, files = self.folder / LIST, self.folder / FOLDER
+        if files.is_symlink():  # what we remove there would be removed elsewhere
+            raise StorageError(
+                f"`{files}` of the vault is a link to another place",
+                expected="a folder",
+                hint="put the folder itself there",
+            )
+        if not path.exists():
+            if not files.exists():
+                return Listing(0, {})  # a process was killed that had just begun it
+            raise StorageError(
+                f"`{path}` of the vault is gone, and without it no other file of it can be told from another",
+                hint="restore it from a copy",
+            )
         with storage_errors(path):
             content = path.read_bytes()
         name, stream = content[:16].hex(), io.BytesIO(content[16:])
@@ -94,12 +107,19 @@ class Contents:
         write_atomic(self.folder / LIST, [bytes.fromhex(name), *seal(self._key, name, io.BytesIO(body))])
 
     def tidy(self, listing: Listing) -> None:
-        """Removes the streams that a state does not have: of an earlier state, or of a process that was killed."""
+        """Removes the streams that a state does not have: of an earlier state, or of a process that was killed.
+
+        What bears no name of ours is not touched, nor is anything behind a link.
+        """
         named = {kept.name for kept in listing.files.values()}
         with suppress(OSError):
-            for path in (self.folder / FOLDER).iterdir():
-                if path.name not in named:
-                    path.unlink(missing_ok=True)
+            folder = os.open(self.folder / FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                found = os.listdir(folder)  # noqa: PTH208 - by the folder that is open: a link put there is not followed
+                for name in (one for one in found if _NAME.fullmatch(one) and one not in named):
+                    os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(folder)
 
     def add(self, source: Path) -> Kept:
         """A file, encrypted and durable; it belongs to the vault once a listing names it."""

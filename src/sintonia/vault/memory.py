@@ -167,10 +167,16 @@ def _is_left(folder: Path) -> bool:
 
 
 def _dump_no_core() -> None:
+    """A limit of 1 byte, also for the processes that this one starts.
+
+    It is too little for a file; and to Linux it says that nothing is to be piped to a program either, for which a limit
+    of 0 is not asked (`do_coredump`).
+    """
     import resource
 
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
     with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        resource.setrlimit(resource.RLIMIT_CORE, (0 if most == 0 else 1, most))
 
 
 def _end_tidily() -> None:

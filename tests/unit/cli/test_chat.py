@@ -148,12 +148,12 @@ def test_a_talk_at_a_terminal(models: Path) -> None:
     _until(master, first.replace("\n", "\r\n"))
     process.send_signal(signal.SIGINT)
     _until(master, "you> ")
-    for _ in range(60):  # nothing is being written now: it ends; a signal between prompt and reading waits for the next
+    for _ in range(6):  # nothing is being written now: it ends; a signal between prompt and reading waits for the next
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=2)
+            process.wait(timeout=20)
             break
-    assert process.wait(timeout=1) == 130
+    assert process.wait(timeout=1) in (130, -signal.SIGINT), "a second one may come while it is ending already"
     os.close(master)
 
 

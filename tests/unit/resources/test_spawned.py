@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from sintonia.resources.spawned import GRACE_SECONDS, Heard, Orders, Spawned, end_all
+from sintonia.resources.spawned import GRACE_SECONDS, Heard, Orders, Spawned, _surroundings, end_all
 
 
 def echo() -> None:
@@ -54,6 +54,13 @@ def test_orders_are_answered_and_what_is_printed_is_in_the_log(tmp_path: Path) -
     assert time.monotonic() - began < GRACE_SECONDS, "told that it is over, it ends by itself"
     assert heard.get().answer is None and one.wait(0.0) == 0
     assert one.log.read_text().count("what a library prints") == 4
+
+
+def test_they_are_not_given_the_passphrase_of_a_vault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SINTONIA_VAULT_PASSPHRASE", "correct horse")
+    monkeypatch.setenv("SINTONIA_HOME", "/home")
+    given = _surroundings(2)
+    assert "correct horse" not in given.values() and given["SINTONIA_HOME"] == "/home"
 
 
 @pytest.mark.parametrize("is_killed", [True, False])

@@ -1,6 +1,7 @@
 """Differential privacy on its way through a run: the ledger before the first step, the promise after the last.
 
-What was spent is computed by `privacy/dp`, the training itself is `train/private`. It decides nothing.
+What was spent is computed by `privacy/dp`, the training itself is `train/private`. It decides nothing but whether the
+base may be trained on: one that learned from the rows without privacy tells of them whatever is added now.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from sintonia.corridor.walk import Walk
+from sintonia.errors import SintoniaError, UsageError
 from sintonia.normalise import short_hash
-from sintonia.privacy.dp.ledger import composed, note_plain, note_private, rows_of
+from sintonia.privacy.dp.ledger import Rows, composed, note_plain, note_private, rows_of
 from sintonia.privacy.dp.words import ASSUMPTIONS, promise
 from sintonia.records import Event
 from sintonia.records.privacy.spent import Guarantee, Spent
+from sintonia.runs import RunFolder
 from sintonia.train import Job
 
 GUARANTEE = "privacy.json"
@@ -25,21 +28,24 @@ def note_privacy(walk: Walk, job: Job, event: Event) -> None:
 
     Raises:
         StorageError: the ledger cannot be written, or was changed.
+        UsageError: a private training would begin with a base that learned from its rows without privacy.
     """
     if event.kind not in (*_BEGINS, "finished"):
         return
     recipe = walk.run.recipe()
-    data, set_id = Path(recipe.data.path), _set_id(job)
-    told = event.values.get("private")
+    data = Path(recipe.data.path)
+    told, rows = event.values.get("private"), _rows_of(job)
     if told is None:
         if event.kind in _BEGINS:
-            training = short_hash(str(walk.run.place.absolute()), str(job.turn), job.part, set_id)
-            note_plain(data, training, set_id, walk.run.place.name)
+            training = short_hash(str(walk.run.place.absolute()), str(job.turn), job.part, _set_id(job))
+            note_plain(data, training, rows, walk.run.place.name)
         return
-    spent, rows = Spent(**told), rows_of(one.input for one in job.train)
+    spent = Spent(**told)
+    if event.kind in _BEGINS:
+        _refuse_base(walk.run, rows)
     note_private(data, rows, spent, is_end=event.kind == "finished", run=walk.run.place.name)
     if event.kind == "finished":
-        together = composed(data, rows, spent, set_id)
+        together = composed(data, rows, spent)
         found = Guarantee(
             spent=spent,
             composed=together,
@@ -52,3 +58,36 @@ def note_privacy(walk: Walk, job: Job, event: Event) -> None:
 
 def _set_id(job: Job) -> str:
     return short_hash(*(one.id for one in job.train))
+
+
+def _rows_of(job: Job) -> Rows:
+    groups = {one.group for one in job.train} if job.recipe.data.group else set()
+    return rows_of((one.input for one in job.train), groups)
+
+
+def _refuse_base(run: RunFolder, rows: Rows) -> None:
+    """Refuses a base, or a teacher, that learned from some of these rows where nothing was promised to them.
+
+    Raises:
+        UsageError: which run it was.
+    """
+    from sintonia.corridor.erasing.tainting import learned_behind  # late: few runs have a base of our own
+
+    for source in learned_behind(run, frozenset(int(key, 16) for key in rows.hashes)):
+        num_train, num_validation = source.sets.get("train", 0), source.sets.get("validation", 0)
+        if num_validation or (num_train and not _is_private(source.path)):
+            raise UsageError(
+                f"the base of this run learned from {num_train + num_validation:,} of the rows that `privacy.dp` would "
+                f"protect, and nothing was promised to them: `{source.path}` saw them",
+                expected="a base that saw none of the training rows, or learned from them with `privacy.dp`",
+                hint="begin a new run with `base=` another model, one that did not see these rows",
+                where=source.path,
+            )
+
+
+def _is_private(path: str) -> bool:
+    """Whether a run learned with differential privacy; what is not there to be asked did not."""
+    try:
+        return RunFolder(Path(path)).recipe().privacy.dp.epsilon is not None
+    except SintoniaError:
+        return False

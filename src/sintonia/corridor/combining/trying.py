@@ -46,7 +46,7 @@ def try_combinations(run: RunFolder, listener: Listener) -> Combining:
 
 
 def refuse_uncombinable(run: RunFolder, prepared: Prepared, turns: tuple[Turn, ...]) -> None:
-    """Refuses a run of several parts, and one that was interrupted in a turn.
+    """Refuses a run of several parts, a private one, and one that was interrupted in a turn.
 
     Raises:
         UsageError: which of these.
@@ -56,6 +56,11 @@ def refuse_uncombinable(run: RunFolder, prepared: Prepared, turns: tuple[Turn, .
             f"this run is tested in {len(prepared.parts)} parts, and its model learned from all {prepared.rows_used} "
             "rows: none is left to choose a combination by",
             hint="from 300 rows on there is one validation set",
+        )
+    if run.recipe().privacy.dp.epsilon is not None:
+        raise UsageError(
+            "the turns of this run were trained with differential privacy: no promise is computed for a combination",
+            hint="leave out --combine: the model of the run has its promise in the report",
         )
     if unfinished_change(run, len(turns) + 1) is not None:
         raise UsageError("a turn of this run was interrupted", hint=f"`sintonia resume {run.place}` finishes it first")

@@ -5,13 +5,14 @@ The plan is on disk before the first step, each step can be taken twice, and the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sintonia.audit import entries, record
 from sintonia.corridor.erasing.certificate import Certificate, Retrained, certify, read_certificate
 from sintonia.corridor.erasing.emptying import empty_run, note_lineage
 from sintonia.corridor.erasing.plan import FileChange, Plan, forget_plan, read_plan, write_plan
+from sintonia.corridor.erasing.reading import as_recipes
 from sintonia.corridor.erasing.uploads import forget_job, note_change
 from sintonia.errors import DataError
 from sintonia.files import sha256_file, storage_errors, write_atomic
@@ -20,6 +21,7 @@ from sintonia.prepare.erasing.finding import FoundRows, Meant, find_rows
 from sintonia.prepare.erasing.rewriting import without_rows
 from sintonia.privacy.lineage import Register
 from sintonia.runs import RunFolder, weights_id
+from sintonia.settings import Recipe
 
 Tell = Callable[[str], None]
 
@@ -38,7 +40,7 @@ def carry_out(plan: Plan, tell: Tell) -> Certificate:
     write_plan(plan)
     reached("planned")
     for change in (*plan.files, *plan.uploads):
-        _rewrite(change, keys, tell)
+        _rewrite(change, Meant(keys=keys), as_recipes(plan.readings), tell)
         reached("rewritten")
     for data in plan.data:
         forget_beside(Path(data), keys, ids)
@@ -89,7 +91,7 @@ def _changed(change: FileChange) -> DataError:
     )
 
 
-def _rewrite(change: FileChange, keys: frozenset[int], tell: Tell) -> None:
+def _rewrite(change: FileChange, meant: Meant, recipes: Sequence[Recipe], tell: Tell) -> None:
     path = Path(change.path)
     if change.before == change.after:
         return
@@ -103,7 +105,7 @@ def _rewrite(change: FileChange, keys: frozenset[int], tell: Tell) -> None:
             path.chmod(mode)
             now = sha256_file(path)
         tell(f"{path}: {len(change.lines):,} rows taken out")
-    if now != change.after and find_rows(path, Meant(keys=keys)).lines:
+    if now != change.after and find_rows(path, meant, recipes).lines:
         raise _changed(change)
     note_change(change)
 

@@ -72,6 +72,8 @@ class Certificate:
     runs: tuple[CleanedRun, ...]
     retrained: Retrained | None
     not_erased: tuple[str, ...]
+    near_rows: int = 0
+    """How many rows have the subject in another spelling; they stay."""
     method: str = "retraining without the rows, or removal of the model; no unlearning was tried"
 
 
@@ -98,6 +100,7 @@ def certify(plan: Plan, retrained: Retrained | None = None) -> Certificate:
         runs=tuple(_of_run(one, plan) for one in plan.runs),
         retrained=retrained or begun,
         not_erased=plan.outside,
+        near_rows=plan.near_rows,
     )
     write_json(path, found)
     write_atomic(path.with_suffix(".md"), "".join(f"{line}\n" for line in _page(found)).encode())

@@ -70,7 +70,7 @@ def _mark(run: RunFolder, certificate: str, *, is_model_kept: bool) -> Erased:
 
 
 def _remove_evaluations(run: RunFolder, touched: Touched) -> int:
-    """The evaluations on other files that held the rows, and pages that may show them, which are made again."""
+    """The evaluations on other files that held the rows, what is cached of texts, and pages, which are made anew."""
     from sintonia.report import write_card, write_report
 
     count = 0
@@ -78,6 +78,9 @@ def _remove_evaluations(run: RunFolder, touched: Touched) -> int:
         folder = run.file(name)
         count += sum(path.is_file() for path in folder.rglob("*"))
         shutil.rmtree(folder, ignore_errors=True)
+    for path in [*run.file("cache").rglob("*.npy"), *run.file("cache").rglob("*.npz")]:
+        path.unlink()
+        count += 1
     for name, write in (("report.html", write_report), ("card.md", write_card)):
         if run.file(name).exists():
             run.file(name).unlink()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
-from sintonia.audit import entries
+from sintonia.audit import Entry, entries
 from sintonia.corridor.erasing.plan import Touched
 from sintonia.errors import SintoniaError
+from sintonia.prepare.erasing.finding import FoundRows
+from sintonia.prepare.table import shown
 from sintonia.runs import RunFolder
 from sintonia.vault import has_key_at_hand, is_vault
 
@@ -24,13 +26,41 @@ def outside_of(
     """A line for each thing that is not erased."""
     lines = list(_of_data(files, keeps_data=keeps_data))
     names = {Path(one.path).name for one in touched}
-    for one in entries():
-        if one.event == "export" and one.facts.get("run") in names:
-            facts = one.facts
-            lines.append(f"export `{facts.get('folder')}` ({facts.get('format')}) of run `{facts['run']}`, {one.time}")
+    lines += [line for one in entries() if (line := _handed_on(one, names))]
     for run in touched:
         lines += _of_run(run, keeps_models=keeps_models)
     return (*dict.fromkeys(lines), *_ALWAYS)
+
+
+def _handed_on(entry: Entry, runs: Set[str]) -> str:
+    """What the audit log says was given out of one of these runs, by their names; empty of all else."""
+    facts, name = entry.facts, str(entry.facts.get("run") or entry.facts.get("model"))
+    if name not in runs:
+        return ""
+    if entry.event == "export":
+        return f"export `{facts.get('folder')}` ({facts.get('format')}) of run `{name}`, {entry.time}"
+    if entry.event == "handed_out":
+        files = ", ".join(map(str, facts.get("files", ())))
+        return f"{files} of run `{name}`, handed out of its vault to `{facts.get('folder')}`, {entry.time}"
+    if entry.event == "prediction":
+        return f"answers of run `{name}`, written to `{facts.get('out')}`, {entry.time}"
+    return ""
+
+
+def rows_that_stay(looked: Sequence[FoundRows], column: str) -> Iterator[str]:
+    """What is like the rows that are meant, or could not be looked for: counts and places, never a value."""
+    for one in looked:
+        if one.near:
+            count, spellings = sum(one.near.values()), len(one.near)
+            yield (
+                f"{count:,} rows of `{one.path}` whose `{shown(column)}` is the subject spelled otherwise "
+                f"({spellings:,} spellings): if they are meant too, erase again with that spelling"
+            )
+        if one.num_unread:
+            yield (
+                f"what runs may hold of {one.num_unread:,} of the rows of `{one.path}`, which make no example in any "
+                "known way to read them: `--columns` names another"
+            )
 
 
 def _of_data(files: Sequence[Path], *, keeps_data: bool) -> Iterator[str]:

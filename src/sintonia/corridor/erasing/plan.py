@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sintonia.files import from_json, home_folder, read_json, write_json
+from sintonia.privacy.lineage import RowReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class Wanted:
     """Where runs are looked for that the register does not know, or knows elsewhere."""
     retrain: Path | None = None
     out: Path | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    """Another way in which runs may have read the rows: columns by their roles."""
     keeps_models: bool = False
     keeps_data: bool = False
 
@@ -99,6 +102,12 @@ class Plan:
     """The folder of the new run."""
     certificate: str
     """The file that will say what was done."""
+    readings: tuple[RowReading, ...] = ()
+    """In which the rows were looked for."""
+    near: dict[str, int] = field(default_factory=dict)
+    """Other spellings of the subject with their rows, which stay. They are texts: told, and never written."""
+    near_rows: int = 0
+    """How many rows those are."""
 
     @property
     def num_rows(self) -> int:
@@ -113,8 +122,8 @@ def plan_path(files: Sequence[Path]) -> Path:
 
 
 def write_plan(plan: Plan) -> None:
-    """Keeps a plan before the first step is taken."""
-    write_json(plan_path([Path(one.path) for one in plan.files]), plan)
+    """Keeps a plan before the first step is taken, without what was spelled otherwise."""
+    write_json(plan_path([Path(one.path) for one in plan.files]), replace(plan, near={}))
 
 
 def read_plan(files: Sequence[Path]) -> Plan | None:

@@ -7,31 +7,32 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sintonia.corridor.erasing.outside import outside_of
+from sintonia.corridor.erasing.outside import outside_of, rows_that_stay
 from sintonia.corridor.erasing.plan import FileChange, Plan, Touched, Wanted
+from sintonia.corridor.erasing.reading import as_recipes, readings_of
 from sintonia.corridor.erasing.retraining import folder_for, refuse_retraining, refuse_seeing_again
 from sintonia.corridor.erasing.tainting import known_runs, touched_runs
 from sintonia.corridor.erasing.uploads import homes_of_servers, uploads_of
 from sintonia.errors import DataError, SintoniaError, UsageError
 from sintonia.files import sha256_file, utc_now
 from sintonia.prepare.erasing.beside import files_beside
-from sintonia.prepare.erasing.finding import FoundRows, Meant, find_rows
+from sintonia.prepare.erasing.finding import FoundRows, Meant, find_rows, refuse_columns
 from sintonia.prepare.erasing.rewriting import refuse_unwritable, without_rows
 from sintonia.privacy.lineage import Entry, Register
-from sintonia.recipe import recipe_id
 from sintonia.runs import RunFolder
 from sintonia.sealed import folders_of_data
 from sintonia.settings import Recipe
-from sintonia.vault import has_key_at_hand, is_vault
 
 
 def asked_of(wanted: Wanted) -> str:
     """Stands for what is asked, so that the same command goes on with what it began."""
     named = [wanted.column, wanted.subject or "", repr(sorted(wanted.lines)), str(wanted.retrain or "")]
+    named += [repr(sorted(wanted.columns.items()))] if wanted.columns else []
     return Register().keyed("asked", *named, repr((wanted.keeps_models, wanted.keeps_data)))
 
 
@@ -51,14 +52,15 @@ def make_plan(wanted: Wanted) -> Plan:
     """
     files = tuple(one.expanduser().absolute() for one in wanted.files)
     runs = known_runs(wanted.folders)
-    recipes = _recipes([entry for entry, _ in runs], files)
-    found = _find(wanted, files, recipes)
+    refuse_columns(files[0], wanted.columns)
+    readings = readings_of([entry for entry, _ in runs], files, wanted.columns)
+    recipes = as_recipes(readings)
+    looked = _look(wanted, files, recipes)
+    found = tuple(one for one in looked if one.lines)
     keys = frozenset[int]().union(*(one.keys for one in found))
     ids = frozenset[str]().union(*(one.ids for one in found))
     touched = touched_runs(runs, keys)
-    for one in touched:
-        if one.exists and RunFolder(Path(one.path)).is_being_written():
-            raise UsageError(f"another process is working on `{one.path}`", hint="wait for it, or stop it")
+    _refuse_busy(touched)
     changes = tuple(_change(one, keeps=wanted.keeps_data) for one in found)
     uploads = tuple(_uploads(homes_of_servers(touched), keys, recipes))
     data = _data_of(touched, runs, files)
@@ -66,7 +68,6 @@ def make_plan(wanted: Wanted) -> Plan:
     if retrain is not None:
         refuse_retraining(retrain, touched)
         refuse_seeing_again(retrain, _still_there(retrain, found, keys, recipes, wanted))
-    numbered = _certificate(files[0])
     return Plan(
         asked="",
         time=utc_now(),
@@ -78,13 +79,29 @@ def make_plan(wanted: Wanted) -> Plan:
         beside=tuple(dict.fromkeys(path for one in data for path in files_beside(one, keys, ids))),
         data=tuple(map(str, data)),
         uploads=uploads,
-        outside=outside_of(touched, files, keeps_models=wanted.keeps_models, keeps_data=wanted.keeps_data),
+        outside=_outside(touched, files, looked, wanted),
         keeps_models=wanted.keeps_models,
         keeps_data=wanted.keeps_data,
         retrain=str(retrain or ""),
         out=str(folder_for(retrain, wanted.out)) if retrain else "",
-        certificate=str(numbered),
+        certificate=str(_certificate(files[0])),
+        readings=tuple(readings),
+        near=dict(sum((Counter(one.near) for one in looked), Counter[str]())),
+        near_rows=sum(sum(one.near.values()) for one in looked),
     )
+
+
+def _outside(
+    touched: Sequence[Touched], files: Sequence[Path], looked: Sequence[FoundRows], wanted: Wanted
+) -> tuple[str, ...]:
+    kept = outside_of(touched, files, keeps_models=wanted.keeps_models, keeps_data=wanted.keeps_data)
+    return (*rows_that_stay(looked, wanted.column), *kept)
+
+
+def _refuse_busy(touched: Sequence[Touched]) -> None:
+    for one in touched:
+        if one.exists and RunFolder(Path(one.path)).is_being_written():
+            raise UsageError(f"another process is working on `{one.path}`", hint="wait for it, or stop it")
 
 
 def group_column(wanted: Wanted) -> str:
@@ -96,8 +113,8 @@ def group_column(wanted: Wanted) -> str:
     if wanted.column:
         return wanted.column
     files = tuple(one.expanduser().absolute() for one in wanted.files)
-    recipes = _recipes([entry for entry, _ in known_runs(wanted.folders)], files)
-    columns = sorted({one.data.group for one in recipes if one.data.group})
+    readings = readings_of([entry for entry, _ in known_runs(wanted.folders)], files)
+    columns = sorted({one.group for one, file in readings.items() if one.group and file})
     if len(columns) != 1:
         raise UsageError(
             f"which column says whose a row is? {f'Runs name {columns}' if columns else 'No run names a group column'}",
@@ -107,45 +124,43 @@ def group_column(wanted: Wanted) -> str:
     return str(columns[0])
 
 
-def _recipes(entries: Sequence[Entry], files: Sequence[Path]) -> tuple[Recipe, ...]:
-    """Of the runs that were made of these files: in their ways the files are read again. A shut vault stays shut."""
-    named = {str(one) for one in files} | {str(one.resolve()) for one in files}
-    found: dict[str, Recipe] = {}
-    for entry in entries:
-        path = Path(entry.path)
-        if not named & set(entry.files) or not path.is_dir() or (is_vault(path) and not has_key_at_hand(path)):
-            continue
-        try:
-            recipe = RunFolder(path).recipe()
-        except SintoniaError:
-            continue
-        found[recipe_id(recipe)] = recipe
-    return tuple(found.values())
-
-
-def _find(wanted: Wanted, files: Sequence[Path], recipes: Sequence[Recipe]) -> tuple[FoundRows, ...]:
+def _look(wanted: Wanted, files: Sequence[Path], recipes: Sequence[Recipe]) -> tuple[FoundRows, ...]:
     """The rows of every file: of the first as they are named, of others those of the subject, or of the same texts."""
     first = find_rows(files[0], Meant(subject=wanted.subject, column=wanted.column, lines=wanted.lines), recipes)
-    others = (_of_other(one, wanted, first.keys, recipes) for one in files[1:])
-    found = (first, *(one for one in others if one.lines))
-    for one in found:
+    _refuse_unread(first)
+    looked = (first, *(_of_other(one, wanted, first.keys, recipes) for one in files[1:]))
+    for one in (one for one in looked if one.lines):
+        _refuse_unread(one)
         if not wanted.keeps_data:
             refuse_unwritable(one)
         if len(one.lines) == one.num_rows:
             raise DataError(
                 "that is every row of the file", where=str(one.path), hint="remove the file and the runs themselves"
             )
-    return found
+    return looked
+
+
+def _refuse_unread(found: FoundRows) -> None:
+    """Refuses rows of which nothing is known that a run could be asked for.
+
+    Raises:
+        UsageError: no way fits in which a run may have read them.
+    """
+    if found.num_ways == 0 and not found.keys:
+        raise UsageError(
+            "the rows cannot be recognised in runs: no way is known in which these columns were read",
+            expected="the columns that the runs were told, as `--columns` names them",
+            where=str(found.path),
+            hint="name them: `--columns input=TEXT,target=LABEL`; `--columns input=TEXT` for texts alone",
+        )
 
 
 def _of_other(file: Path, wanted: Wanted, keys: frozenset[int], recipes: Sequence[Recipe]) -> FoundRows:
     if wanted.subject is not None:
         try:
-            return find_rows(file, Meant(subject=wanted.subject, column=wanted.column), recipes)
+            return find_rows(file, Meant(subject=wanted.subject, column=wanted.column, may_be_none=True), recipes)
         except UsageError:
             pass  # it has no such column: rows are known by their texts alone
-        except DataError:
-            return find_rows(file, Meant(keys=frozenset({-1})), recipes)
     return find_rows(file, Meant(keys=keys), recipes)
 
 

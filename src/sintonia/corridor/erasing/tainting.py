@@ -16,7 +16,7 @@ from sintonia.corridor.erasing.seeing import entry_of, leaves_of_examples
 from sintonia.errors import SintoniaError
 from sintonia.files import from_json, read_json, read_lines
 from sintonia.privacy.lineage import LINEAGE, Entry, Leaves, Lineage, Register
-from sintonia.records import Base, Example
+from sintonia.records import Base, Example, Prepared
 from sintonia.runs import RunFolder, runs_below, weights_id
 from sintonia.vault import has_key_at_hand, is_vault
 
@@ -59,6 +59,40 @@ def touched_runs(runs: Sequence[tuple[Entry, dict[str, Leaves]]], keys: frozense
             one = seen[number][1]
             models = one.models or (models_of(RunFolder(Path(one.path))) if one.exists else {})
             touched[number] = replace(one, through=through, is_learned=True, models=models)
+
+
+def learned_behind(run: RunFolder, keys: frozenset[int]) -> tuple[Touched, ...]:
+    """The runs whose models a run is made by, directly or through others, that learned from one of these texts.
+
+    Those of the register, and the run that the base lies in; not those that left the weights of their own base as they
+    were, as a new head on them does.
+    """
+    makers = [maker for maker, _ in _makers(entry_of(run, ""))]
+    if not makers:
+        return ()
+    above = [parent for maker in makers for parent in Path(maker.rpartition("#")[0]).parents[:3]]
+    runs = known_runs([parent for parent in above if (parent / LINEAGE).exists()])
+    entries = {entry.path: entry for entry, _ in runs if entry.path != str(run.place)}
+    known = [(entry, own) for entry, own in runs if entry.path in entries]
+    learned, found = [one for one in touched_runs(known, keys) if one.is_learned], dict[str, Touched]()
+    while makers:
+        maker = makers.pop()
+        fresh = [
+            one for one in learned if one.path not in found and _is_of(maker, one) and not _is_as_before(maker, one)
+        ]
+        found |= {one.path: one for one in fresh}
+        makers += [behind for one in fresh for behind, _ in _makers(entries[one.path])]
+    return tuple(found.values())
+
+
+def _is_as_before(maker: str, source: Touched) -> bool:
+    """Whether these are the weights that a run began with."""
+    revision = maker.rpartition("#")[2]
+    try:
+        base = RunFolder(Path(source.path)).read("base.json", Base) if source.exists else None
+    except SintoniaError:
+        return False
+    return bool(revision) and base is not None and base.revision == revision
 
 
 def models_of(run: RunFolder) -> dict[str, str]:
@@ -138,7 +172,7 @@ def _from_folder(run: RunFolder, entries: Sequence[Entry]) -> Iterator[tuple[Ent
         if same is not None:
             yield replace(same, path=str(run.place)), {}
         else:
-            yield entry_of(run, known.id if known else ""), _leaves_of_files(run)
+            yield entry_of(run, known.id if known else "", run.read("prepared.json", Prepared)), _leaves_of_files(run)
     except SintoniaError:
         return  # no run, or a damaged one, which `sintonia runs` says
 

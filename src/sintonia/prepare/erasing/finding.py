@@ -6,19 +6,19 @@ Every row is also known by the key of its text, in each way in which runs have r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sintonia.errors import DataError, SintoniaError, UsageError, nearest
+from sintonia.errors import DataError, UsageError, nearest
 from sintonia.prepare.columns import as_text
-from sintonia.prepare.examples import Reading
-from sintonia.prepare.forms import find_form
+from sintonia.prepare.erasing.spellings import Spelling
+from sintonia.prepare.erasing.ways import Way, refuse_unfit, ways_of
 from sintonia.prepare.readers import open_source
 from sintonia.prepare.readers.jsonl import open_jsonl
 from sintonia.prepare.readers.text import open_text
-from sintonia.prepare.table import Row, Source, Table, look_at, shown
-from sintonia.settings import DataSettings, Recipe
+from sintonia.prepare.table import Row, Source, look_at, shown
+from sintonia.settings import Recipe
 
 _UPLOAD = ".bin"
 """What a server calls the files that are sent to it, which are JSONL."""
@@ -33,6 +33,8 @@ class Meant:
     """The column that holds the subject."""
     lines: frozenset[int] = frozenset()
     keys: frozenset[int] = frozenset()
+    may_be_none: bool = False
+    """Whether a file without a row of the subject is as good as one with some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,12 @@ class FoundRows:
     """Of their texts."""
     ids: frozenset[str]
     """As decisions of reviews know them."""
+    near: dict[str, int] = field(default_factory=dict)
+    """Other spellings of the subject in its column, and how many rows have each: they are not meant."""
+    num_ways: int = 1
+    """In how many ways the rows can be read as runs read them; with none of them no run can be asked for them."""
+    num_unread: int = 0
+    """Rows that are meant and make no example in any of these ways."""
 
 
 def find_rows(file: Path, meant: Meant, recipes: Sequence[Recipe] = ()) -> FoundRows:
@@ -60,7 +68,7 @@ def find_rows(file: Path, meant: Meant, recipes: Sequence[Recipe] = ()) -> Found
         DataError: the file cannot be read, no row is meant, or a line is no row's beginning.
         StorageError: the operating system refuses to read it.
     """
-    is_prose = any(one.task == "pretrain" for one in recipes)
+    is_prose = any(one.task == "pretrain" and Path(one.data.path) == file for one in recipes)
     source = open_jsonl(open_text(file)) if file.suffix == _UPLOAD else open_source(file, is_prose=is_prose)
     table = look_at(source)
     if meant.column and meant.column not in table.columns:
@@ -70,26 +78,61 @@ def find_rows(file: Path, meant: Meant, recipes: Sequence[Recipe] = ()) -> Found
             hint=f"did you mean {nearest(meant.column, map(shown, table.columns))}?",
             where="--by",
         )
-    readings = list(_readings(table, file, recipes))
-    lines, ordinals, keys, ids = list[int](), list[int](), set[int](), set[str]()
-    for ordinal, row in enumerate(source.read()):
-        own = dict(_keys_of(row, readings)) if meant.keys or _is_meant(row, meant) else {}
-        if not (_is_meant(row, meant) or meant.keys.intersection(own)):
-            continue
-        lines.append(row.line)
-        ordinals.append(ordinal)
-        keys.update(own)
-        ids.update(own.values())
-    _check(file, source, meant, lines)
+    ways = list(ways_of(table, source, recipes))
+    taken = _taken(source, meant, ways)
+    _check(file, source, meant, taken)
     return FoundRows(
         path=file,
         container=source.container,
         num_rows=table.num_rows,
-        lines=tuple(lines),
-        ordinals=tuple(ordinals),
-        keys=frozenset(keys),
-        ids=frozenset(ids),
+        lines=tuple(taken.lines),
+        ordinals=tuple(taken.ordinals),
+        keys=frozenset(taken.keys),
+        ids=frozenset(taken.ids - {""}),
+        near=dict(taken.near),
+        num_ways=len(ways),
+        num_unread=taken.num_unread,
     )
+
+
+@dataclass(slots=True)
+class _Taken:
+    """The rows that are meant, as they are come upon."""
+
+    lines: list[int] = field(default_factory=list)
+    ordinals: list[int] = field(default_factory=list)
+    keys: set[int] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    near: Counter[str] = field(default_factory=Counter)
+    num_unread: int = 0
+
+
+def _taken(source: Source, meant: Meant, ways: Sequence[Way]) -> _Taken:
+    taken = _Taken()
+    spelling = Spelling.of(meant.subject) if meant.subject is not None else None
+    for ordinal, row in enumerate(source.read()):
+        is_meant = _is_meant(row, meant)
+        own = {key: name for way in ways for key, name in way(row)} if meant.keys or is_meant else {}
+        if is_meant or meant.keys.intersection(own):
+            taken.lines.append(row.line)
+            taken.ordinals.append(ordinal)
+            taken.keys.update(own)
+            taken.ids.update(own.values())
+            taken.num_unread += not own
+        elif spelling and (value := as_text(row.values.get(meant.column))) and spelling.is_like(value):
+            taken.near[value] += 1
+    return taken
+
+
+def refuse_columns(file: Path, columns: dict[str, str]) -> None:
+    """Refuses columns, if any are named, by which a file cannot be read.
+
+    Raises:
+        SintoniaError: what does not fit.
+    """
+    if columns:
+        source = open_source(file)
+        refuse_unfit(look_at(source), source, columns)
 
 
 def _is_meant(row: Row, meant: Meant) -> bool:
@@ -98,43 +141,22 @@ def _is_meant(row: Row, meant: Meant) -> bool:
     return row.line in meant.lines
 
 
-def _keys_of(row: Row, readings: Sequence[Reading]) -> Iterator[tuple[int, str]]:
-    """The key of its text and the id, in each reading that can make an example of it."""
-    for reading in readings:
-        before, _ = reading.before_and_after(row)
-        if before is not None:
-            yield int(before.text_key, 16), before.id
-
-
-def _readings(table: Table, file: Path, recipes: Sequence[Recipe]) -> Iterator[Reading]:
-    """One for each way in which the file was read; a way that does not fit it any more is none."""
-    usual = Recipe(data=DataSettings(path=str(file)))
-    asked = {
-        (one.task, tuple(sorted(one.data.columns.items())), one.data.group): replace(
-            one, data=replace(one.data, path=str(file), time=None)
-        )
-        for one in (*recipes, usual)
-    }
-    for recipe in asked.values():
-        try:
-            form, match = find_form(table, recipe.data, recipe.task)
-        except SintoniaError:
-            continue
-        yield Reading(form=form, columns=match.columns, asked=recipe.data)
-
-
-def _check(file: Path, source: Source, meant: Meant, lines: Sequence[int]) -> None:
+def _check(file: Path, source: Source, meant: Meant, taken: _Taken) -> None:
     """Refuses what nobody can have meant.
 
     Raises:
         DataError: no row is there, or a line is none where a row begins, or where several do.
     """
-    if meant.subject is not None and not lines:
+    lines = taken.lines
+    if meant.subject is not None and not lines and not meant.may_be_none:
+        others = ", ".join(f"`{shown(one)}`" for one in list(taken.near)[:12])
         raise DataError(
             f"no row has that value in `{shown(meant.column)}`",
             expected="the subject exactly as the column has it",
             where=str(file),
-            hint="was it erased before? the certificates beside the data say what was; `--by` names another column",
+            hint=f"it is spelled otherwise: {others}"
+            if others
+            else "was it erased before? the certificates beside the data say what was; `--by` names another column",
         )
     missing = sorted(meant.lines - set(lines))
     if missing:

@@ -19,6 +19,9 @@ History = tuple[tuple[float, float, int], ...]
 """Noise multiplier, sampling rate and number of steps, of each stretch of steps."""
 _TOLERANCE = 0.01
 """By how much the noise that is found may stay below the budget; of a small budget a hundredth of it."""
+_LEAST_NOISE, _SHRINK = 0.05, 0.8
+"""What is taken at least, and by how much it is made smaller at once: what far too little noise costs takes the tight
+accountant minutes and gigabytes to say."""
 
 
 def refuse_without_opacus() -> None:
@@ -66,7 +69,15 @@ def noise_for(epsilon: float, delta: float, rate: float, steps: int, how: How = 
         high *= 2
         if high > 1e6:
             raise UsageError(f"no noise makes {steps} steps cost {epsilon:g} or less", hint="take a larger epsilon")
-    low, spent = 0.0 if high == 1.0 else high / 2, epsilon_spent(((high, rate, steps),), delta, how)
+    low, spent = high / 2, epsilon_spent(((high, rate, steps),), delta, how)
+    while high <= 1.0:
+        low = max(high * _SHRINK, _LEAST_NOISE)
+        cost = epsilon_spent(((low, rate, steps),), delta, how)
+        if cost > epsilon:
+            break
+        high, spent = low, cost
+        if low == _LEAST_NOISE:
+            return low
     while epsilon - spent > min(_TOLERANCE, epsilon / 100) and high - low > 1e-4 * high:
         middle = (low + high) / 2
         cost = epsilon_spent(((middle, rate, steps),), delta, how)

@@ -2,8 +2,12 @@
 
 Trainings compose: who sees two models knows more than who sees one. A line is written before the first step, with what
 the training will spend at most, and one at its end; what never ended counts in full. Rows are known by hashes of their
-texts, so that a renamed file resets nothing. Trainings without privacy are noted too: they promise nothing. Lines are
-sealed as the openings of a test are; no text is kept.
+texts, and of the groups they belong to, so that a renamed file resets nothing; the same file counts whatever was read
+of it. Trainings without privacy are noted too: they promise nothing. Lines are sealed as the openings of a test are,
+and the files of hashes by their names; no text is kept.
+
+An erasure takes hashes out. What such a file held is not known any more, so its training counts from then on as one on
+the same rows as every other: too much may be said to be spent, never too little.
 """
 
 from __future__ import annotations
@@ -31,19 +35,28 @@ _ROWS = "private-rows"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The rows that a training learns from, by the hashes of their texts."""
+    """The rows that a training learns from, by the hashes of their texts, and of the groups they belong to."""
 
     hashes: tuple[str, ...]
+    groups: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """What stands for all of them."""
-        return hashlib.sha256("\n".join(self.hashes).encode()).hexdigest()[:32]
+        parts = (self.hashes, self.groups) if self.groups else (self.hashes,)
+        return hashlib.sha256("\0".join("\n".join(part) for part in parts).encode()).hexdigest()[:32]
+
+    def share(self, other: Rows) -> bool:
+        """Whether a row, or a group, is in both."""
+        return not (set(self.hashes).isdisjoint(other.hashes) and set(self.groups).isdisjoint(other.groups))
 
 
-def rows_of(texts: Iterable[str]) -> Rows:
-    """The rows with these texts."""
-    return Rows(hashes=tuple(sorted({short_hash(normalised(text)) for text in texts})))
+def rows_of(texts: Iterable[str], groups: Iterable[str] = ()) -> Rows:
+    """The rows with these texts, of these groups."""
+    return Rows(
+        hashes=tuple(sorted({short_hash(normalised(text)) for text in texts})),
+        groups=tuple(sorted({short_hash("group", group) for group in groups})),
+    )
 
 
 def note_private(data: Path, rows: Rows, spent: Spent, *, is_end: bool, run: str) -> None:
@@ -66,19 +79,20 @@ def note_private(data: Path, rows: Rows, spent: Spent, *, is_end: bool, run: str
     _note(data, line, rows)
 
 
-def note_plain(data: Path, training: str, set_id: str, run: str) -> None:
+def note_plain(data: Path, training: str, rows: Rows, run: str) -> None:
     """Records that a training without privacy begins on rows of a data file; once.
 
     Raises:
         StorageError: the ledger was changed, or cannot be written.
     """
-    _note(data, {"training": training, "event": "plain", "run": run, "rows": set_id}, None)
+    _note(data, {"training": training, "event": "plain", "run": run, "rows": rows.name}, rows)
 
 
 def forget_rows(data: Path, keys: Set[str], *, is_tried: bool = False) -> list[Path]:
-    """Takes the hashes of erased rows out of what private trainings saw, and gives those files; all stay counted.
+    """Takes the hashes of erased rows out of what trainings saw, and gives those files; all stay counted.
 
-    With `is_tried` nothing is changed.
+    Their groups go too: which of them had the rows is not known here. A file that was made smaller does not match its
+    name any more, and shares rows with every training from then on. With `is_tried` nothing is changed.
 
     Raises:
         StorageError: a file cannot be read or written.
@@ -93,8 +107,10 @@ def forget_rows(data: Path, keys: Set[str], *, is_tried: bool = False) -> list[P
     return changed
 
 
-def composed(data: Path, rows: Rows, spent: Spent, set_id: str) -> Composed:
+def composed(data: Path, rows: Rows, spent: Spent) -> Composed:
     """What all private trainings that saw any of these rows may have told of one of them, at the delta of this one.
+
+    A training on the same file counts, whichever of its columns were read and however.
 
     A promise to groups holds for each of their rows, and not the other way round.
 
@@ -102,11 +118,14 @@ def composed(data: Path, rows: Rows, spent: Spent, set_id: str) -> Composed:
         StorageError: a ledger was changed.
     """
     lines = [line for place in _places(data) for line in _lines(place)]
-    by_training = {str(line["training"]): line for line in lines if line.get("event") == "begun"}
-    by_training |= {str(line["training"]): line for line in lines if line.get("event") == "ended"}
-    shared = [one for one in by_training.values() if _shares(data, str(one["rows"]), rows)]
+    names = {str(line["rows"]) for line in lines}
+    sharing = {name for name in names if _shares(data, name, rows)}
+    seen = [line for line in lines if line["rows"] in sharing or line.get("data") == _data_id(data)]
+    by_training = {str(line["training"]): line for line in seen if line.get("event") == "begun"}
+    by_training |= {str(line["training"]): line for line in seen if line.get("event") == "ended"}
+    shared = list(by_training.values())
     counted = [one for one in shared if one["unit"] == spent.unit or spent.unit == "row"]
-    plain = {str(line["training"]) for line in lines if line.get("event") == "plain" and _is_plain(line, data, set_id)}
+    plain = {str(line["training"]) for line in seen if line.get("event") == "plain"}
     history: History = tuple(
         (float(sigma), float(rate), int(steps)) for one in counted for sigma, rate, steps in one["history"]
     )
@@ -118,10 +137,6 @@ def composed(data: Path, rows: Rows, spent: Spent, set_id: str) -> Composed:
     )
 
 
-def _is_plain(line: dict[str, Any], data: Path, set_id: str) -> bool:
-    return str(line.get("rows")) == set_id or line.get("data") == _data_id(data)
-
-
 def _data_id(data: Path) -> str:
     return short_hash(str(data.resolve()))
 
@@ -131,13 +146,14 @@ def _shares(data: Path, name: str, rows: Rows) -> bool:
     if name == rows.name:
         return True
     for place in _places(data):
-        body = read_json(place / _ROWS / f"{name}.json")
-        if body is not None:
-            return not set(rows.hashes).isdisjoint(body["rows"])
+        body = read_json(place / _ROWS / f"{name}.json") or {}
+        held = Rows(hashes=tuple(map(str, body.get("rows") or ())), groups=tuple(map(str, body.get("groups") or ())))
+        if held.name == name:
+            return held.share(rows)
     return True
 
 
-def _note(data: Path, line: dict[str, Any], rows: Rows | None) -> None:
+def _note(data: Path, line: dict[str, Any], rows: Rows) -> None:
     line = {**line, "data": _data_id(data), "time": utc_now()}
     with writing_beside(data) as folder:
         for place in (folder, home_folder()):
@@ -145,12 +161,13 @@ def _note(data: Path, line: dict[str, Any], rows: Rows | None) -> None:
                 _append(place, line, rows)
 
 
-def _append(place: Path, line: dict[str, Any], rows: Rows | None) -> None:
+def _append(place: Path, line: dict[str, Any], rows: Rows) -> None:
     """The rows, the line, then the seal: a kill between the last two leaves one that is not sealed yet, and counts."""
     lines = _lines(place)
     if all((one.get("training"), one.get("event")) != (line["training"], line["event"]) for one in lines):
-        if rows is not None:
-            write_whole(place / _ROWS / f"{rows.name}.json", {"rows": list(rows.hashes)})
+        path = place / _ROWS / f"{rows.name}.json"
+        if not path.exists():  # all trainings on these rows share it
+            write_whole(path, {"rows": list(rows.hashes), **({"groups": list(rows.groups)} if rows.groups else {})})
         _seal(place, lines)
         lines.append({**line, "number": len(lines) + 1})
         append_line(place / LEDGER, lines[-1])

@@ -44,6 +44,10 @@ class PrivatePlan:
         return epsilon_spent(self.history(steps), self.delta, self.accountant)
 
 
+_RANGES = {"epsilon": (0.01, 50.0), "delta": (1e-15, 0.1), "clip_norm": (1e-6, 1e6), "noise": (0.05, 1e4)}
+"""As a recipe has them. What is far outside takes the tight accountant gigabytes to say."""
+
+
 def usual_delta(num_units: int) -> float:
     """One over ten times their number.
 
@@ -57,10 +61,12 @@ def make_plan(asked: DpSettings, *, num_rows: int, num_units: int, batch_example
     """The plan for so many steps of so many expected rows.
 
     Raises:
-        UsageError: the budget allows not one step, the delta is too large to mean anything, or opacus is missing.
+        UsageError: a value is none, the budget allows not one step, the delta is too large to mean anything, or
+            opacus is missing.
     """
     if asked.epsilon is None:
         raise ValueError("no budget was asked for")  # a mistake of the caller
+    _refuse_senseless(asked)
     delta = usual_delta(num_units) if asked.delta == "auto" else asked.delta
     if delta * num_units >= 1:
         raise UsageError(
@@ -90,3 +96,24 @@ def make_plan(asked: DpSettings, *, num_rows: int, num_units: int, batch_example
         most_steps=allowed,
         accountant=how,
     )
+
+
+def _refuse_senseless(asked: DpSettings) -> None:
+    """Refuses numbers with which nothing would be promised, wherever the settings come from.
+
+    Raises:
+        UsageError: all of them, in one message.
+    """
+    values = {name: getattr(asked, name) for name in _RANGES}
+    wrong = {name: one for name, one in values.items() if one != "auto" and not _is_within(name, one)}
+    if wrong:
+        raise UsageError(
+            "; ".join(f"`privacy.dp.{name}` is {one}" for name, one in wrong.items()),
+            expected="; ".join("`{}` within {:g} to {:g}".format(name, *_RANGES[name]) for name in wrong),
+            hint="an epsilon of about 8 is usual; leave the others as they are by default",
+        )
+
+
+def _is_within(name: str, value: float) -> bool:
+    least, most = _RANGES[name]
+    return least <= value <= most

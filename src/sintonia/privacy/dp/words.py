@@ -6,13 +6,18 @@ from sintonia.records.privacy.spent import Composed, Spent
 
 ASSUMPTIONS = (
     "It is about the training rows. Validation rows choose the best weights, test rows judge: they are not protected.",
-    "It is about the model in `model/`. The report, the card, the run folder and its caches hold what was seen of the "
-    "rows without noise (findings, losses, examples): do not hand them on with it.",
+    "It is about the model in `model/`. The report, the run folder and its caches hold what was seen of the rows "
+    "without noise (findings, losses, examples): do not hand them on with it. The card, which goes with an export, "
+    "tells scores, counts and names of labels without noise.",
+    "A row is not a person: where one person has several rows, only `data.group` with `privacy.dp.unit=group` promises "
+    "something to the person.",
     "The number of rows, the labels, the settings, and how the data were prepared (repeats dropped, near-copies in one "
     "set, rows set aside) are taken as known: two data sets are compared as they are after that.",
     "The seed of the recipe repeats neither the noise nor who was drawn; the secret key of both was in the "
     "checkpoints, and is gone with them. The noise is computed in floating point, against which "
     "attacks are known in theory.",
+    "The base is taken as not having seen the rows: what runs that are known here learned from was looked through, and "
+    "into a base from elsewhere nobody can look.",
     "An advice that you follow, and a recipe that you choose after looking at results on the same rows, is a use of "
     "these rows that nobody counts; trainings are counted, by this ledger.",
 )

@@ -4,7 +4,7 @@ It holds hashes alone, opens no data file and changes no run.
 """
 
 from sintonia.privacy.lineage.leaves import Leaves, key_of_text, keys_of, leaves_of, merkle_root
-from sintonia.privacy.lineage.register import LINEAGE, Entry, Lineage, Register, RowSet
+from sintonia.privacy.lineage.register import LINEAGE, Entry, Lineage, Register, RowReading, RowSet
 
 __all__ = [
     "LINEAGE",
@@ -12,6 +12,7 @@ __all__ = [
     "Leaves",
     "Lineage",
     "Register",
+    "RowReading",
     "RowSet",
     "key_of_text",
     "keys_of",

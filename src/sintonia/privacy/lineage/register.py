@@ -44,6 +44,18 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowReading:
+    """How a run read its rows, wherever its files lie now and whether or not it can be opened: names alone."""
+
+    task: str
+    columns: tuple[tuple[str, str], ...] = ()
+    """Each role with its column; those that are not named are found."""
+    group: str = ""
+    """The column that says whose a row is."""
+    passage_bytes: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A run in the register."""
 
@@ -58,6 +70,8 @@ class Entry:
     """The folder of the run whose answers it learned from."""
     erased: tuple[str, ...] = ()
     """The certificates of the erasures that took rows from it."""
+    readings: tuple[RowReading, ...] = ()
+    """As it was asked to read its rows, and as it read them; empty in what was registered before this was kept."""
 
 
 class Register:
@@ -76,7 +90,7 @@ class Register:
         return tuple(from_json(Entry, body) for body in bodies if body is not None)
 
     def put(self, entry: Entry, sets: Mapping[str, Leaves]) -> Entry:
-        """Keeps a run and its sets of rows; those it had under other names stay."""
+        """Keeps a run, its sets of rows and its readings; sets it had under other names stay, and so do readings."""
         known = tuple(
             RowSet(name=name, count=leaves.shape[1], root=merkle_root(leaves)) for name, leaves in sets.items()
         )
@@ -85,7 +99,8 @@ class Register:
                 self._keep_set(row_set.root, leaves)
             before = self._entry(entry.id)
             others = tuple(one for one in (before.sets if before else ()) if one.name not in sets)
-            kept = replace(entry, sets=(*others, *known))
+            readings = dict.fromkeys((*(before.readings if before else ()), *entry.readings))
+            kept = replace(entry, sets=(*others, *known), readings=tuple(readings))
             write_json(self._path(entry.id), kept)
         return kept
 

@@ -87,7 +87,9 @@ def _shifted(found: Memorisation) -> Finding:
         message="whether the model remembers its rows cannot be told (invalid: distribution shift): words alone, "
         f"without any model, tell training rows from validation rows with an AUC of {found.told_apart:.2f}, where "
         f"sets of one source stay below {found.told_apart_limit:.2f}",
-        hint="split by chance, or take validation rows from the source and time of the training rows",
+        hint="where near-copies were kept in one set (D112), the sets differ by that: "
+        "`sintonia evaluate RUN --privacy --canaries` measures without comparing them; where you chose the sets, take "
+        "validation rows from the source and time of the training rows",
     )
 
 

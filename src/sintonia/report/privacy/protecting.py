@@ -85,7 +85,10 @@ def _spent(contents: Contents) -> str:
 
 def _at_rest(privacy: PrivacySettings) -> str:
     if privacy.vault:
-        return "The run is encrypted (`privacy.vault`) and was worked on in memory alone."
+        return (
+            "The run is encrypted (`privacy.vault`) and was worked on in memory alone; what was taken out of it, such "
+            "as a copy of this page, is not."
+        )
     return "In clear, readable by the owner of the files alone (`privacy.vault` encrypts a run)."
 
 
@@ -93,7 +96,7 @@ def _kept(privacy: PrivacySettings) -> str:
     if privacy.keep_days is None:
         return "Until it is removed by hand (`privacy.keep_days` sets an end)."
     days = "1 day" if privacy.keep_days == 1 else f"{privacy.keep_days} days"
-    return f"What the run holds of the data is due for removal {days} after its end (`sintonia runs --expire`)."
+    return f"Of what the run holds of the data `sintonia runs --expire` removes all, from {days} after its end on."
 
 
 def _shown(privacy: PrivacySettings) -> str:

@@ -33,9 +33,9 @@ def memory_in_words(found: Memorisation | None) -> str:
         return f"Not measured: {found.why_not_measured}."
     if not found.is_valid:
         return (
-            "Invalid, for the two sets differ: words alone, without any model, tell training rows from rows held out "
-            f"(AUC {found.told_apart:.2f}; sets of one source stay below {found.told_apart_limit:.2f}). What the model "
-            "remembers cannot be told from that."
+            "This test cannot tell, for the training rows and the rows held out differ already by their words (AUC "
+            f"{found.told_apart:.2f} without any model; sets of one source stay below {found.told_apart_limit:.2f}), "
+            "as where near-copies are kept in one set. Planted secrets can (`evaluate RUN --privacy --canaries`)."
         )
     auc = found.auc
     said = (

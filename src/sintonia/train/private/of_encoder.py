@@ -167,7 +167,7 @@ def _product_squares(inputs: Tensor, slopes: Tensor) -> Tensor:
     """|slopes' inputs|^2 of each row, by the cheaper of two ways."""
     length = inputs.shape[1]
     if 2 * length * length <= inputs.shape[2] * slopes.shape[2]:
-        return (inputs @ inputs.mT * (slopes @ slopes.mT)).sum((1, 2))
+        return (inputs @ inputs.mT * (slopes @ slopes.mT)).sum((1, 2)).clamp_min(0.0)  # rounding may fall below
     return (slopes.mT @ inputs).square().sum((1, 2))
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sintonia.errors import UsageError
 from sintonia.privacy.dp import epsilon_spent, make_plan, most_steps, noise_for
+from sintonia.recipe import make_recipe
 from sintonia.settings import DpSettings
 
 MICROSOFT = {
@@ -146,3 +147,44 @@ def test_without_opacus_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UsageError) as refused:
         accountant.refuse_without_opacus()
     assert "opacus" in refused.value.what and "sintonia[dp]" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epsilon": float("nan")},
+        {"epsilon": float("inf")},
+        {"epsilon": 0.0},
+        {"epsilon": -1.0},
+        {"epsilon": 51.0},
+        {"clip_norm": 0.0},
+        {"clip_norm": float("nan")},
+        {"delta": 0.0},
+        {"delta": -1e-5},
+        {"delta": float("nan")},
+        {"noise": 0.0},
+        {"noise": float("inf")},
+    ],
+    ids=str,
+)
+def test_a_number_that_promises_nothing_is_refused(wrong: dict[str, float]) -> None:
+    asked = make_recipe({"data": {"path": "x"}, "privacy": {"dp": {"epsilon": 3.0, **wrong}}}).privacy.dp
+    with pytest.raises(UsageError, match=f"`privacy.dp.{next(iter(wrong))}` is") as refused:
+        make_plan(asked, num_rows=1000, num_units=1000, batch_examples=50, steps=10)
+    assert refused.value.expected and refused.value.hint
+
+
+def test_no_noise_far_below_the_needed_one_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs takes the tight accountant minutes and gigabytes to say."""
+    from sintonia.privacy.dp import accountant
+
+    tried = list[float]()
+
+    def noting(history: accountant.History, delta: float, how: accountant.How = "prv") -> float:
+        tried.append(history[0][0])
+        return epsilon_spent(history, delta, "rdp")
+
+    monkeypatch.setattr(accountant, "epsilon_spent", noting)
+    found = accountant.noise_for.__wrapped__(50.0, 1e-5, 0.05, 400)
+    assert 0.2 < found < 1.0 and min(tried) >= 0.79 * found
+    assert 49.9 < epsilon_spent(((found, 0.05, 400),), 1e-5, "rdp") <= 50.0

@@ -98,6 +98,18 @@ def test_both_ways_to_the_length_of_a_product_agree(length: int) -> None:
     assert torch.allclose(_product_squares(inputs, slopes), wanted)
 
 
+def test_no_squared_length_is_below_zero() -> None:
+    """Rounding makes it so where gradients nearly cancel; its root would be no number, and stop the training."""
+    from sintonia.train.private.of_encoder import _product_squares
+
+    generator = torch.Generator().manual_seed(0)
+    inputs = 30 * torch.randn(1, 1, 64, generator=generator) + 1e-5 * torch.randn(256, 3, 64, generator=generator)
+    slopes = torch.randn(256, 3, 64, generator=generator)
+    slopes = slopes - slopes.mean(1, keepdim=True)
+    assert float((inputs @ inputs.mT * (slopes @ slopes.mT)).sum((1, 2)).min()) < 0  # else nothing is asked here
+    assert float(_product_squares(inputs, slopes).min()) >= 0
+
+
 def test_a_head_taken_apart_equals_the_loop(tmp_path: Path, tiny_base: Path) -> None:
     learner = inner(make_private_job(tmp_path / "run", tiny_base, "head"), torch.float32)
     assert largest_error(summed(OfHead(learner), learner, ROWS), summed(ByLoop(learner), learner, ROWS)) <= 1e-5
