@@ -167,6 +167,8 @@ def _append(place: Path, line: dict[str, Any], rows: Rows) -> None:
     if all((one.get("training"), one.get("event")) != (line["training"], line["event"]) for one in lines):
         path = place / _ROWS / f"{rows.name}.json"
         if not path.exists():  # all trainings on these rows share it
+            with storage_errors(path):
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_whole(path, {"rows": list(rows.hashes), **({"groups": list(rows.groups)} if rows.groups else {})})
         _seal(place, lines)
         lines.append({**line, "number": len(lines) + 1})
