@@ -31,8 +31,9 @@ class Training:
     def __init__(self, started: Warm, folder: Path, home: Path, words: tuple[str, str]) -> None:
         self.started, self.folder, self.home, self.words = started, folder, home, words
         self.whole = folder / "whole"
-        self.whole.mkdir(parents=True)
-        assert self.run(self.whole, 0) == 0, (self.whole / "out.txt").read_text()
+        for one in (folder / "first", self.whole):  # the first alone notes at home which rows there are
+            one.mkdir(parents=True)
+            assert self.run(one, 0) == 0, (one / "out.txt").read_text()
         self.weights = weights_of(self.whole / "run/turns/001/model")
         self.evaluations = (self.whole / "run/turns/001/evaluations.jsonl").read_bytes()
         self.calls = (self.whole / "calls.txt").read_text().splitlines()
