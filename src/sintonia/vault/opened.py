@@ -37,6 +37,7 @@ class OpenVault:
         self.tree = self.root / place.name
         self._contents = Contents(place, key)
         self._known: dict[str, tuple[Mark | None, Kept]] = {}
+        self._unsettled: dict[str, Mark] = {}
         self._number = 0
         self._process = os.getpid()
         self._lock = threading.RLock()
@@ -117,6 +118,8 @@ class OpenVault:
         of_marks = {mark: kept for mark, kept in self._known.values() if mark is not None}
         added: dict[str, tuple[Mark | None, Kept]] = {}
         for one in changed:
+            if one not in before.files and self._unsettled.get(one) == found[one]:
+                continue  # not changed since it was carried, and another process has removed it: `refresh` follows
             kept = of_marks.get(found[one])
             if kept is not None:
                 added[one] = (found[one], kept)
@@ -128,6 +131,8 @@ class OpenVault:
             added[one] = (found[one] if is_settled else None, kept)
             if is_settled:
                 of_marks[found[one]] = kept
+            else:
+                self._unsettled[one] = found[one]
         if any(before.files.get(one) != kept for one, (_, kept) in added.items()):
             self._contents.sync_added()
         files = {one: kept for one, kept in before.files.items() if one not in removed}
