@@ -228,6 +228,8 @@ class SearchPlan:
     """What training the first turn took."""
     begun_seconds: float | None = None
     """What the run had taken by then; None in runs from before it was kept."""
+    bracket: int = 0
+    """With so many learning rates it begins; 0 in searches from before there was a bracket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from sintonia.adjust.searching import (
+    DRAWN,
     Earlier,
     adapted,
     best_of,
+    centre_of,
+    centred,
     changes_of,
     dropped_by,
     first_configurations,
@@ -24,7 +26,7 @@ from sintonia.adjust.searching import (
     search_trainings,
     shortened,
 )
-from sintonia.adjust.searching.halving import LEVEL, Rung, paired_error, stand, standard_errors
+from sintonia.adjust.searching.halving import LEVEL, paired_error, stand, standard_errors
 from sintonia.adjust.searching.space import BATCH, DECAY, EPOCHS, RANK, RATE, carried_over, cost_of, usual_values
 from sintonia.records import Configuration, SearchOutcome, SearchPlan, SearchTrial, Values
 from sintonia.settings import DataSettings, LoraSettings, Recipe, TrainingSettings
@@ -60,9 +62,12 @@ def searched(
     hardness = rng.exponential(0.5, NUM_VALIDATION)  # what all have in common, much larger than what differs
     while due := next_configurations(plan, history, GROUPS):
         rung, numbers = due
-        values = plan.first[numbers[0]].values
+        one, centre = plan.first[numbers[0]], centre_of(plan, history)
+        if one.origin == DRAWN and centre is not None:
+            one = dataclasses.replace(one, values=centred(plan.axes, one.values, centre))
+        values = one.values
         losses = hardness + loss(values, rung.share) + noise * rng.standard_normal(NUM_VALIDATION)
-        history.append(trial(plan.first[numbers[0]], rung.number, losses))
+        history.append(trial(one, rung.number, losses))
         cost += rung.share * (cost_of(plan.axes, values) if rung.is_last else 1)
     return history, cost
 
@@ -79,13 +84,17 @@ def bowl(values: Values, share: float) -> float:
     return 0.3 * distance * share**0.25 - 0.2 * math.log(share * 27)
 
 
+def _goodness(one: Configuration) -> float:
+    return bowl(one.values, 1.0)
+
+
 @pytest.mark.parametrize("count", [9, 27])
 def test_a_planted_best_is_found(count: int) -> None:
     plan = plan_of(count)
     history, _ = searched(plan, bowl, noise=0.1)
-    winner = best_of(plan, history, GROUPS)
+    winner = best_of(plan, history)
     assert winner is not None
-    ranked = sorted(plan.first, key=lambda one: bowl(one.values, 1.0))
+    ranked = sorted({one.configuration.number: one.configuration for one in history}.values(), key=_goodness)
     assert winner.configuration.number in [one.number for one in ranked[:2]]
 
 
@@ -95,8 +104,9 @@ def test_a_useless_ranking_finds_nothing() -> None:
     for seed in range(60):
         plan = plan_of(9, seed)
         history, _ = searched(plan, lambda *_: 0.0, noise=0.1, seed=seed)
-        winner = best_of(plan, history, GROUPS)
-        found += winner is not None and winner.configuration == min(plan.first, key=lambda one: bowl(one.values, 1.0))
+        winner = best_of(plan, history)
+        tried = [one.configuration for one in history]
+        found += winner is not None and winner.configuration.number == min(tried, key=_goodness).number
     assert found <= 15, "1 in 9 is 7 of 60; 15 is beyond 99.5 %"
 
 
@@ -105,21 +115,52 @@ def test_winner_and_second_seed_included_it_takes_five_trainings_at_most(count: 
     plan = plan_of(count)
     for loss in (bowl, lambda values, _: -values.get(EPOCHS, 0.0), lambda *_: 0.0):
         _, cost = searched(plan, loss, noise=0.1)
-        assert cost + 2 <= 4.5, "and half of one for what is scored on the way"
+        assert cost + 2 <= 4.6, "and what is scored on the way"
 
 
-@pytest.mark.parametrize("count", [4, 9, 27])
-def test_at_least_half_are_dropped_in_each_rung(count: int) -> None:
+@pytest.mark.parametrize("count", [6, 9, 27])
+def test_of_the_short_trainings_at_most_two_go_on(count: int) -> None:
     plan = plan_of(count)
     history, _ = searched(plan, lambda *_: 0.0, noise=0.1)
     sizes = [sum(one.rung == rung.number for one in history) for rung in rungs_of(count)]
-    assert sizes[0] == count
-    assert all(later <= before / 2 for before, later in pairwise(sizes))
+    assert sizes[:2] == [3, count - 3] and 1 <= sizes[2] <= 2
+
+
+def test_the_others_are_drawn_around_the_best_rate_of_the_bracket() -> None:
+    """Short trainings mislead: where they say the opposite of long ones, the long ones decide on the rate."""
+
+    def misleading(values: Values, share: float) -> float:
+        return (1 if share < 0.3 else -1) * math.log(values[RATE])
+
+    plan = plan_of(27)
+    history, _ = searched(plan, misleading, noise=0.01)
+    assert centre_of(plan, history) == pytest.approx(3e-4)
+    drawn = [one.configuration.values[RATE] for one in history if one.configuration.origin == DRAWN]
+    assert min(drawn) > 3e-4 / math.sqrt(5) - 1e-9 and max(drawn) <= 5e-4 * (1 + 1e-9)
+    winner = best_of(plan, history)
+    assert winner is not None and winner.configuration.values[RATE] == pytest.approx(3e-4)
+    assert centre_of(plan, [trial(plan.first[0], 2, (0.1,) * NUM_VALIDATION)]) is None
+
+
+def test_what_hardly_differs_does_not_go_on_twice() -> None:
+    plan, rung = plan_of(27), rungs_of(27)[1]
+    losses, usual = np.linspace(0.5, 1.5, NUM_VALIDATION), {RATE: 1e-4, EPOCHS: 4.0, BATCH: 8.0, DECAY: 0.1}
+    near, far = {**usual, RATE: 1.3e-4, DECAY: 0.0}, {**usual, RATE: 1.6e-4}
+
+    def alive(*values: Values) -> tuple[int, ...]:
+        made = [Configuration(number=k, values=one, origin="") for k, one in enumerate(values)]
+        standing = stand(plan, rung, [trial(one, 2, losses) for one in made], GROUPS)
+        assert set(standing.dropped) == set(range(len(values))) - set(standing.alive)
+        return standing.alive
+
+    assert alive(usual, near, far) == (0, 2)
+    assert alive(usual, far, near) == (0, 1)
+    assert alive(usual, {**usual, BATCH: 16.0}) == alive(usual, {**usual, EPOCHS: 2.0}) == (0, 1)
 
 
 def test_the_test_drops_one_of_equals_no_more_than_it_says() -> None:
     """All are equally good, so that number 0 is as truly the best as any; a planted worse one is the control."""
-    plan, rung = plan_of(27), rungs_of(27)[0]
+    plan, rung = plan_of(27), rungs_of(27)[1]
     rng, by_chance, worse, num_draws = np.random.default_rng(1), 0, 0, 400
     for _ in range(num_draws):
         losses = rng.exponential(0.5, NUM_VALIDATION) + 0.3 * rng.standard_normal((27, NUM_VALIDATION))
@@ -146,41 +187,32 @@ def test_rows_that_belong_together_count_once() -> None:
 
 
 def test_what_broke_is_dropped_and_nothing_is_found_where_all_broke() -> None:
-    plan, rung = plan_of(3), Rung(number=1, share=1 / 3, most=3)
-    good = np.linspace(0, 1, NUM_VALIDATION)
+    plan, good = plan_of(3), np.linspace(0, 1, NUM_VALIDATION)
     broken = dataclasses.replace(trial(plan.first[1], 1, ()), why_broken="the loss is no number")
     trials = [trial(plan.first[0], 1, good), broken, trial(plan.first[2], 1, good + 0.001)]
-    standing = stand(plan, rung, trials, GROUPS)
-    assert "the loss is no number" in standing.dropped[1] and standing.alive == (0,)
+    assert "the loss is no number" in dropped_by(plan, trials, GROUPS)[1]
+    winner = best_of(plan, trials)
+    assert winner is not None and winner.configuration.number == 0
     assert next_configurations(plan, trials, GROUPS) is None
     nothing = [dataclasses.replace(broken, configuration=one) for one in plan.first]
-    assert best_of(plan, nothing, GROUPS) is None and set(dropped_by(plan, nothing, GROUPS)) == {0, 1, 2}
+    assert best_of(plan, nothing) is None and set(dropped_by(plan, nothing, GROUPS)) == {0, 1, 2}
 
 
-def test_a_rung_that_was_broken_off_does_not_decide_alone() -> None:
-    """One that was trained longer than all others has the lowest loss for that alone."""
+def test_what_was_trained_for_a_short_time_never_wins_beside_what_was_trained_for_longer() -> None:
+    """Whatever its loss: trainings of other lengths cannot be compared."""
     plan = plan_of(9)
     losses = np.random.default_rng(0).exponential(0.5, (9, NUM_VALIDATION))
-    history = [trial(one, 1, losses[one.number]) for one in plan.first]
+    history = [trial(one, 1, losses[one.number]) for one in plan.first[:3]]
+    history += [trial(one, 2, losses[one.number] - 0.4) for one in plan.first[3:]]
     _, due = next_configurations(plan, history, GROUPS) or (None, ())
     assert len(due) == 2
-    history.append(trial(plan.first[due[1]], 2, losses[due[1]] - 0.4))
-    winner = best_of(plan, history, GROUPS)
-    assert winner is not None and (winner.rung, winner.configuration.number) == (1, due[0])
-    history.append(trial(plan.first[due[0]], 2, losses[due[0]]))
-    whole = best_of(plan, history, GROUPS)
-    assert whole is not None and (whole.rung, whole.configuration.number) == (2, due[1])
-
-
-def test_of_equals_the_shorter_one_wins() -> None:
-    plan = plan_of(10)
-    long, short = (next(one for one in plan.first if one.values[EPOCHS] == epochs) for epochs in (8.0, 2.0))
-    rng = np.random.default_rng(0)
-    noise = rng.standard_normal((2, NUM_VALIDATION))
-    noise -= noise.mean(axis=1, keepdims=True)
-    trials = [trial(long, 1, noise[0]), trial(short, 1, noise[1] + 0.01)]
-    winner = best_of(dataclasses.replace(plan, num_configurations=2, first=(long, short)), trials, GROUPS)
-    assert winner is not None and winner.configuration == short
+    winner = best_of(plan, history)
+    assert winner is not None and winner.rung == 1, "the search was broken off here"
+    history.append(trial(plan.first[due[1]], 3, losses[due[1]] - 0.4))
+    whole = best_of(plan, history)
+    assert whole is not None and (whole.rung, whole.configuration.number) == (3, due[1])
+    alone = best_of(plan, history[3:9])
+    assert alone is not None and alone.rung == 2, "better than nothing"
 
 
 def test_more_configurations_vary_more() -> None:
@@ -255,21 +287,24 @@ def test_optimism_grows_with_what_was_tried_and_with_noise() -> None:
     def told(count: int, noise: float) -> float:
         plan = plan_of(count)
         history, _ = searched(plan, lambda *_: 0.0, noise)
-        winner = best_of(plan, history, GROUPS)
+        winner = best_of(plan, history)
         assert winner is not None
-        return optimism_of(winner, history, GROUPS)
+        return optimism_of(plan, winner, history, GROUPS)
 
     assert told(27, 0.1) > told(3, 0.1) > 0 and told(9, 0.4) > 2 * told(9, 0.1)
 
 
-def test_more_epochs_cost_nothing_where_all_train_for_the_usual_ones() -> None:
-    first, second, third = rungs_of(27)
-    assert not second.is_last and third.is_last
+def test_more_epochs_cost_where_each_trains_for_its_own() -> None:
+    bracket, short, last = rungs_of(27)
+    assert not bracket.is_last and not short.is_last and last.is_last
     plan = plan_of(27)
     longest = max(one.values[EPOCHS] for one in plan.first)
-    long = [dataclasses.replace(one, values={**one.values, EPOCHS: longest}) for one in plan.first]
+    values = [{**one.values, EPOCHS: longest, RATE: 1e-5 * 2**one.number} for one in plan.first]
+    long = [dataclasses.replace(one, values=its) for one, its in zip(plan.first, values, strict=True)]
     losses = np.linspace(0.5, 1.5, NUM_VALIDATION)
-    going_on = stand(plan, first, [trial(one, 1, losses) for one in long], GROUPS).alive
-    assert cost_of(plan.axes, long[0].values) > 1 and len(going_on) == second.most
-    assert search_trainings(27) == pytest.approx(1 + 6 / 9 + 2 / 3 + 2)
+    going_on = stand(plan, short, [trial(one, 2, losses) for one in long], GROUPS).alive
+    assert cost_of(plan.axes, long[0].values) == 2 and len(going_on) == 1, "there is time for two of the usual length"
+    usual = [dataclasses.replace(one, values={**one.values, EPOCHS: 4.0}) for one in long]
+    assert len(stand(plan, short, [trial(one, 2, losses) for one in usual], GROUPS).alive) == last.most == 2
+    assert search_trainings(27) == pytest.approx(1 + 24 / 27 + 2 / 3 + 2)
     assert search_trainings(3) == pytest.approx(1 + 2)

@@ -6,9 +6,11 @@ Pure: what was measured in, what is asked out. The corridor trains.
 from __future__ import annotations
 
 from sintonia.adjust.searching.halving import (
+    BRACKET,
     FULL_TURNS,
     Rung,
     best_of,
+    centre_of,
     dropped_by,
     next_configurations,
     optimism_of,
@@ -16,8 +18,10 @@ from sintonia.adjust.searching.halving import (
     search_trainings,
 )
 from sintonia.adjust.searching.space import (
+    DRAWN,
     Earlier,
     adapted,
+    centred,
     changes_of,
     cost_of,
     earlier_of,
@@ -27,11 +31,15 @@ from sintonia.adjust.searching.space import (
 )
 
 __all__ = [
+    "BRACKET",
+    "DRAWN",
     "FULL_TURNS",
     "Earlier",
     "Rung",
     "adapted",
     "best_of",
+    "centre_of",
+    "centred",
     "changes_of",
     "cost_of",
     "dropped_by",

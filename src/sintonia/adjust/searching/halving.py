@@ -1,8 +1,9 @@
 """Who goes on to the next rung of a search, who is dropped and why, and who won.
 
-Successive halving (Jamieson and Talwalkar 2016) with a paired test: every configuration is trained a little, the better
-ones again for three times as long, and so on. All are compared on the losses of the same validation examples. Pure: it
-draws nothing and trains nothing.
+First a bracket of learning rates, trained for a third of the steps: in shorter trainings a high rate looks worse than
+it is (Wu et al. 2018), and it is the setting that matters most. Around the best of it the others are trained a little,
+and the better ones as long as the bracket (successive halving, Jamieson and Talwalkar 2016). All are compared on the
+losses of the same validation examples. Pure: it draws nothing and trains nothing.
 """
 
 from __future__ import annotations
@@ -14,19 +15,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from sintonia.adjust.searching.space import cost_of
+from sintonia.adjust.searching.space import RATE, cost_of, is_alike
 from sintonia.records import SearchPlan, SearchTrial
 from sintonia.statistics import selection_optimism
 
 LEVEL = 0.05
 """How often the configuration that is truly the best of a rung is dropped by the test, at most."""
-_SHARES = (1 / 3, 1 / 9, 1 / 27)
-"""Of the steps of a whole training: each rung trains three times as long as the one before."""
 FULL_TURNS = 2
 """What is trained in full afterwards: the winner, and the winner with a second seed."""
-_FIRST_COST, _LATER_COST = 1.2, 2 / 3
-"""In whole trainings, what the first rung and each later one may take: winner and second seed included, a search of up
-to 27 configurations takes five of them (science.md 6.5)."""
+BRACKET = 3
+"""Configurations 0 to 2: the recipe as it is, and with a lower and a higher learning rate."""
+_LONG, _SHORT = 1 / 3, (1 / 9, 1 / 27)
+"""Of the steps of a whole training: those that decide, and those that only choose who is trained longer."""
+_MOST_LONG, _SHORT_COST = 2, 0.9
+"""How many configurations of the usual length are trained as long as the bracket afterwards, and what the short ones
+may take, in whole trainings: winner and second seed included, up to 27 take less than five (science.md 6.5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +57,20 @@ class Standing:
 
 
 def rungs_of(num_configurations: int) -> tuple[Rung, ...]:
-    """The rungs for so many configurations.
+    """The rungs for so many configurations: the bracket, the others for a short time, the best of these for longer.
 
     >>> [(round(1 / one.share), one.most) for one in rungs_of(27)]
-    [(27, 27), (9, 6), (3, 2)]
+    [(3, 3), (27, 24), (3, 2)]
     >>> [(round(1 / one.share), one.most) for one in rungs_of(9)], [round(1 / one.share) for one in rungs_of(3)]
-    ([(9, 9), (3, 2)], [3])
+    ([(3, 3), (9, 6), (3, 2)], [3])
     """
-    start = max((one for one in _SHARES if num_configurations * one <= _FIRST_COST), default=min(_SHARES))
-    found: list[Rung] = []
-    most = num_configurations
-    for share in sorted(one for one in _SHARES if one >= start):
-        if found:
-            most = min(most // 2, int(_LATER_COST / share + 1e-9))
-        found.append(Rung(number=len(found) + 1, share=share, most=most, is_last=share == _SHARES[0]))
+    found = [Rung(number=1, share=_LONG, most=min(num_configurations, BRACKET))]
+    others = num_configurations - BRACKET
+    if others > _MOST_LONG:
+        share = max((one for one in _SHORT if others * one <= _SHORT_COST), default=min(_SHORT))
+        found.append(Rung(number=2, share=share, most=others))
+    if others > 0:
+        found.append(Rung(number=len(found) + 1, share=_LONG, most=min(others, _MOST_LONG), is_last=True))
     return tuple(found)
 
 
@@ -86,88 +89,86 @@ def next_configurations(
 
     `groups` says which validation examples belong together, one for each of them.
     """
-    alive = tuple(range(plan.num_configurations))
-    for rung in rungs_of(plan.num_configurations):
+    bracket, *later = rungs_of(plan.num_configurations)
+    members = tuple(range(bracket.most))
+    for rung in (bracket, *later):
         taken = _of_rung(history, rung.number)
-        due = tuple(number for number in alive if number not in taken)
+        due = tuple(number for number in members if number not in taken)
         if due:
             return rung, due
-        alive = stand(plan, rung, [taken[number] for number in alive], groups).alive
-        if len(alive) < 2:
-            return None
+        is_short = rung is not bracket and not rung.is_last
+        others = tuple(range(bracket.most, plan.num_configurations))
+        members = stand(plan, rung, [taken[number] for number in members], groups).alive if is_short else others
     return None
+
+
+def centre_of(plan: SearchPlan, history: Sequence[SearchTrial]) -> float | None:
+    """The learning rate of the bracket that did best, around which the others are drawn; None where all broke."""
+    whole = [one for one in history if one.rung == 1 and one.losses]
+    return min(whole, key=_order).configuration.values.get(RATE) if whole else None
 
 
 def stand(plan: SearchPlan, rung: Rung, trials: Sequence[SearchTrial], groups: Sequence[str]) -> Standing:
-    """Who goes on after a rung in which all of these were trained.
+    """Who goes on after the short rung in which all of these were trained.
 
-    The test drops what is worse than the best beyond chance; of the others as many go on as the next rung has room for,
-    in trainings of the usual length. Of those that are truly best in a rung the test drops at most `LEVEL`: each is
-    compared with all others at a level shared among the comparisons (multiple comparisons with the best, Hsu 1981).
+    The test drops what is worse than the best beyond chance; of the others as many go on as the last rung has room for,
+    in trainings of the usual length, none of them hardly different from a better one. Of those that are truly best in a
+    rung the test drops at most `LEVEL`: each is compared with all others at a level shared among the comparisons
+    (multiple comparisons with the best, Hsu 1981).
     """
     whole = sorted((one for one in trials if one.loss is not None), key=_order)
-    dropped = {one.configuration.number: f"its training broke: {one.why_broken}" for one in trials if one.loss is None}
-    bound = float(norm.ppf(1 - LEVEL / max(len(trials) - 1, 1)))
-    later = [one for one in rungs_of(plan.num_configurations) if one.number == rung.number + 1]
-    most, is_own_epochs = (later[0].most, later[0].is_last) if later else (1, True)
-    alive: list[int] = []
+    dropped = _broken(trials)
+    most = rungs_of(plan.num_configurations)[-1].most
+    alive: list[SearchTrial] = []
     spent = 0.0
     for one in whole:
-        number = one.configuration.number
-        cost = cost_of(plan.axes, one.configuration.values) if is_own_epochs else 1.0
-        distance = standard_errors(one.losses, whole[0].losses, groups)
-        if distance > bound:
-            best = whole[0].configuration.number
-            dropped[number] = f"in rung {rung.number} worse than number {best} by {distance:.1f} standard errors"
+        number, values = one.configuration.number, one.configuration.values
+        cost = cost_of(plan.axes, values)
+        double = next((other for other in alive if is_alike(values, other.configuration.values)), None)
+        if _is_worse(one, whole[0], groups, len(trials)):
+            dropped[number] = _worse(one, whole[0], groups)
+        elif double is not None:
+            dropped[number] = f"in rung {rung.number} hardly different from number {double.configuration.number}"
         elif alive and (len(alive) >= most or spent + cost > most):
             dropped[number] = f"in rung {rung.number} not among the best, and there was time for {len(alive)}"
         else:
-            alive.append(number)
+            alive.append(one)
             spent += cost
-    return Standing(alive=tuple(alive), dropped=dropped)
+    return Standing(alive=tuple(one.configuration.number for one in alive), dropped=dropped)
 
 
 def dropped_by(plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str]) -> dict[int, str]:
-    """Why each configuration that did not go on was dropped, in the rungs that are complete."""
-    alive, found = tuple(range(plan.num_configurations)), dict[int, str]()
-    for rung in rungs_of(plan.num_configurations):
-        taken = _of_rung(history, rung.number)
-        if any(number not in taken for number in alive):
-            break
-        standing = stand(plan, rung, [taken[number] for number in alive], groups)
-        found |= standing.dropped
-        alive = standing.alive
+    """Why each configuration was dropped that broke, did not go on, or is worse than the best beyond chance."""
+    found = _broken(history)
+    for rung in rungs_of(plan.num_configurations)[1:]:
+        taken = list(_of_rung(history, rung.number).values())
+        if not rung.is_last and len(taken) == rung.most:
+            found |= stand(plan, rung, taken, groups).dropped
+    long = _long(plan, history)
+    for one in long[1:]:
+        if _is_worse(one, long[0], groups, len(long)):
+            found[one.configuration.number] = _worse(one, long[0], groups)
     return found
 
 
-def best_of(plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str]) -> SearchTrial | None:
-    """The winner: the lowest loss of the last rung that at least two were trained in, or all that were left.
+def best_of(plan: SearchPlan, history: Sequence[SearchTrial]) -> SearchTrial | None:
+    """The winner: the lowest loss of those that were trained for a third of the steps, whenever that was.
 
-    Of those within one standard error of it the one that trains for the fewest epochs. None where every training broke.
+    Where there are none, as time was short, the lowest of all; None where every training broke.
     """
-    last = max((one.rung for one in history if one.losses), default=0)
-    for rung in range(last, 0, -1):
-        found = sorted((one for one in _of_rung(history, rung).values() if one.losses), key=_order)
-        is_whole = next_configurations(plan, history, groups) is None
-        if found and (len(found) > 1 or is_whole or rung == 1):
-            near = [one for one in found if standard_errors(one.losses, found[0].losses, groups) <= 1]
-            return min(near, key=lambda one: (cost_of(plan.axes, one.configuration.values), *_order(one)))
-    return None
+    found = _long(plan, history) or sorted((one for one in history if one.losses), key=_order)
+    return found[0] if found else None
 
 
-def optimism_of(winner: SearchTrial, history: Sequence[SearchTrial], groups: Sequence[str]) -> float:
+def optimism_of(plan: SearchPlan, winner: SearchTrial, history: Sequence[SearchTrial], groups: Sequence[str]) -> float:
     """By how much the mean loss of the winner is too low, if all that were tried are equally good.
 
-    The noise is that between the winner and those of its rung, or of the one before where it was alone.
+    The noise is that between the winner and the others that were trained as long.
     """
-    for rung in range(winner.rung, 0, -1):
-        others = _of_rung(history, rung)
-        own = others.pop(winner.configuration.number, None)
-        errors = [paired_error(one.losses, own.losses, groups) for one in others.values() if one.losses and own]
-        if errors:
-            num_tried = len({one.configuration.number for one in history if one.losses})
-            return selection_optimism(sum(errors) / len(errors), num_tried)
-    return 0.0
+    others = [one for one in _long(plan, history) if one.configuration.number != winner.configuration.number]
+    errors = [paired_error(one.losses, winner.losses, groups) for one in others]
+    num_tried = len({one.configuration.number for one in history if one.losses})
+    return selection_optimism(sum(errors) / len(errors), num_tried) if errors else 0.0
 
 
 def standard_errors(losses: Sequence[float], best: Sequence[float], groups: Sequence[str]) -> float:
@@ -190,6 +191,27 @@ def paired_error(losses: Sequence[float], other: Sequence[float], groups: Sequen
 
 def _of_rung(history: Sequence[SearchTrial], rung: int) -> dict[int, SearchTrial]:
     return {one.configuration.number: one for one in history if one.rung == rung}
+
+
+def _long(plan: SearchPlan, history: Sequence[SearchTrial]) -> list[SearchTrial]:
+    """What was trained for a third of the steps and did not break, best first."""
+    numbers = {rung.number for rung in rungs_of(plan.num_configurations) if rung.share == _LONG}
+    return sorted((one for one in history if one.rung in numbers and one.losses), key=_order)
+
+
+def _broken(trials: Sequence[SearchTrial]) -> dict[int, str]:
+    return {one.configuration.number: f"its training broke: {one.why_broken}" for one in trials if not one.losses}
+
+
+def _is_worse(one: SearchTrial, best: SearchTrial, groups: Sequence[str], num_compared: int) -> bool:
+    """Beyond chance, where so many are compared."""
+    bound = float(norm.ppf(1 - LEVEL / max(num_compared - 1, 1)))
+    return standard_errors(one.losses, best.losses, groups) > bound
+
+
+def _worse(one: SearchTrial, best: SearchTrial, groups: Sequence[str]) -> str:
+    distance = standard_errors(one.losses, best.losses, groups)
+    return f"in rung {one.rung} worse than number {best.configuration.number} by {distance:.1f} standard errors"
 
 
 def _order(one: SearchTrial) -> tuple[float, int]:

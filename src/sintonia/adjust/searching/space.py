@@ -20,6 +20,10 @@ DECAY, RANK = "training.weight_decay", "lora.rank"
 _WHOLE = (BATCH, RANK)
 _RATE_FACTOR = 5.0
 _BRACKET = 3.0
+DRAWN = "quasi-random"
+"""Where a configuration comes from that was drawn before anything was known."""
+_ALIKE = 1.5
+"""Rates within this factor of each other are hardly different."""
 _EPOCH_FACTORS = (0.5, 1.0, 2.0)
 _BATCHES, _DECAYS, _RANKS = (8.0, 16.0, 32.0), (0.0, 0.01, 0.1), (8.0, 32.0, 128.0)
 _FOR_EPOCHS, _FOR_ALL = 10, 25
@@ -83,7 +87,7 @@ def first_configurations(
     wanted = [(usual, "the recipe as it is")]  # number 0
     wanted += [({**usual, RATE: usual[RATE] * factor}, "bracket") for factor in (1 / _BRACKET, _BRACKET)]
     wanted += [(carried_over(axes, one), f"run {one.run}") for one in earlier]
-    wanted += [(values, "quasi-random") for values in drawn]
+    wanted += [(values, DRAWN) for values in drawn]
     known: list[Values] = []
     found: list[Configuration] = []
     for values, origin in wanted:
@@ -115,6 +119,18 @@ def in_the_space(axes: Sequence[SearchAxis], wanted: Values) -> Values:
         else:
             found[axis.setting] = min(max(value, axis.low), axis.high)
     return found
+
+
+def centred(axes: Sequence[SearchAxis], values: Values, rate: float) -> Values:
+    """What was drawn around the usual learning rate, drawn around another, and half as far from it."""
+    usual = usual_values(axes)[RATE]
+    return in_the_space(axes, {**values, RATE: rate * math.sqrt(values[RATE] / usual)})
+
+
+def is_alike(values: Values, other: Values) -> bool:
+    """Whether two configurations hardly differ: in weight decay, or a little in the learning rate."""
+    near = abs(math.log(values[RATE] / other[RATE])) < math.log(_ALIKE)
+    return near and all(values.get(name) == other.get(name) for name in (EPOCHS, BATCH, RANK))
 
 
 def cost_of(axes: Sequence[SearchAxis], values: Values) -> float:

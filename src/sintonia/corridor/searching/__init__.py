@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sintonia.adjust.searching import (
+    BRACKET,
     FULL_TURNS,
     Earlier,
     Rung,
@@ -51,7 +52,7 @@ from sintonia.train import Job
 
 PLAN, TRIALS, STUDY_FILE = "search/plan.json", "search/trials.jsonl", "search/optuna.db"
 _MOST_EARLIER = 3
-_ONE_LEFT = "one was left"
+_ALL_TRIED = "all was tried"
 
 
 def refuse_search(walk: Walk, parts: Sequence[Part]) -> None:
@@ -100,6 +101,11 @@ def _search(walk: Walk, part: Part) -> tuple[SearchPlan, SearchOutcome | None]:
     history = run.lines(TRIALS, SearchTrial)
     if not plan.axes or any(one.losses and len(one.losses) != len(groups) for one in history):
         raise StorageError(f"`{run.file(TRIALS)}` or the plan beside it was changed", hint="restore it from a copy")
+    if history and plan.bracket != BRACKET:
+        raise StorageError(
+            f"`{run.file(TRIALS)}` was begun by an earlier version, whose trainings had other lengths",
+            hint="move the folder `search` away to search anew",
+        )
     walk.tell("search", _announced(plan, len(history), run.recipe().adjusting.processes))
     outcome, ended = None, ""
     try:
@@ -135,25 +141,25 @@ def _try_all(walk: Walk, job: Job, plan: SearchPlan, history: list[SearchTrial])
             walk.save()
             history.append(trial)
             walk.tell("search", _told(rung, trial))
-    return _ONE_LEFT
+    return _ALL_TRIED
 
 
 def _decided(
     plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str], ended: str, clock_seconds: float
 ) -> SearchOutcome | None:
-    winner = best_of(plan, history, groups)
+    winner = best_of(plan, history)
     if winner is None or winner.loss is None:
         return None
     tried, number = {one.configuration.number for one in history}, winner.configuration.number
     dropped = dict.fromkeys(tried, f"no better than number {number} beyond chance")
-    if ended != _ONE_LEFT:
+    if ended != _ALL_TRIED:
         dropped = dict.fromkeys(tried, "time was short")
     dropped |= dropped_by(plan, history, groups)
     return SearchOutcome(
         winner=winner.configuration,
         num_configurations=len(tried),
         dropped={str(other): why for other, why in sorted(dropped.items()) if other != number},
-        optimism=optimism_of(winner, history, groups),
+        optimism=optimism_of(plan, winner, history, groups),
         loss=winner.loss,
         seconds=sum(one.seconds for one in history),
         clock_seconds=clock_seconds,
@@ -177,6 +183,7 @@ def _plan(walk: Walk, job: Job) -> SearchPlan:
             seed=seed,
             full_seconds=seconds,
             begun_seconds=walk.seconds,
+            bracket=BRACKET,
         )
         run.write(PLAN, plan)
     return plan

@@ -6,12 +6,14 @@ found is written as a study of its own, for Optuna's tools; nothing here reads i
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sintonia.adjust.searching import DRAWN, centre_of, centred
 from sintonia.files import write_atomic
 from sintonia.records import Configuration, SearchAxis, SearchOutcome, SearchPlan, SearchTrial, Values
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 QUASI_RANDOM = 25
 """So many configurations are spread evenly; before that nothing else is better (science.md 6.5)."""
 STUDY = "search"
+_SHORT_RUNG = 2
+"""Where so many are tried that Optuna is asked."""
 
 
 def quasi_random(axes: Sequence[SearchAxis], count: int, seed: int) -> tuple[Values, ...]:
@@ -39,7 +43,7 @@ def quasi_random(axes: Sequence[SearchAxis], count: int, seed: int) -> tuple[Val
 def promising(
     plan: SearchPlan, tried: Sequence[SearchTrial], number: int, beside: Sequence[Configuration] = ()
 ) -> Configuration:
-    """What to try as number `number`, by a tree-structured Parzen estimator over the losses of the first rung.
+    """What to try as number `number`, by a tree-structured Parzen estimator over the losses of the short trainings.
 
     `beside` is what is tried at the same time: until its losses are there it counts as bad, so that not the same is
     tried twice (the constant liar of Optuna's sampler).
@@ -48,7 +52,7 @@ def promising(
     sampler = optuna.samplers.TPESampler(seed=(plan.seed + number) % 2**32, constant_liar=True)
     study = optuna.create_study(sampler=sampler)
     for one in sorted(tried, key=lambda one: one.configuration.number):
-        if one.rung == 1:
+        if one.rung == _SHORT_RUNG:
             study.add_trial(_finished(plan.axes, one.configuration.values, one.loss))
     for other in beside:
         study.add_trial(_running(plan.axes, other.values))
@@ -87,13 +91,20 @@ class Proposals:
 
     def _configuration(self, history: Sequence[SearchTrial], number: int) -> Configuration:
         if number < len(self._plan.first):
-            return self._plan.first[number]
+            return self._planned(history, self._plan.first[number])
         if number not in self._proposed:
             begin = self._begin_of(number)
             tried = [one for one in history if one.configuration.number < begin]
             beside = [self._configuration(history, other) for other in range(begin, number)]
             self._proposed[number] = promising(self._plan, tried, number, beside)
         return self._proposed[number]
+
+    def _planned(self, history: Sequence[SearchTrial], one: Configuration) -> Configuration:
+        """As it was drawn, but around the learning rate that did best in the bracket."""
+        centre = centre_of(self._plan, history) if one.origin == DRAWN else None
+        if centre is None:
+            return one
+        return dataclasses.replace(one, values=centred(self._plan.axes, one.values, centre))
 
 
 def write_study(path: Path, plan: SearchPlan, history: Sequence[SearchTrial], outcome: SearchOutcome | None) -> None:
