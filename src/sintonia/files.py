@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import filelock
 from pydantic import TypeAdapter, ValidationError
 
 from sintonia.errors import StorageError
@@ -93,6 +94,26 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(
             f"cannot use `{path}`: {error.strerror or error}", hint="check free space and permissions"
         ) from error
+
+
+@contextmanager
+def locked(path: Path, seconds: float = 60.0) -> Iterator[None]:
+    """Holds a lock file for one process at a time.
+
+    Raises:
+        StorageError: it cannot be written, or another process holds it for so long.
+    """
+    lock = filelock.FileLock(str(path), timeout=seconds, mode=0o600)
+    with storage_errors(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise StorageError(f"another process holds `{path.parent}`", hint="wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def when_durable(tell: Callable[[Path], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sintonia.pipeline import Progress, improve, start
 from sintonia.privacy.dp.ledger import rows_of
 from sintonia.recipe import make_recipe
 from sintonia.records.privacy.spent import Guarantee
+from sintonia.report import write_card, write_report
 from sintonia.runs import RunFolder
 from tests.tiny import make_rows, write_rows
 
@@ -108,6 +110,59 @@ def test_a_second_run_on_the_same_rows_composes(
     found = again.read("turns/001/privacy.json", Guarantee)
     assert found is not None and found.composed.num_private == 2
     assert found.spent.epsilon < found.composed.epsilon < 2 * 4.0
+    run.file("turns/001/privacy.json").write_text(
+        run.file("turns/001/privacy.json").read_text(encoding="utf-8").replace('"date": "20', '"date": "19'),
+        encoding="utf-8",
+    )
+    pages = [write(run).read_text(encoding="utf-8") for write in (write_report, write_card)]
+    for page in pages:  # of the first run, written again: the sum of both, and of which day
+        assert f"{found.composed.epsilon:.3g} for all private trainings on these rows together, as the ledger" in page
+        assert f"on {found.composed.date}" in page and "on 19" not in page
+    assert "1 other private training on the same rows" in pages[0]
+
+
+class Killed(BaseException):
+    """Raised where a process ends."""
+
+
+def killed_at_its_start(run: RunFolder) -> None:
+    """Walks until the first step would be taken, before any checkpoint."""
+
+    def hear(progress: Progress) -> None:
+        if progress.event is not None and progress.event.kind == "started":
+            raise Killed
+
+    with pytest.raises(Killed):
+        improve(run, hear)
+
+
+@pytest.mark.parametrize(
+    ("begun", "edited", "otherwise"),
+    [
+        ({"epsilon": 4.0}, "epsilon: 8.0", "epsilon 8 at delta"),
+        ({"epsilon": 4.0, "delta": 0.001}, "delta: 0.0001", "epsilon 4 at delta 0.0001"),
+        ({"epsilon": 4.0}, "epsilon: null", "no privacy at all"),
+    ],
+)
+def test_another_promise_after_a_kill_before_the_first_checkpoint_is_refused(
+    tmp_path: Path, tiny_base: Path, begun: dict[str, float], edited: str, otherwise: str
+) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", make_rows(NUM_ROWS))
+    body = {"data": {"path": str(data)}, "base": f"file:{tiny_base}", "task": "classify", "method": "head"}
+    run = start(make_recipe({"training": {"epochs": 1.0}, "privacy": {"dp": begun}, **body}), tmp_path / "run")
+    killed_at_its_start(run)
+    assert not list(run.path.glob("turns/001/checkpoints/*"))
+    path, name = run.file("recipe.yaml"), edited.partition(":")[0]
+    before = path.read_text(encoding="utf-8")
+    changed = re.sub(rf"\b{name}: \S+", edited, before)
+    assert changed != before
+    for _ in range(2):  # refused, it stays refused
+        path.write_text(changed, encoding="utf-8")
+        with pytest.raises(UsageError, match=f"begun with the promise epsilon 4 at delta .*{otherwise}") as refused:
+            improve(RunFolder.open(run.path), lambda _: None)
+        assert refused.value.expected and "new run" in refused.value.hint
+    path.write_text(before, encoding="utf-8")
+    killed_at_its_start(RunFolder.open(run.path))  # undone, it begins again
 
 
 def test_few_rows_are_refused_and_leave_nothing(tmp_path: Path, tiny_base: Path) -> None:

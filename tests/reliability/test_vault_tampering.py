@@ -153,7 +153,7 @@ def test_none_of_a_thousand_changes_is_accepted(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_state_of_before_cannot_be_mixed_with_that_of_now(tmp_path: Path) -> None:
-    """A list or a file put back alone is refused; the whole folder put back is not found out, which the page says."""
+    """A list or a file put back alone is refused, also in a folder of which nothing is known."""
     place, key = tmp_path / "run", os.urandom(32)
     place.mkdir()
     vault = OpenVault(place, key)

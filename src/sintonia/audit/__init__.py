@@ -6,7 +6,7 @@ computes all hashes anew, and changes the heads that others keep as well, is not
 numbers and names: never the text of a row, a prompt or an answer, and never a token.
 """
 
-from sintonia.audit.log import ANCHOR, EVENTS, Anchor, Entry, Fact, Head, entries, log_path, read_head, record
+from sintonia.audit.log import ANCHOR, EVENTS, Anchor, Entry, Fact, Head, entries, log_path, names_of, read_head, record
 from sintonia.audit.proof import Break, Proof, verify
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Proof",
     "entries",
     "log_path",
+    "names_of",
     "read_head",
     "record",
     "verify",

@@ -9,16 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from sintonia.errors import StorageError
-from sintonia.files import SCHEMA, append_line, home_folder, read_json, storage_errors, utc_now, write_json
+from sintonia.files import SCHEMA, append_line, home_folder, locked, read_json, storage_errors, utc_now, write_json
 
 DAMAGE = "damage_found"
 EVENTS = {
@@ -112,6 +109,11 @@ def record(event: str, **facts: Fact) -> Head | None:
         return None
 
 
+def names_of(run: Path) -> dict[str, Fact]:
+    """How a run is called in a line: by its folder, and by the one that it lies in, which a server calls by the job."""
+    return {"run": run.name, "within": run.absolute().parent.name}
+
+
 def entries() -> tuple[Entry, ...]:
     """All lines that can be read, oldest first; `verify` says whether they are what was written.
 
@@ -162,25 +164,13 @@ def read_head(path: Path) -> Head | None:
     return Head(lines=lines, sha256=sha256)
 
 
-@contextmanager
-def held() -> Iterator[None]:
+def held() -> AbstractContextManager[None]:
     """Holds the log for one process at a time.
 
     Raises:
         StorageError: its folder cannot be written, or another process holds it.
     """
-    path = log_path()
-    with storage_errors(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = filelock.FileLock(str(path.with_name(".lock")), timeout=_LOCK_SECONDS, mode=0o600)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise StorageError(f"another process holds `{path.parent}`", hint="wait for it, or stop it") from None
-    try:
-        yield
-    finally:
-        lock.release()
+    return locked(log_path().with_name(".lock"), _LOCK_SECONDS)
 
 
 def _append(event: str, facts: dict[str, Fact]) -> Head:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,6 @@ PLAIN_SUFFIXES = frozenset((".txt", ".text", ".md"))
 """How the names of files end that hold one text a line."""
 _ALSO = frozenset((".gz", ".zip"))
 """What nobody means as a text, and the readers refuse in words."""
-_MARK = "sintonia.json"
-"""The file by which a folder is known as a model of ours."""
 _STR = frozenset(("str",))
 
 
@@ -35,6 +33,8 @@ class Questions:
     read: Callable[[], Iterator[tuple[dict[str, Any], Any]]]
     """Gives the columns of each row, and what the model is asked of it."""
     file: Path | None = None
+    blank_lines: tuple[int, ...] = ()
+    """Of the rows in which nothing stands: None is asked of them, and their answer is empty."""
 
 
 def model_and_data(path: Path) -> tuple[Path, Prepared | None, str]:
@@ -44,9 +44,9 @@ def model_and_data(path: Path) -> tuple[Path, Prepared | None, str]:
         UsageError: there is no run, or it is not finished.
         StorageError: the model does not say what it learned.
     """
-    from sintonia.use import task_of
+    from sintonia.use import is_model, task_of
 
-    is_alone = (path / _MARK).is_file() and not is_run(path)
+    is_alone = is_model(path) and not is_run(path)
     if is_alone:
         return path, None, task_of(path)
     run = RunFolder.open(path)
@@ -64,7 +64,8 @@ def questions(texts: list[str], file: Path | None, prepared: Prepared | None, fo
     typed, named = _told_apart([] if texts == ["-"] else texts, file)  # `-` is standard input
     if typed and named:
         raise UsageError("texts and --file were both given", hint="give one of them")
-    if not typed and named is None and sys.stdin.isatty():
+    is_unsaid = not any(map(str.strip, typed)) if typed else named is None and sys.stdin.isatty()
+    if is_unsaid:
         raise UsageError("no text was given", hint='for example sintonia predict RUN "turn the light on"')
     if named and not named.exists():
         raise UsageError(f"there is no file `{named}`", hint="check the path", where="--file")
@@ -114,19 +115,20 @@ def _reads_pairs(folder: Path, prepared: Prepared | None, task: str) -> bool:
 
 
 def _asked(lines: Sequence[str], is_of_pairs: bool, task: str, *, is_typed: bool) -> list[Any]:
-    """The inputs as the model reads them: of one that reads pairs two texts typed, or lines with a tab between.
+    """The inputs as the model reads them: of one that reads pairs two texts typed, or lines with a tab between; of a
+    blank line None.
 
     Raises:
         UsageError: the texts that were typed are no pair, or a line holds none.
     """
     if task in ("chat", "prefer"):
-        return [{"messages": [{"role": "user", "content": line}]} for line in lines]
+        return [{"messages": [{"role": "user", "content": line}]} if line.strip() else None for line in lines]
     if not is_of_pairs:
-        return list(lines)
+        return [line if line.strip() else None for line in lines]
     if is_typed and len(lines) == 2:
         return [(lines[0], lines[1])]
-    pairs = [tuple(one.split("\t")) for one in lines]
-    wrong = [number for number, one in enumerate(pairs, start=1) if len(one) != 2 or not all(map(str.strip, one))]
+    pairs = [tuple(one.split("\t")) if one.strip() else None for one in lines]
+    wrong = [one for one in pairs if one and (len(one) != 2 or not all(map(str.strip, one)))]
     if wrong:
         expected = 'both texts: sintonia predict RUN "one" "the other", or one pair a line with a tab between'
         what = f"the model reads pairs, and {len(wrong)} of {len(pairs)} inputs are none"
@@ -136,16 +138,18 @@ def _asked(lines: Sequence[str], is_of_pairs: bool, task: str, *, is_typed: bool
 
 def _of_inputs(inputs: list[Any], file: Path | None) -> Questions:
     """Inputs that stand in no table: their texts are the columns."""
-    names = ("first", "second") if isinstance(inputs[0], tuple) else ("input",)
+    names = ("first", "second") if any(isinstance(one, tuple) for one in inputs) else ("input",)
 
     def read() -> Iterator[tuple[dict[str, Any], Any]]:
         for one in inputs:
             texts = (
                 one if isinstance(one, tuple) else (one["messages"][0]["content"] if isinstance(one, dict) else one,)
             )
-            yield dict(zip(names, texts, strict=True)), one
+            yield dict(zip(names, texts if one is not None else [""] * len(names), strict=True)), one
 
-    return Questions(columns=dict.fromkeys(names, _STR), num_rows=len(inputs), read=read, file=file)
+    blank = tuple(number for number, one in enumerate(inputs, start=1) if one is None)
+    columns = dict.fromkeys(names, _STR)
+    return Questions(columns=columns, num_rows=len(inputs), read=read, file=file, blank_lines=blank)
 
 
 def _of_table(file: Path, prepared: Prepared | None) -> Questions:
@@ -160,7 +164,8 @@ def _of_table(file: Path, prepared: Prepared | None) -> Questions:
     from sintonia.prepare import read_inputs
 
     found = read_inputs(file, prepared)
-    return Questions(columns=found.columns, num_rows=found.num_rows, read=found.read, file=file)
+    rows, blank = found.num_rows, found.blank_lines
+    return Questions(columns=found.columns, num_rows=rows, read=found.read, file=file, blank_lines=blank)
 
 
 def _each_text(asked: Questions) -> Questions:
@@ -168,25 +173,20 @@ def _each_text(asked: Questions) -> Questions:
 
     def read() -> Iterator[tuple[dict[str, Any], Any]]:
         for values, one in asked.read():
-            for text in (one,) if isinstance(one, str) else one:
+            for text in one if isinstance(one, tuple) else (one,):
                 yield {**values, "input": text}, text
 
-    columns = {**asked.columns, "input": _STR}
-    return Questions(columns=columns, num_rows=asked.num_rows, read=read, file=asked.file)
+    return replace(asked, columns={**asked.columns, "input": _STR}, read=read)
 
 
 def _lines(file: Path | None) -> list[str]:
-    """One text a line, of a file or of standard input."""
+    """One text a line, of a file or of standard input; blank ones stay where something stands in another."""
     name = str(file) if file else "standard input"
     try:
         content = file.read_bytes().decode("utf-8-sig") if file else sys.stdin.read().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise DataError(f"byte {error.start} is not UTF-8", where=name, hint="save the file as UTF-8") from None
     lines = [line.removesuffix("\r") for line in content.removesuffix("\n").split("\n")]
-    blank = [number for number, line in enumerate(lines, start=1) if not line.strip()]
-    if blank and len(blank) < len(lines):
-        raise DataError(f"{len(blank)} blank lines, the first is line {blank[0]}", where=name, hint="remove them")
-    lines = [line for line in lines if line.strip()]
-    if not lines:
+    if not any(map(str.strip, lines)):
         raise DataError("there is no text", where=name, expected="one text a line")
     return lines

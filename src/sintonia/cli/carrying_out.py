@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from sintonia.cli.bill import show_bill
 from sintonia.cli.bought import show_bought
+from sintonia.cli.expiring import show_kept
 from sintonia.cli.guarantee import show_guarantee
 from sintonia.cli.interrupting import pausing
 from sintonia.cli.journal import keep_log
@@ -54,6 +55,7 @@ def carry_out(
     show_taught(run)
     show_guarantee(run, verdict)
     show_bill(run)
+    show_kept(run)
     _show_next_step(run, verdict)
     if as_json:
         show_json(verdict)

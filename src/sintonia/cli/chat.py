@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 TUNED, BASE = "tuned", "base"
 _COMMANDS = "/reset begins anew, /save FILE keeps the conversation, /exit ends; Ctrl-C stops an answer"
-_LANGUAGE = ("chat", "prefer", "pretrain")
 
 
 def chat(
@@ -140,15 +139,15 @@ def _show_row(asked: str, coming: Mapping[str, Iterator[Piece]]) -> dict[str, st
 
 def _refuse_other_tasks(path: Path) -> None:
     from sintonia.runs import RunFolder
-    from sintonia.use import task_of
+    from sintonia.use import LANGUAGE_TASKS, is_model, task_of
 
-    if not (path / "sintonia.json").is_file():
+    if not is_model(path):
         RunFolder.open(path)
     task = task_of(path)
-    if task not in _LANGUAGE:
+    if task not in LANGUAGE_TASKS:
         raise UsageError(
             f"`{path}` learned the task {task}, and does not talk",
-            expected=f"a run of the task {', '.join(_LANGUAGE)}",
+            expected=f"a run of the task {', '.join(LANGUAGE_TASKS)}",
             hint=f'sintonia predict {path} "a text"',
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -74,12 +75,12 @@ def erase(
         return _as_json(erasure.plan, as_json=as_json)
     _ask(erasure.plan, says_yes=yes or erasure.is_broken_off)
     with ending("the erasure was broken off; the same command goes on with it"):
-        done = erasure.carry_out(lambda text: say(f"erased    {text}"))
+        done = erasure.carry_out(lambda text: _tell(f"erased    {text}"))
     if erasure.plan.retrain:
         run = erasure.begin_retraining()
         carry_out(run, as_json=False, says_yes=yes)
         done = erasure.finish(run)
-    say(f"certified {Path(erasure.plan.certificate).with_suffix('.md')}")
+    _tell(f"certified {Path(erasure.plan.certificate).with_suffix('.md')}")
     return _as_json(done, as_json=as_json)
 
 
@@ -115,21 +116,40 @@ def _show(plan: Any, *, is_broken_off: bool) -> None:
         say(f"going on  with the erasure of {plan.time}, which was broken off")
     for one in (*plan.files, *plan.uploads):
         kept = " (the file is left as it is)" if one.before == one.after else ""
-        say(f"rows      {one.path}: {len(one.lines):,} of {one.num_rows:,}{kept}")
+        _tell(f"rows      {one.path}: {len(one.lines):,} of {one.num_rows:,}{kept}")
     for value, count in plan.near.items():
         say(f"stays     {_spelled(value)}: {count:,} rows; the subject in another spelling? erase again with that one")
     for path in plan.beside:
-        say(f"beside    {path}", style="dim")
+        _tell(f"beside    {path}", style="dim")
     for one in plan.runs:
-        say(f"run       {one.path}: {_fate(one, keeps_models=plan.keeps_models)}")
+        _tell(f"run       {one.path}: {_fate(one, keeps_models=plan.keeps_models)}")
     if not plan.runs:
-        say("run       none that is known saw them")
+        _tell("run       none that is known saw them")
     for line in plan.outside:
-        say(f"not here  {line}", style="dim")
+        _tell(f"not here  {line}", style="dim")
     if plan.retrain:
-        say(f"retrain   {plan.retrain}, as {plan.out}")
+        _tell(f"retrain   {plan.retrain}, as {plan.out}")
     elif any(one.is_learned and not one.through for one in plan.runs):
-        say("retrain   none is asked for: `--retrain RUN` trains one anew without the rows")
+        _tell("retrain   none is asked for: `--retrain RUN` trains one anew without the rows")
+
+
+def _tell(text: str, *, style: str = "") -> None:
+    """A line with the paths as they are seen from here; `--json` and the certificate have them whole."""
+    say(_seen_from_here(text), style=style)
+
+
+def _seen_from_here(text: str) -> str:
+    """With paths below this folder, SINTONIA_HOME and the home of a person shortened.
+
+    >>> _seen_from_here(f"beside    {Path.cwd()}/rows.csv.sintonia/split.jsonl, elsewhere{Path.cwd()}/rows.csv")[:40]
+    'beside    rows.csv.sintonia/split.jsonl,'
+    """
+    known = os.environ.get("SINTONIA_HOME", "")
+    places = ((f"{Path.cwd()}/", ""), (f"{Path(known).absolute()}/" if known else "", "SINTONIA_HOME/"))
+    for place, name in (*places, (f"{os.environ.get('HOME', '')}/", "~/")):
+        if place.strip("/"):
+            text = re.sub(rf"(?<![\w./~-]){re.escape(place)}(?=\S)", name, text)
+    return text
 
 
 def _spelled(value: str) -> str:
@@ -144,7 +164,8 @@ def _fate(run: Any, *, keeps_models: bool) -> str:
         return f"{told}; it is not there any more"
     if not run.is_emptied:
         return f"{told}; those evaluations are removed"
-    models = "its models stay" if keeps_models or not run.is_learned else f"{len(run.models)} models are removed"
+    num_models = "1 model is" if len(run.models) == 1 else f"{len(run.models)} models are"
+    models = "its models stay" if keeps_models or not run.is_learned else f"{num_models} removed"
     return f"{told}; emptied of data, predictions and pages; {models}"
 
 

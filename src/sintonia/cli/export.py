@@ -11,7 +11,7 @@ from sintonia.cli.options import JsonOption, OfflineOption, RunArgument
 from sintonia.cli.screen import say, show_json
 from sintonia.cli.vaults import tell_handed_out
 from sintonia.errors import UsageError, nearest
-from sintonia.export import FORMAT_NAMES, PRECISIONS
+from sintonia.export import FORMAT_NAMES, PRECISIONS, USUAL_PRECISIONS
 from sintonia.runs import RunFolder
 
 
@@ -19,7 +19,8 @@ def export(
     path: RunArgument,
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=f"One of {', '.join(FORMAT_NAMES)}.")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="The folder to make; by default RUN-FORMAT.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="The folder to make; by default RUN-FORMAT[-PRECISION]."),
     ] = None,
     precision: Annotated[
         str | None,
@@ -46,7 +47,8 @@ def export(
                 where=name,
             )
     run = RunFolder.open(path)
-    folder = out or run.place.with_name(f"{run.path.name}-{to}")
+    names = (run.place.name, to, precision or USUAL_PRECISIONS.get(to))
+    folder = out or run.place.with_name("-".join(filter(None, names)))
     say(f"export    {run.path.name} as {to}, and the same validation examples through both")
     from sintonia.export import Wanted, export_run
 

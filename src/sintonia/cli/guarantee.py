@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from sintonia.cli.screen import say
 from sintonia.records import Verdict
-from sintonia.records.privacy.spent import Guarantee
 from sintonia.runs import RunFolder
 
 
 def show_guarantee(run: RunFolder, verdict: Verdict) -> None:
     """The promise of the judged turn, and how its price is found out; nothing for a training without it."""
-    found = run.read(f"{run.turn(verdict.turn)}/privacy.json", Guarantee)
+    folder = run.turn(verdict.turn)
+    if not run.file(f"{folder}/privacy.json").exists():
+        return
+    from sintonia.report import guarantee_of
+
+    found = guarantee_of(run, folder, lambda why: say(f"warning   {why}", style="bold"))
     if found is None:
         return
     say()

@@ -30,8 +30,11 @@ NO_LABEL = "(no label)"
 CONVERSATIONS_AT_ONCE = 256
 """Of those that a model writes to, so many are held in memory and sorted by length."""
 WRITTEN_TOKENS = 512
+MOST_LINES = 20
+"""Numbers of blank lines that are named."""
 
 Answer = dict[str, Any]
+Way = Callable[[Sequence[Any]], list[Answer]]
 
 
 def predict(
@@ -57,6 +60,7 @@ def predict(
     folder, prepared, task = model_and_data(path)
     asked = questions(texts or [], file, prepared, folder, task)
     _refuse_over_others(out, asked.file, path)
+    _tell_blank(asked)
     model = Shelf().open(path)
     if max_tokens is not None and not isinstance(model, Speaker):
         raise UsageError(f"`{path}` writes no texts", hint="leave it out", where="--max-tokens")
@@ -72,6 +76,15 @@ def predict(
     for one, answer in told:
         print("\t".join(_columns(one, answer, prepared)))
     return 0
+
+
+def _tell_blank(asked: Questions) -> None:
+    """Rows in which nothing stands, by their lines: none of them is left out."""
+    count = len(asked.blank_lines)
+    if count:
+        lines = ", ".join(map(str, asked.blank_lines[:MOST_LINES])) + (", ..." if count > MOST_LINES else "")
+        what = f"{count:,} of {asked.num_rows:,} rows {'is' if count == 1 else 'are'} blank"
+        say(f"{what} (line {lines}): kept in place, with an empty answer")
 
 
 def _refuse_over_others(out: Path | None, file: Path | None, path: Path) -> None:
@@ -102,14 +115,15 @@ def _answered(
             yield row[1]
 
     at_once = {"chunk": CONVERSATIONS_AT_ONCE} if isinstance(model, Speaker) else {}
+    way = _around_blank(_way(model, max_tokens), dict.fromkeys(_says(model)))
     with _bar(asked.num_rows) as step:
-        for answer in answered(coming(), _way(model, max_tokens), **at_once):
+        for answer in answered(coming(), way, **at_once):
             values, one = waiting.popleft()
             yield values, one, answer
             step()
 
 
-def _way(model: Speaker | Answerer | Embedder, max_tokens: int) -> Callable[[Sequence[Any]], list[Answer]]:
+def _way(model: Speaker | Answerer | Embedder, max_tokens: int) -> Way:
     """How a model answers several inputs."""
     from sintonia.use import Answerer, Embedder
 
@@ -120,6 +134,26 @@ def _way(model: Speaker | Answerer | Embedder, max_tokens: int) -> Callable[[Seq
     return lambda some: [
         {"prediction": one.text, "finish_reason": one.finish_reason} for one in model.write_all(some, max_tokens)
     ]
+
+
+def _around_blank(way: Way, empty: Answer) -> Way:
+    """The same, with the empty answer where nothing is asked."""
+
+    def both(some: Sequence[Any]) -> list[Answer]:
+        inputs = [one for one in some if one is not None]
+        said = iter(way(inputs) if inputs else [])
+        return [empty if one is None else next(said) for one in some]
+
+    return both
+
+
+def _says(model: Speaker | Answerer | Embedder) -> tuple[str, ...]:
+    """What an answer of the model holds."""
+    from sintonia.use import Answerer, Embedder
+
+    if isinstance(model, Answerer):
+        return (*model.says, "tags") if model.task == "tag" else model.says
+    return ("embedding",) if isinstance(model, Embedder) else ("prediction", "finish_reason")
 
 
 @contextmanager
@@ -139,20 +173,15 @@ def _bar(num_rows: int) -> Iterator[Callable[[], None]]:
 def _write(
     out: Path, asked: Questions, model: Speaker | Answerer | Embedder, max_tokens: int, prepared: Prepared | None
 ) -> int:
-    from sintonia.use import Answerer, Columns, Embedder, write_answers
+    from sintonia.use import Answerer, Columns, write_answers
 
-    labels: tuple[str, ...] = ()
-    if isinstance(model, Answerer):
-        says, labels = model.says, model.labels
-        says = (*says, "tags") if model.task == "tag" else says
-    else:
-        says = ("embedding",) if isinstance(model, Embedder) else ("prediction", "finish_reason")
-    columns = Columns(inputs=asked.columns, answers=says, labels=labels)
+    labels = model.labels if isinstance(model, Answerer) else ()
+    columns = Columns(inputs=asked.columns, answers=_says(model), labels=labels)
     rows = ((values, _with_tags(one, answer, prepared)) for values, one, answer in _answered(asked, model, max_tokens))
     count = write_answers(out, rows, columns)
     if columns.prefix:
         say(f"the input has a column named as one of the answers: these begin with `{columns.prefix}`")
-    say(f"{count:,} answers in {out}")
+    say(f"{count - len(asked.blank_lines):,} answers in {out}")
     return count
 
 
@@ -168,7 +197,7 @@ def _with_tags(one: Any, answer: Answer, prepared: Prepared | None) -> Answer:
 
 def _body(one: Any, answer: Answer, prepared: Prepared | None) -> dict[str, Any]:
     """One answer for a program."""
-    if "spans" not in answer:
+    if one is None or "spans" not in answer:
         return {"input": one, **answer}
     said = _with_tags(one, answer, prepared)
     if "tags" in said:
@@ -178,6 +207,8 @@ def _body(one: Any, answer: Answer, prepared: Prepared | None) -> dict[str, Any]
 
 def _columns(one: Any, answer: Answer, prepared: Prepared | None) -> Iterable[str]:
     """One answer as the columns of a line, the input last."""
+    if one is None:
+        return ("",) * (3 if "confidence" in answer else 2)
     if "embedding" in answer:
         return (" ".join(map(str, answer["embedding"])), _one_line(one))
     if "spans" in answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import typer
 from sintonia.cli.options import JsonOption
 from sintonia.cli.screen import say, show_json
 from sintonia.errors import UsageError
-from sintonia.privacy import Seal, redact_file, refuse_existing, restore_file
+from sintonia.privacy import Fate, Seal, redact_file, refuse_existing, restore_file
 
 _VARIABLE = "SINTONIA_PASSPHRASE"
 
@@ -27,14 +28,22 @@ def redact(
         ),
     ] = None,
     restore: Annotated[
-        Path | None, typer.Option(metavar="MAPPING", help="Put the values of this mapping back instead.")
+        Path | None,
+        typer.Option(
+            metavar="MAPPING", help="Put the values of this mapping back instead, each as it was first spelled."
+        ),
     ] = None,
     columns: Annotated[
         str | None, typer.Option(metavar="COLUMN,...", help="Look at these columns only; by default at all.")
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Replace e-mails, phones, cards and other personal numbers in a copy of a file."""
+    """Replace e-mails, phones, cards and other personal numbers in a copy of a file.
+
+    Names, addresses and ids of your own are no such pattern: the columns in which nothing was replaced are listed.
+    What --restore puts back has one spelling a value: where a number was written as +39 333 1234567 and as
+    3331234567, the first one met comes back in both places. All else is as it was, byte for byte.
+    """
     if restore and (mapping or columns):
         raise UsageError("`--restore` takes neither `--mapping` nor `--columns`")
     refuse_existing(out, *([mapping] if mapping else []))
@@ -49,11 +58,29 @@ def redact(
     done = redact_file(data, out, columns=names, seal=seal)
     for kind, count in sorted(done.replaced.items()):
         say(f"{kind:<22}{count:>9,} replaced, {done.distinct[kind]:,} distinct")
-    say(f"{out}: {done.num_lines:,} lines, {sum(done.replaced.values()):,} values replaced")
+    num_values = sum(done.replaced.values())
+    say(f"{out}: {done.num_lines:,} lines, {num_values:,} value{'s' * (num_values != 1)} replaced")
+    if told := _left(done.fates):
+        say(f"left as they are: {told}")
     say("names, addresses and what no pattern gives away are still there: look before you share it", style="dim")
     if as_json:
-        show_json({"lines": done.num_lines, "replaced": done.replaced, "distinct": done.distinct})
+        fates = {name: fate.name.lower() for name, fate in done.fates.items()}
+        counts = {"lines": done.num_lines, "replaced": done.replaced, "distinct": done.distinct}
+        show_json({**counts, "columns": fates})
     return 0
+
+
+_WHY = {
+    Fate.LEFT: "nothing a pattern knows stands in them",
+    Fate.NO_TEXT: "no text, numbers are not looked at",
+    Fate.NOT_ASKED: "not among --columns",
+}
+
+
+def _left(fates: Mapping[str, Fate]) -> str:
+    """The columns in which nothing was replaced, and why."""
+    by_fate = {why: [f"`{name}`" for name, fate in fates.items() if fate is one] for one, why in _WHY.items()}
+    return "; ".join(f"{', '.join(names)} ({why})" for why, names in by_fate.items() if names)
 
 
 def _passphrase(*, is_new: bool) -> str:

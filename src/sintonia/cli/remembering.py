@@ -54,8 +54,8 @@ def _show_memory(found: Memorisation) -> None:
         say(f"at 1 %    {found.recognised:.1%} of the training rows are recognised at one false alarm in a hundred")
     say(f"held to   {_CALIBRATED[found.calibrated_by]}")
     say(
-        f"words     alone tell the two sets apart with an AUC of {found.told_apart:.2f}; up to "
-        f"{found.told_apart_limit:.2f} they are of one source"
+        f"words     alone tell a training row from one of validation in {found.told_apart:.0%} of pairs; up to "
+        f"{found.told_apart_limit:.0%} they are of one source"
     )
     show_findings(found.findings)
     say(f"took      {duration(found.seconds)}: each row read once by the model, and once by the base where it can say")

@@ -132,7 +132,9 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     titles = ["run", "state", "outcome", "metric", "base", "tuned", "worth it"]
     has_taught = any(row["against_teacher"] for row in rows)
-    for title in (*titles, *(["against teacher"] if has_taught else [])):
+    has_days = any(row["expires"] or row["expired"] for row in rows)
+    more = [*(["against teacher"] if has_taught else []), *(["data kept"] if has_days else [])]
+    for title in (*titles, *more):
         table.add_column(title, justify="right" if title in ("base", "tuned") else "left", overflow="fold")
     for row in rows:
         scores = ["" if row[name] is None else f"{row[name]:.3f}" for name in ("base", "tuned")]
@@ -140,11 +142,19 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         better = f"{metric} (lower is better)" if metric and direction(metric) == "lower is better" else metric
         worth = _WORTH.get(row["worth_tuning"] or "", row["worth_tuning"] or "")
         against = [_against_in_words(row["against_teacher"])] if has_taught else []
-        table.add_row(row["run"], row["state"], row["outcome"], better, *scores, worth, *against)
+        days = [_days_in_words(row)] if has_days else []
+        table.add_row(row["run"], row["state"], row["outcome"], better, *scores, worth, *against, *days)
     if any(row["worth_tuning"] for row in rows):
         table.caption = "worth it: whether the tuned model also beats the best quick baseline"
         table.caption_justify = "left"
     return table
+
+
+def _days_in_words(row: dict[str, Any]) -> str:
+    """Until which day the run keeps its data, or since when they are gone; empty where no end is set."""
+    if row["expired"]:
+        return f"removed {row['expired'][:10]}"
+    return f"until {row['expires'][:10]}" if row["expires"] else ""
 
 
 def _against_in_words(against: dict[str, Any] | None) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from sintonia.audit import record
+from sintonia.audit import names_of, record
 from sintonia.cli.screen import say
 from sintonia.errors import SintoniaError, StorageError, UsageError
-from sintonia.files import write_atomic
+from sintonia.files import storage_errors, write_atomic
 from sintonia.runs import RunFolder
 from sintonia.vault import has_key_at_hand, is_vault, swap_in_the_clear, vault_of
 
@@ -30,7 +30,7 @@ def show_vault(run: RunFolder) -> None:
 
 
 def hand_out(run: RunFolder, names: tuple[str, ...], folder: Path) -> tuple[Path, ...]:
-    """Writes files of a run into a folder, in the clear, for the owner alone.
+    """Writes files of a run into a folder, in the clear, for the owner alone, as is the folder if it is a new one.
 
     Raises:
         UsageError: the folder lies in the run, or one of the files is there.
@@ -41,6 +41,8 @@ def hand_out(run: RunFolder, names: tuple[str, ...], folder: Path) -> tuple[Path
     there = next((one for one in targets if one.exists()), None)
     if there is not None:
         raise UsageError(f"`{there}` is there already", hint="name a new folder", where="--out")
+    with storage_errors(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, target in zip(names, targets, strict=True):
         write_atomic(target, run.file(name).read_bytes())
     tell_handed_out(run.path, targets)
@@ -54,7 +56,7 @@ def tell_handed_out(path: Path, targets: Sequence[Path], *, is_recorded: bool = 
         return
     if not is_recorded:
         folder = str(targets[0].absolute().parent) if targets else ""
-        record("handed_out", run=place.name, files=tuple(one.name for one in targets), folder=folder)
+        record("handed_out", **names_of(place), files=tuple(one.name for one in targets), folder=folder)
     say(f"vault     in the clear: {', '.join(os.path.relpath(one) for one in targets)}")
 
 

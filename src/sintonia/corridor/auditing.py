@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sintonia.audit import ANCHOR, Anchor, Fact, record
+from sintonia.audit import ANCHOR, Anchor, Fact, names_of, record
 from sintonia.corridor.beginning import originals_of
 from sintonia.corridor.walk import Walk
 from sintonia.recipe import recipe_id
@@ -18,7 +18,7 @@ from sintonia.records import Prepared, Turn, Verdict
 def note(walk: Walk, event: str, **facts: Fact) -> None:
     """Records an event of a run, and keeps the new head in its folder."""
     run = walk.run
-    head = record(event, run=run.path.name, recipe=recipe_id(run.recipe()), **facts)
+    head = record(event, **names_of(run.place), recipe=recipe_id(run.recipe()), **facts)
     before = run.read(ANCHOR, Anchor) or Anchor()
     if head is None:
         walk.tell("audit", f"`{event}` could not be written to the audit log: it lacks that line (log.txt says why)")

@@ -12,7 +12,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from sintonia.audit import record
+from sintonia.audit import names_of, record
 from sintonia.errors import RunFailed, SintoniaError, StorageError, Unavailable, UsageError, nearest
 from sintonia.export.adapter import ADAPTER
 from sintonia.export.format import Format, Reader
@@ -27,7 +27,7 @@ from sintonia.export.readers.language import read_ours
 from sintonia.export.readers.texts import OurTextModel
 from sintonia.export.sentence_transformers import SENTENCE_TRANSFORMERS
 from sintonia.export.source import Source, open_source
-from sintonia.files import follow_umask, sha256_file, storage_errors, sync_folder, sync_tree, write_json
+from sintonia.files import follow_umask, keep_private, sha256_file, storage_errors, sync_folder, sync_tree, write_json
 from sintonia.runs import RunFolder
 
 FORMATS = {one.name: one for one in (ADAPTER, MERGED, GGUF, OLLAMA, ONNX, SENTENCE_TRANSFORMERS, HUB_FOLDER)}
@@ -85,7 +85,7 @@ def export_run(run: RunFolder, wanted: Wanted) -> Exported:
             form.write(source, work / "out", precision)
             agreement, runtime = _prove(form, source, (work, precision), has_runtime=has_runtime)
             proof = _describe(form, source, work / "out", (precision, agreement, runtime))
-            follow_umask(work)
+            (keep_private if run.is_in_vault else follow_umask)(work)
             sync_tree(work / "out")
             _refuse_folder(run, folder)  # another export may have made it meanwhile
             (work / "out").rename(folder)
@@ -94,7 +94,7 @@ def export_run(run: RunFolder, wanted: Wanted) -> Exported:
         raise StorageError(f"cannot write the model into `{folder}`: {error}", hint="check free space") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    record("export", run=run.path.name, format=form.name, folder=folder.name, sha256=sha256_file(folder / PROOF))
+    record("export", **names_of(run.place), format=form.name, folder=folder.name, sha256=sha256_file(folder / PROOF))
     return Exported(folder=folder, proof=proof, commands=form.commands(source, folder))
 
 

@@ -16,12 +16,11 @@ from sintonia.models.sources.folder import is_adapter
 from sintonia.models.sources.trust import read_json_object
 from sintonia.records import Base, Example, Prepared, Turn, Verdict
 from sintonia.runs import RunFolder, weights_id
-from sintonia.tasks import TASKS
+from sintonia.tasks import LANGUAGE_TASKS, TASKS
 
 Kind = Literal["language", "classifier of a language model", "encoder with a head", "tagger", "embedder"]
 MOST_EXAMPLES = 24
 """Validation examples that an export is proved on, where there are as many."""
-_LANGUAGE = ("chat", "prefer", "pretrain")
 _WHOLE_TAGGER = "token classifier of transformers"
 
 
@@ -103,7 +102,7 @@ def open_source(run: RunFolder) -> Source:
 
 
 def _kind(folder: Path, task: str) -> Kind:
-    if task in _LANGUAGE:
+    if task in LANGUAGE_TASKS:
         return "language"
     if task not in TASKS:
         raise UsageError(f"`{folder}` learned the task `{task}`, which is unknown here", hint="install its package")

@@ -23,12 +23,13 @@ from sintonia.models.adapter_files import read_adapters
 from sintonia.models.adapters import LoraLinear, adapters_of, oriented_weight
 from sintonia.models.embeddings.saved import OpenEmbedder, open_embedder
 from sintonia.models.language.classifier import DecoderReader, save_classifier
-from sintonia.models.language.saved import LANGUAGE_TASKS, OpenLanguageModel, open_language_candidate
+from sintonia.models.language.saved import OpenLanguageModel, open_language_candidate
 from sintonia.models.loading import quiet
 from sintonia.models.open import OpenBase, OpenCandidate, open_candidate, read_candidate
 from sintonia.models.sources.folder import ADAPTER, is_adapter, weight_files
 from sintonia.models.sources.trust import INDEX
 from sintonia.models.tagging.head import TokenTagger, write_tagger
+from sintonia.tasks import LANGUAGE_TASKS
 from sintonia.tasks.tag import tag_names
 
 Opened = OpenBase | OpenLanguageModel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from sintonia.records import AddedFile, Place, Split
 MAX_PLACES = 20
 EVEN_SHARE_FRACTION = 0.1
 LARGEST_FRACTION = 0.8
+_MOST_SCANNED = 200_000
 SETS: tuple[Split, ...] = ("train", "validation", "test")
 """The sets in the order of their numbers in `Audit.sets`."""
 
@@ -113,6 +114,19 @@ class Audit:
     def places_of(self, dropped: Iterable[Dropped]) -> tuple[Place, ...]:
         """The first places of a finding about dropped rows."""
         return tuple(Place(file=one.file, line=one.line) for one in list(dropped)[:MAX_PLACES])
+
+
+def kinds_in_rows(audit: Audit, kinds_in: Callable[[str], Set[str]]) -> tuple[Counter[str], list[int], int]:
+    """What is found in texts and answers of rows drawn evenly: rows by kind, rows with any, and how many were drawn."""
+    positions = audit.rows.draw(_MOST_SCANNED)
+    kinds: Counter[str] = Counter()
+    held: list[int] = []
+    for position, row in zip(positions.tolist(), audit.rows.only(positions).scan(), strict=True):
+        found = kinds_in(row.text) | kinds_in(row.answer)
+        if found:
+            kinds.update(found)
+            held.append(position)
+    return kinds, held, len(positions)
 
 
 def is_imbalanced(counts: Mapping[str, int]) -> bool:

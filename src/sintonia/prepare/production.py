@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from sintonia.errors import DataError, UsageError
 from sintonia.prepare.columns import as_text
 from sintonia.prepare.forms.asked import conversation_asked
-from sintonia.prepare.forms.form import Unusable
+from sintonia.prepare.forms.form import Blank, Unusable
 from sintonia.prepare.forms.looking import decoded, list_in, raw_text_in
 from sintonia.prepare.forms.tokens import TOKEN_COLUMNS, asked_of_tokens, scheme_of_form
 from sintonia.prepare.gather import Gathered
@@ -59,7 +60,9 @@ class ToAnswer:
     """The columns in their order, each with the kinds of its values: `str`, `int`, `float`, `bool`, others by name."""
     num_rows: int
     read: Callable[[], Iterator[tuple[dict[str, Any], Any]]]
-    """Gives each row as it stands, and what the model is asked of it."""
+    """Gives each row as it stands, and what the model is asked of it: None where nothing is."""
+    blank_lines: tuple[int, ...] = ()
+    """Of the rows in which nothing stands that could be answered."""
 
 
 def read_inputs(file: Path, prepared: Prepared) -> ToAnswer:
@@ -69,25 +72,37 @@ def read_inputs(file: Path, prepared: Prepared) -> ToAnswer:
     and, of a list of tokens, their places; of one that writes, `messages` before an answer, and `tools`.
 
     Raises:
-        DataError: the input of the run is in no column or two, the file lacks it, or rows have nothing there.
+        DataError: the input of the run is in no column or two, the file lacks it, or something else stands there, or in
+            no row anything.
     """
     source, ask = open_source(file), _asking(file, prepared)
-    columns, problems, num_rows = dict[str, set[str]](), Problems(), 0
+    columns, problems, blank, num_rows = dict[str, set[str]](), Problems(), list[int](), 0
     for row in source.read():
         num_rows += 1
         for name, value in row.values.items():
             columns.setdefault(name, set()).update(_kind_of(value))
         try:
             ask(row)
+        except Blank:
+            blank.append(row.line)
         except Unusable as unusable:
             problems.add(row.line, str(unusable))
-    if problems.count:
-        expected = "something to answer in every row"
+    if problems:
+        expected = "something to answer, or nothing at all"
         raise problems.refuse(str(file), what="without an input", expected=expected, hint="remove these rows")
-    if not num_rows:
-        raise DataError("there is no row in it", where=str(file), expected="rows as those of the data of the run")
+    if len(blank) == num_rows:
+        what = f"nothing to answer stands in any of the {num_rows:,} rows" if num_rows else "there is no row in it"
+        raise DataError(what, where=str(file), expected="rows as those of the data of the run")
     kinds = {name: frozenset(some) for name, some in columns.items()}
-    return ToAnswer(columns=kinds, num_rows=num_rows, read=lambda: ((row.values, ask(row)) for row in source.read()))
+
+    def read() -> Iterator[tuple[dict[str, Any], Any]]:
+        for row in source.read():
+            with suppress(Blank):
+                yield row.values, ask(row)
+                continue
+            yield row.values, None
+
+    return ToAnswer(columns=kinds, num_rows=num_rows, read=read, blank_lines=tuple(blank))
 
 
 def _kind_of(value: Any) -> tuple[str, ...]:
@@ -121,7 +136,8 @@ def _texts(file: Path, columns: Sequence[str], row: Row) -> str | tuple[str, str
         raise _lacking(file, row, f"no column {' and no '.join(missing)}", expected)
     texts = tuple(as_text(row.values[column]) or "" for column in columns)
     if not all(text.strip() for text in texts):
-        raise Unusable("no text")
+        is_blank = all(as_text(row.values[column]) is not None for column in columns)
+        raise Blank("no text") if is_blank else Unusable("no text")
     return (texts[0], texts[1]) if len(texts) > 1 else texts[0]
 
 

@@ -7,15 +7,33 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
 
 from sintonia.errors import DataError
 
-Rewrite = Callable[[str, str], str]
-"""From the text of a cell or string, and the name it stands under, to its new text."""
+Edit = tuple[int, int, str]
+"""Where it begins and ends in a text, and what stands there instead."""
+Rewrite = Callable[[str, str], list[Edit]]
+"""From the text of a cell or string, and the name it stands under, to what is to be changed, in order."""
+
+
+class Fate(IntEnum):
+    """What became of a column, or of a key of the outermost object: the most that was done in any row."""
+
+    NOT_ASKED = 0
+    NO_TEXT = 1
+    LEFT = 2
+    CHANGED = 3
+
+
+Fates = dict[str, Fate]
+"""Of every column or key, in the order in which they were met."""
 
 LONGEST_CELL = 2**24
 _CLOSED = re.compile(r'[^"]*(?:""[^"]*)*"')
+_UNIT = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
+"""How one character is written in a string of JSON."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
 
 
@@ -61,27 +79,53 @@ def _until_closed(lines: Iterator[tuple[str, str]], line: str, start: int, where
     )
 
 
+def edited(text: str, edits: Sequence[Edit]) -> str:
+    """The text with the edits made.
+
+    >>> edited("to anna", [(3, 7, "her")])
+    'to her'
+    """
+    return _joined(text, edits)
+
+
+def _joined(units: Sequence[str], edits: Sequence[Edit]) -> str:
+    """What was written character by character, with the edits made."""
+    pieces, end = [], 0
+    for first, last, new in edits:
+        pieces += ["".join(units[end:first]), new]
+        end = last
+    return "".join([*pieces, *units[end:]])
+
+
+def note(fates: Fates, name: str, fate: Fate) -> None:
+    """Remembers the most that was done under a name."""
+    fates[name] = max(fates.get(name, fate), fate)
+
+
 def rewrite_cell(cell: str, title: str, rewrite: Rewrite) -> str:
     """The cell with its text rewritten, quoted as it was."""
-    body = cell.rstrip("\r\n")
-    if len(body) < 2 or not (body.startswith('"') and body.endswith('"')):
-        return rewrite(body, title) + cell[len(body) :]
-    text = body[1:-1].replace('""', '"')
-    changed = rewrite(text, title)
-    return cell if changed == text else '"' + changed.replace('"', '""') + '"' + cell[len(body) :]
+    body, text = cell.rstrip("\r\n"), text_of(cell)
+    edits = rewrite(text, title)
+    if not edits:
+        return cell
+    changed = edited(text, edits)
+    return ('"' + changed.replace('"', '""') + '"' if _is_quoted(body) else changed) + cell[len(body) :]
 
 
 def text_of(cell: str) -> str:
     """What a cell says, without its quotes and line end."""
-    read: list[str] = []
-    rewrite_cell(cell, "", lambda text, _: read.append(text) or text)  # type: ignore[func-returns-value]
-    return read[0]
+    body = cell.rstrip("\r\n")
+    return body[1:-1].replace('""', '"') if _is_quoted(body) else body
 
 
-def rewrite_json(line: str, rewrite: Rewrite, columns: frozenset[str], seen: set[str]) -> str:
+def _is_quoted(body: str) -> bool:
+    return len(body) >= 2 and body.startswith('"') and body.endswith('"')
+
+
+def rewrite_json(line: str, rewrite: Rewrite, columns: frozenset[str], fates: Fates) -> str:
     """The JSON line with each string that is a value rewritten; keys, numbers and blanks stay as they are.
 
-    With `columns`, only below those keys of the outermost object; the keys of that object are added to `seen`.
+    With `columns`, only below those keys of the outermost object; what became of each of its keys is noted in `fates`.
     `line` must be valid JSON.
     """
     pieces, end = [], 0
@@ -99,14 +143,19 @@ def rewrite_json(line: str, rewrite: Rewrite, columns: frozenset[str], seen: set
         elif position + 1 < len(tokens) and tokens[position + 1].group() == ":":
             keys[-1] = json.loads(mark)
             if len(keys) == 1:
-                seen.add(keys[0])
+                note(fates, keys[0], Fate.NO_TEXT if not columns or keys[0] in columns else Fate.NOT_ASKED)
         elif not columns or (keys and keys[0] in columns):
-            pieces += [line[end : token.start()], _rewrite_literal(mark, keys[-1] if keys else "", rewrite)]
+            changed = _rewrite_literal(mark, keys[-1] if keys else "", rewrite)
+            if keys and keys[0] in fates:
+                note(fates, keys[0], Fate.LEFT if changed == mark else Fate.CHANGED)
+            pieces += [line[end : token.start()], changed]
             end = token.end()
     return "".join([*pieces, line[end:]])
 
 
 def _rewrite_literal(literal: str, title: str, rewrite: Rewrite) -> str:
-    text = json.loads(literal)
-    changed = rewrite(text, title)
-    return literal if changed == text else json.dumps(changed, ensure_ascii="\\u" in literal)
+    """The string with its edits made; all else stays as it was written, escapes too."""
+    is_ascii = "\\u" in literal
+    edits = rewrite(json.loads(literal), title)
+    written = [(first, last, json.dumps(new, ensure_ascii=is_ascii)[1:-1]) for first, last, new in edits]
+    return '"' + _joined(_UNIT.findall(literal[1:-1]), written) + '"' if edits else literal

@@ -11,19 +11,32 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
 from sintonia.errors import DataError, UsageError, nearest
 from sintonia.files import storage_errors, sync_folder
-from sintonia.privacy.cells import LONGEST_CELL, Rewrite, rewrite_cell, rewrite_json, rows, text_of
-from sintonia.privacy.redact import Redactor, restore
+from sintonia.privacy.cells import (
+    LONGEST_CELL,
+    Fate,
+    Fates,
+    Rewrite,
+    edited,
+    note,
+    rewrite_cell,
+    rewrite_json,
+    rows,
+    text_of,
+)
+from sintonia.privacy.redact import Redactor, restoring
 from sintonia.privacy.sealed_mapping import read_mapping, write_mapping
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".txt")
 _MARK = "\ufeff"
 _DELIMITERS = ",;\t|"
+_LONGEST_NAME = 40
 Places = Iterator[tuple[str, str]]
 """Pairs of a place (`file:line`) and a line with its end."""
 
@@ -37,6 +50,8 @@ class Redaction:
     """Kind -> how many places."""
     distinct: dict[str, int]
     """Kind -> how many different values."""
+    fates: Fates = field(default_factory=dict)
+    """Column or outermost key -> the most that was done in it, in their order; empty of plain text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +60,19 @@ class Seal:
 
     path: Path
     passphrase: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Asked:
+    """How texts are rewritten and in which columns, all where none are named; and what became of each."""
+
+    rewrite: Rewrite
+    columns: Sequence[str] = ()
+    fates: Fates = field(default_factory=dict)
+
+    def is_for(self, title: str) -> bool:
+        """Whether a column is looked at."""
+        return not self.columns or title in self.columns
 
 
 def redact_file(source: Path, target: Path, *, columns: Sequence[str] = (), seal: Seal | None = None) -> Redaction:
@@ -64,8 +92,10 @@ def redact_file(source: Path, target: Path, *, columns: Sequence[str] = (), seal
     refuse_existing(target, *([seal.path] if seal else []))
     for _, line in _lines(source):
         redactor.reserve(line)
-    num_lines = _rewrite_file(source, target, redactor.redact, columns, before_end=lambda: _write(seal, redactor))
-    return Redaction(num_lines=num_lines, replaced=dict(redactor.num_replaced), distinct=dict(redactor.num_distinct))
+    done = _Asked(rewrite=redactor.edits, columns=columns)
+    num_lines = _rewrite_file(source, target, done, before_end=lambda: _write(seal, redactor))
+    replaced, distinct = dict(redactor.num_replaced), dict(redactor.num_distinct)
+    return Redaction(num_lines=num_lines, replaced=replaced, distinct=distinct, fates=done.fates)
 
 
 def restore_file(source: Path, target: Path, seal: Seal) -> int:
@@ -78,7 +108,7 @@ def restore_file(source: Path, target: Path, seal: Seal) -> int:
     """
     refuse_existing(target)
     mapping = read_mapping(seal.path, seal.passphrase)
-    return _rewrite_file(source, target, lambda text, _: restore(text, mapping), ())
+    return _rewrite_file(source, target, _Asked(rewrite=lambda text, _: restoring(text, mapping)))
 
 
 def refuse_existing(*paths: Path) -> None:
@@ -103,15 +133,9 @@ def _nothing() -> None:
     """When there is nothing left to write."""
 
 
-def _rewrite_file(
-    source: Path,
-    target: Path,
-    rewrite: Rewrite,
-    columns: Sequence[str],
-    before_end: Callable[[], None] = _nothing,
-) -> int:
+def _rewrite_file(source: Path, target: Path, asked: _Asked, before_end: Callable[[], None] = _nothing) -> int:
     """Rewrites each text of the source into the target; how many lines it had."""
-    if source.suffix.lower() == ".txt" and columns:
+    if source.suffix.lower() == ".txt" and asked.columns:
         raise UsageError("a text file has no columns", hint="leave `--columns` out")
     num_lines = 0
 
@@ -121,7 +145,7 @@ def _rewrite_file(
             yield place
 
     by_format = {".jsonl": _json_lines, ".txt": _text_lines}
-    rewritten = by_format.get(source.suffix.lower(), _table_lines)(counted(), rewrite, columns)
+    rewritten = by_format.get(source.suffix.lower(), _table_lines)(counted(), asked)
     with _new_file(target) as stream:
         for line in rewritten:
             stream.write(line.encode())
@@ -131,33 +155,43 @@ def _rewrite_file(
     return num_lines
 
 
-def _text_lines(places: Places, rewrite: Rewrite, columns: Sequence[str]) -> Iterator[str]:
-    return (rewrite(line, "") for _, line in places)
+def _text_lines(places: Places, asked: _Asked) -> Iterator[str]:
+    return (edited(line, asked.rewrite(line, "")) for _, line in places)
 
 
-def _table_lines(places: Places, rewrite: Rewrite, columns: Sequence[str]) -> Iterator[str]:
+def _table_lines(places: Places, asked: _Asked) -> Iterator[str]:
     """Rows with the cells of these columns rewritten, of all columns when none are named."""
     first = next(places, None)
     if first is None:
         return
     where, heading = first
     delimiter = max(_DELIMITERS, key=heading.count) if not where.rpartition(":")[0].endswith(".tsv") else "\t"
-    titles: list[str] = []
     mark = heading[: heading.startswith(_MARK)]
-    for cells in rows(_chain((where, heading.removeprefix(_MARK)), places), delimiter):
-        if not titles:
-            titles = [text_of(cell) for cell in cells]
-            _check_columns(columns, titles)
-            # A file without a header has data where the names should be.
-            names = [""] * len(cells)
-        else:
-            names = titles[: len(cells)] + [""] * (len(cells) - len(titles))
-        chosen = [not columns or (number < len(titles) and titles[number] in columns) for number in range(len(cells))]
-        yield mark + delimiter.join(
-            rewrite_cell(cell, name, rewrite) if is_chosen else cell
-            for cell, name, is_chosen in zip(cells, names, chosen, strict=True)
-        )
-        mark = ""
+    table = rows(_chain((where, heading.removeprefix(_MARK)), places), delimiter)
+    first_row = next(table)
+    titles = [text_of(cell) for cell in first_row]
+    _check_columns(asked.columns, titles)
+    # A file without a header has data where the names should be: they are no words before a value.
+    written = [_cell(cell, title, "", asked) for cell, title in zip(first_row, titles, strict=True)]
+    told = [_told(title, number, was == now) for number, title, was, now in zip(count(1), titles, first_row, written)]
+    yield mark + delimiter.join(written)
+    for cells in table:
+        known = [*titles[: len(cells)], *[""] * (len(cells) - len(titles))]
+        written = [_cell(cell, title, title, asked) for cell, title in zip(cells, known, strict=True)]
+        for name, title, was, now in zip(told, titles, cells, written, strict=False):
+            fate = Fate.CHANGED if was != now else Fate.LEFT if asked.is_for(title) else Fate.NOT_ASKED
+            note(asked.fates, name, fate)
+        yield delimiter.join(written)
+
+
+def _cell(cell: str, title: str, name: str, asked: _Asked) -> str:
+    return rewrite_cell(cell, name, asked.rewrite) if asked.is_for(title) else cell
+
+
+def _told(title: str, number: int, is_clean: bool) -> str:
+    """A column by its name, unless that may be data: then by its number."""
+    is_name = is_clean and 0 < len(title) <= _LONGEST_NAME and title.isprintable()
+    return title if is_name else f"column {number}"
 
 
 def _chain(first: tuple[str, str], rest: Places) -> Places:
@@ -165,9 +199,9 @@ def _chain(first: tuple[str, str], rest: Places) -> Places:
     yield from rest
 
 
-def _json_lines(places: Places, rewrite: Rewrite, columns: Sequence[str]) -> Iterator[str]:
+def _json_lines(places: Places, asked: _Asked) -> Iterator[str]:
     """JSON lines with the strings below these keys rewritten, all strings when none are named."""
-    asked, seen = frozenset(columns), set[str]()
+    columns = frozenset(asked.columns)
     for where, line in places:
         mark, body = line[: line.startswith(_MARK)], line.removeprefix(_MARK)
         if not body.strip():
@@ -180,8 +214,8 @@ def _json_lines(places: Places, rewrite: Rewrite, columns: Sequence[str]) -> Ite
         except ValueError as error:
             what = getattr(error, "msg", str(error))
             raise DataError(f"not valid JSON: {what}", expected="one JSON value a line", where=where) from None
-        yield mark + rewrite_json(body, rewrite, asked, seen)
-    _check_columns(columns, seen)
+        yield mark + rewrite_json(body, asked.rewrite, columns, asked.fates)
+    _check_columns(asked.columns, asked.fates)
 
 
 def _refuse_constant(name: str) -> float:

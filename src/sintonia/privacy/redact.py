@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections import Counter
 
+from sintonia.privacy.cells import Edit, edited
 from sintonia.privacy.detect import KIND_NAMES, Match, find_personal_data
 from sintonia.privacy.kinds.phone import phone_identity
 from sintonia.privacy.shape import bare
@@ -62,15 +63,15 @@ class Redactor:
 
         `title` is the name of the column or key that the text stands under: it counts as words before it.
         """
+        return edited(text, self.edits(text, title))
+
+    def edits(self, text: str, title: str = "") -> list[Edit]:
+        """Where the values stand in the text, and what replaces them."""
         opening = f"{title}: " if title else ""
-        pieces, end = [], len(opening)
-        whole = opening + text
-        for match in find_personal_data(whole):
-            if match.start < len(opening):
-                continue
-            pieces += [whole[end : match.start], self._placeholder(match, whole[match.start : match.end])]
-            end = match.end
-        return "".join([*pieces, whole[end:]])
+        before = len(opening)
+        found = [one for one in find_personal_data(opening + text) if one.start >= before]
+        places = [(one, one.start - before, one.end - before) for one in found]
+        return [(start, end, self._placeholder(one, text[start:end])) for one, start, end in places]
 
     def _placeholder(self, match: Match, value: str) -> str:
         self.num_replaced[match.kind] += 1
@@ -84,4 +85,10 @@ class Redactor:
 
 def restore(text: str, mapping: dict[str, str]) -> str:
     """The text with each placeholder of the mapping replaced by its value, as it was first spelled."""
-    return _PLACEHOLDER.sub(lambda match: mapping.get(match[0], match[0]), text)
+    return edited(text, restoring(text, mapping))
+
+
+def restoring(text: str, mapping: dict[str, str]) -> list[Edit]:
+    """Where placeholders of the mapping stand in the text, and their values."""
+    found = _PLACEHOLDER.finditer(text)
+    return [(one.start(), one.end(), mapping[one[0]]) for one in found if one[0] in mapping]

@@ -6,13 +6,13 @@ What stays is listed, so that whatever else a run folder comes to hold goes. Not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from sintonia.audit import record
+from sintonia.audit import names_of, record
 from sintonia.errors import SintoniaError
 from sintonia.files import read_json, storage_errors, utc_now
 from sintonia.runs import ENDED, EXPIRED, Expired, RunFolder
@@ -67,11 +67,11 @@ def due_runs(runs: Iterable[RunFolder], now: datetime | None = None) -> Iterator
             yield found
 
 
-def expire(due: Due) -> Expired:
+def expire(due: Due, mark: Callable[[RunFolder, Expired], None]) -> Expired:
     """Removes what is not to stay, and says in the run and in the audit log that it was done, and when.
 
     The run counts as expired before the first file goes: killed at any point, it is never half a run that looks whole,
-    and the next call ends what was begun.
+    and the next call ends what was begun. `mark` changes what stays so that it says so too; it may be called again.
 
     Raises:
         UsageError: another process works on the run.
@@ -88,7 +88,8 @@ def expire(due: Due) -> Expired:
                 num_files, num_bytes = num_files + 1, num_bytes + path.lstat().st_size
                 path.unlink()
         _remove_empty(run.path)
-        record("expiry", run=run.place.name, ended=done.ended, keep_days=done.keep_days, files=num_files)
+        mark(run, done)
+        record("expiry", **names_of(run.place), ended=done.ended, keep_days=done.keep_days, files=num_files)
         done = Expired(
             time=done.time,
             ended=done.ended,
@@ -121,7 +122,8 @@ def _due(run: RunFolder, now: datetime) -> Due | None:
 def _ended(run: RunFolder) -> datetime:
     """When a run was last worked on: what it says itself, or what its files tell where its process was killed."""
     said = (read_json(run.file(ENDED)) or {}).get("time")
-    seen = [run.file("recipe.yaml"), run.file("cache/spent.json"), *run.path.glob("turns/*/events.jsonl")]
+    names = ("recipe.yaml", "cache/spent.json", "verdict.json")
+    seen = [*map(run.file, names), *run.path.glob("turns/*/events.jsonl")]
     times = [datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in seen if said is None and path.exists()]
     return datetime.fromisoformat(said) if said else max(times)
 

@@ -39,6 +39,9 @@ from sintonia.records import (
 from sintonia.records.privacy.memorisation import Canaries, Memorisation
 from sintonia.records.privacy.spent import Guarantee
 from sintonia.report.bill import Bill, read_bill
+from sintonia.report.privacy.hiding import without_values
+from sintonia.report.privacy.keeping import Keeping, read_keeping
+from sintonia.report.privacy.spending import guarantee_of
 from sintonia.report.turns import TurnTree, read_turn_tree
 from sintonia.runs import BOUGHT, CURVE, TAUGHT, WORTH, RunFolder
 from sintonia.settings import Recipe
@@ -118,6 +121,8 @@ class Contents:
     """What a copy of its training remembered of planted secrets, where somebody asked."""
     audit: Anchor | None = None
     """Head of the audit log as the run last knew it; none of runs from before there was one."""
+    keeping: Keeping = field(default_factory=Keeping)
+    """Until when it keeps what it holds of the data."""
     tree: TurnTree = field(default_factory=TurnTree)
     """The turns, each below the one it came from."""
 
@@ -146,15 +151,14 @@ class _Reader:
 def read_contents(run: RunFolder) -> Contents:
     """Everything in the run folder that a report can tell."""
     reader = _Reader(run)
-    prepared = reader.record("prepared.json", Prepared)
-    verdict = reader.record("verdict.json", Verdict)
+    prepared, verdict = reader.record("prepared.json", Prepared), reader.record("verdict.json", Verdict)
     turns = _turns(reader)
     turn = _judged_turn(turns, verdict)
     recipe, folder = reader.guarded(run.recipe, None), _turn_folder(run, turn)
     findings = _findings(reader, prepared, turn, verdict)
     if recipe is None or recipe.privacy.redact:
-        findings = _without_values(findings)
-        verdict = verdict and replace(verdict, causes=_without_values(verdict.causes))
+        findings = without_values(findings)
+        verdict = verdict and replace(verdict, causes=without_values(verdict.causes))
     return Contents(
         path=run.place,
         recipe=recipe,
@@ -171,18 +175,19 @@ def read_contents(run: RunFolder) -> Contents:
         worth=reader.record(WORTH, Worth),
         bought=reader.record(BOUGHT, Bought),
         taught=reader.record(TAUGHT, Taught),
-        guarantee=reader.record(f"{folder}/privacy.json", Guarantee) if folder else None,
+        guarantee=reader.guarded(lambda: guarantee_of(run, folder, reader.problems.append), None),
         curve=reader.record(CURVE, LearningCurve),
         memorisation=reader.record(f"{folder}/memorisation.json", Memorisation) if folder else None,
         canaries=_of_turn(reader.record("memorisation/canaries.json", Canaries), turn),
         audit=reader.record(ANCHOR, Anchor),
+        keeping=reader.guarded(lambda: read_keeping(run), Keeping()),
         tree=reader.guarded(lambda: read_turn_tree(run), TurnTree()),
         findings=findings,
         set_aside=reader.lines("data/set_aside.jsonl", SetAside),
         bill=reader.guarded(lambda: read_bill(run), Bill()),
         resolved=turn.resolved if turn else reader.guarded(lambda: _resolved(run), ()),
         model_form=_model_form(run.file("model")),
-        problems=tuple(reader.problems),
+        problems=tuple(dict.fromkeys(reader.problems)),
     )
 
 
@@ -272,14 +277,6 @@ def _findings(
     found += turn.findings if turn else ()
     found += verdict.causes if verdict else ()
     return tuple({(one.code, one.message): one for one in reversed(found)}.values())[::-1]
-
-
-def _without_values(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Without the values of columns of the data that E313 names: they may be of persons."""
-    return tuple(
-        replace(one, message=f"{one.message.partition(': ')[0]} (which ones is hidden)") if one.code == "E313" else one
-        for one in findings
-    )
 
 
 def _resolved(run: RunFolder) -> tuple[Resolved, ...]:

@@ -20,12 +20,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from sintonia.vault import surroundings_without_passphrase
+
 GRACE_SECONDS = 3.0
 """A process whose orders have ended has so long to end by itself."""
 LOG = "log.txt"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _READ_BYTES = 2**16
-_PASSPHRASE = "SINTONIA_VAULT_PASSPHRASE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,5 +172,4 @@ def _surroundings(num_threads: int) -> dict[str, str]:
     """Those of this process, with the same places to import from, and so many threads, but no passphrase: they work on
     what this process has opened."""
     places = os.pathsep.join(str(Path(one).absolute()) for one in sys.path)
-    others = {name: value for name, value in os.environ.items() if name != _PASSPHRASE}
-    return {**others, "PYTHONPATH": places, **dict.fromkeys(_THREADS, str(num_threads))}
+    return {**surroundings_without_passphrase(), "PYTHONPATH": places, **dict.fromkeys(_THREADS, str(num_threads))}

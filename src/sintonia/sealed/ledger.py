@@ -17,6 +17,7 @@ from sintonia.errors import StorageError
 from sintonia.files import (
     append_line,
     home_folder,
+    locked,
     read_json,
     read_lines,
     storage_errors,
@@ -25,7 +26,7 @@ from sintonia.files import (
     write_json,
     write_lines,
 )
-from sintonia.sealed.places import folders_of_data, held, writing_beside
+from sintonia.sealed.places import folders_of_data, writing_beside
 
 _LEDGER = "openings.jsonl"
 _LEDGER_SEAL = "openings.seal.json"
@@ -54,7 +55,7 @@ def count_opening(data: Path, sha256: str, candidate_id: str, inputs: list[str])
 def _record_opening(beside: Path, line: dict[str, str], inputs: list[str]) -> None:
     """Twice, where it is not yet: the copy at home outlives a renamed data file, and a deleted folder beside it."""
     for place in (beside, home_folder()):
-        with held(place / ".openings.lock"):  # the ledger at home is that of all data files
+        with locked(place / ".openings.lock"):  # the ledger at home is that of all data files
             _append(place, line | {"inputs": _hash_of(inputs)}, inputs)
             with storage_errors(place):
                 sync_folder(place)
@@ -168,7 +169,7 @@ def forget_inputs(data: Path, keys: Set[str], *, is_tried: bool = False) -> list
         }
         changed += smaller
         if smaller and not is_tried:
-            with held(place / ".openings.lock"):
+            with locked(place / ".openings.lock"):
                 _write_smaller(place, smaller)
     return changed
 

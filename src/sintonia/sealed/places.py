@@ -8,12 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import filelock
-
 from sintonia.errors import StorageError
-from sintonia.files import home_folder, storage_errors
-
-_LOCK_SECONDS = 60.0
+from sintonia.files import home_folder, locked
 
 
 def folders_of_data(data: Path) -> tuple[Path, Path]:
@@ -62,25 +58,5 @@ def writing_beside(data: Path) -> Iterator[Path]:
         StorageError: it cannot be written, or another process holds it.
     """
     folder = writable_folder_of_data(data)
-    with held(folder / ".lock"):
+    with locked(folder / ".lock"):
         yield folder
-
-
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Holds a lock file for one process at a time.
-
-    Raises:
-        StorageError: it cannot be written, or another process holds it.
-    """
-    lock = filelock.FileLock(str(path), timeout=_LOCK_SECONDS, mode=0o600)
-    with storage_errors(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise StorageError(f"another process holds `{path.parent}`", hint="wait for it, or stop it") from None
-    try:
-        yield
-    finally:
-        lock.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sintonia.tasks.table import TASKS
 from sintonia.tasks.task import (
     CLASS_WEIGHTED,
+    LANGUAGE_TASKS,
     Fitted,
     HeadTask,
     Input,
@@ -19,6 +20,7 @@ from sintonia.tasks.task import (
 
 __all__ = [
     "CLASS_WEIGHTED",
+    "LANGUAGE_TASKS",
     "TASKS",
     "Fitted",
     "HeadTask",

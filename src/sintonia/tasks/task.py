@@ -106,6 +106,8 @@ class HeadTask(Task, Protocol):
         ...
 
 
+LANGUAGE_TASKS = ("chat", "prefer", "pretrain")
+"""Those that a language model is tuned for that goes on writing: it has no head."""
 CLASS_WEIGHTED = ("classify", "tag")
 """Tasks whose loss may count rare classes for more (`training.class_weights`)."""
 

@@ -86,8 +86,9 @@ class Shelf:
 
     def _open_folder(self, folder: Path) -> Model:
         from sintonia.models.embeddings.saved import open_embedder
-        from sintonia.models.language.saved import LANGUAGE_TASKS, open_language_candidate
+        from sintonia.models.language.saved import open_language_candidate
         from sintonia.models.open import candidate_task, open_candidate
+        from sintonia.tasks import LANGUAGE_TASKS
 
         task, name = candidate_task(folder), str(folder)
         if task in LANGUAGE_TASKS:
@@ -165,7 +166,12 @@ def model_folder(path_or_reference: Path | str) -> Path | None:
         if not model.is_dir():
             raise UsageError(f"`{folder}` has no model yet", hint=f"`sintonia resume {folder}` goes on to it")
         return model
-    return folder.absolute() if (folder / _MARK).is_file() else None
+    return folder.absolute() if is_model(folder) else None
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder is a model of ours."""
+    return (folder / _MARK).is_file()
 
 
 def task_of(path_or_reference: Path | str) -> str:

@@ -7,6 +7,7 @@ the path that a person knows. What is told to a person goes through `in_words`.
 from __future__ import annotations
 
 import atexit
+import os
 import re
 import sys
 from pathlib import Path
@@ -38,6 +39,7 @@ __all__ = [
     "refresh",
     "refuse_empty",
     "remove_leftovers",
+    "surroundings_without_passphrase",
     "swap_in_the_clear",
     "vault_of",
 ]
@@ -225,6 +227,13 @@ def drop_all() -> None:
     for one in _open:
         one.drop()
     _leave_memory()
+
+
+def surroundings_without_passphrase() -> dict[str, str]:
+    """The environment of this process for one that it starts, which has no vault to open."""
+    from sintonia.vault.keys import VARIABLE
+
+    return {name: value for name, value in os.environ.items() if name != VARIABLE}
 
 
 def swap_in_the_clear() -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 The list is replaced as a whole, so the vault goes from one state to the next or stays; it names every stream by a name
 that is never used twice, so that a file that is taken away, swapped or put back as it once was is found. The whole
-folder put back as it once was is not.
+folder put back as it once was is found by `newest`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ PASSPHRASE, KEYRING = "passphrase", "keyring"
 _SERVICE = "sintonia vault"
 _ARGON2ID = {"memory_kib": 1 << 16, "passes": 3, "lanes": 4}
 _LARGEST_BYTES = 1 << 16
+_TRIES = 3
+"""How often a person at a terminal is asked; a passphrase from elsewhere is tried once."""
 _in_this_process: list[str] = []
 """Passphrases that have opened a vault or begun one, so that a person is asked once."""
 
@@ -68,15 +71,24 @@ def known_key(folder: Path) -> bytes:
         key = _unwrapped(_derived(passphrase, salt), nonce, wrapped, head)
         if key is not None:
             return key
-    passphrase = _passphrase_of(folder)
-    key = _unwrapped(_derived(passphrase, salt), nonce, wrapped, head)
-    if key is None:
-        raise StorageError(
-            f"cannot open the vault `{folder}`: the passphrase is wrong, or `{FILE}` was changed",
-            hint=f"set {VARIABLE} to the one that the run was begun with",
-        )
+    key, passphrase = _first_that_opens(folder, lambda one: _unwrapped(_derived(one, salt), nonce, wrapped, head))
     _remember(passphrase)
     return key
+
+
+def _first_that_opens(folder: Path, opened: Callable[[str], bytes | None]) -> tuple[bytes, str]:
+    """The key by the passphrase that is set, or by one of those that a person types, and that passphrase."""
+    given, remark = os.environ.get(VARIABLE), ""
+    for _ in range(1 if given else _TRIES):
+        passphrase = given or _asked(folder, f"{remark}passphrase of the vault")
+        key = opened(passphrase)
+        if key is not None:
+            return key, passphrase
+        remark = "that is not the one; "
+    raise StorageError(
+        f"cannot open the vault `{folder}`: the passphrase is wrong, or `{FILE}` was changed",
+        hint=f"set {VARIABLE} to the one that the run was begun with" + (", or unset it to be asked" if given else ""),
+    )
 
 
 def has_key_at_hand(folder: Path) -> bool:
@@ -85,25 +97,35 @@ def has_key_at_hand(folder: Path) -> bool:
 
 
 def new_passphrase(folder: Path) -> str:
-    """The one that a new vault is begun with; at a terminal it is asked for twice.
+    """The one that a new vault is begun with; at a terminal it is asked for twice, and again where that went wrong.
 
     Raises:
         UsageError: there is none, it is too short, or the two differ.
     """
     known = os.environ.get(VARIABLE) or (_in_this_process[-1] if _in_this_process else "")
-    passphrase = known or _asked(folder, "new passphrase for the vault")
+    wrong = _why_unfit(known, known) if known else None
+    for _ in range(0 if known else _TRIES):
+        remark = f"{wrong.what}; " if wrong else ""
+        known = _asked(folder, f"{remark}new passphrase for the vault", is_new=True)
+        is_short = _why_unfit(known, known) is not None
+        again = known if is_short else _asked(folder, "the same passphrase again for the vault", is_new=True)
+        wrong = _why_unfit(known, again)
+        if wrong is None:
+            break
+    if wrong is not None:
+        raise wrong
+    _remember(known)
+    return known
+
+
+def _why_unfit(passphrase: str, again: str) -> UsageError | None:
+    """Why no vault is begun with this."""
     if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise UsageError(
-            "the passphrase of the vault is too short", expected=f"at least {SHORTEST_PASSPHRASE} characters"
-        )
-    if not known and _asked(folder, "the same passphrase again for the vault") != passphrase:
-        raise UsageError("the two passphrases differ", hint="nothing was begun: try again")
-    _remember(passphrase)
-    return passphrase
-
-
-def _passphrase_of(folder: Path) -> str:
-    return os.environ.get(VARIABLE) or _asked(folder, "passphrase of the vault")
+        expected = f"at least {SHORTEST_PASSPHRASE} characters"
+        return UsageError("the passphrase of the vault is too short", expected=expected)
+    return (
+        None if passphrase == again else UsageError("the two passphrases differ", hint="nothing was begun: try again")
+    )
 
 
 def _remember(passphrase: str) -> None:
@@ -111,7 +133,7 @@ def _remember(passphrase: str) -> None:
         _in_this_process.append(passphrase)
 
 
-def _asked(folder: Path, what: str) -> str:
+def _asked(folder: Path, what: str, *, is_new: bool = False) -> str:
     """What a person types, unseen.
 
     Raises:
@@ -120,6 +142,12 @@ def _asked(folder: Path, what: str) -> str:
     import getpass
 
     if not sys.stdin or not sys.stdin.isatty():
+        if is_new:
+            raise UsageError(
+                "a vault is begun with a passphrase, and none is set",
+                expected=f"{VARIABLE} with {SHORTEST_PASSPHRASE} characters or more",
+                hint="set it, or call this at a terminal, which asks for one; `privacy.vault=keyring` needs none",
+            )
         raise UsageError(f"the vault `{folder}` is locked", hint=f"set {VARIABLE}, or call it at a terminal")
     try:
         return getpass.getpass(f"{what} `{folder}`: ")

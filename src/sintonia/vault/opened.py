@@ -18,6 +18,7 @@ from sintonia.errors import StorageError
 from sintonia.files import storage_errors
 from sintonia.vault.contents import Contents, Kept, Listing
 from sintonia.vault.memory import private_folder, refuse_little_room
+from sintonia.vault.newest import Newest
 
 _SPARE_BYTES = 16 << 20
 _SMALL_BYTES = 1 << 20
@@ -35,7 +36,7 @@ class OpenVault:
         self.place = place
         self.root = private_folder() / os.urandom(8).hex()
         self.tree = self.root / place.name
-        self._contents = Contents(place, key)
+        self._contents, self._newest = Contents(place, key), Newest(place, key)
         self._known: dict[str, tuple[Mark | None, Kept]] = {}
         self._unsettled: dict[str, Mark] = {}
         self._number = 0
@@ -52,9 +53,9 @@ class OpenVault:
         """Brings the tree into memory, as the disk has it.
 
         Raises:
-            StorageError: something of it was changed, or it does not fit.
+            StorageError: something of it was changed, an older state was put back, or it does not fit.
         """
-        listing = self._contents.listing()
+        listing = self._newest.listing()
         sizes = {kept.name: kept.num_bytes for kept in listing.files.values()}
         needed = sum(sizes.values()) + _SPARE_BYTES
         refuse_little_room(needed, f"the run in the vault `{self.place}`")
@@ -97,6 +98,7 @@ class OpenVault:
     def discard(self) -> None:
         """Takes the whole vault away, on the disk too."""
         self.drop()
+        self._newest.forget()
         shutil.rmtree(self.place, ignore_errors=True)
 
     def drop(self) -> None:
@@ -114,7 +116,7 @@ class OpenVault:
             self.tree.mkdir(mode=0o700, parents=True)
 
     def _carry(self, found: dict[str, Mark], changed: list[str], removed: list[str]) -> None:
-        before = self._contents.listing()
+        before = self._newest.listing()
         of_marks = {mark: kept for mark, kept in self._known.values() if mark is not None}
         added: dict[str, tuple[Mark | None, Kept]] = {}
         for one in changed:
@@ -138,6 +140,7 @@ class OpenVault:
         files = {one: kept for one, kept in before.files.items() if one not in removed}
         after = Listing(before.number + 1, files | {one: kept for one, (_, kept) in added.items()})
         self._contents.replace_listing(after)
+        self._newest.note(after.number)
         self._contents.tidy(after)
         if before.number == self._number:
             self._number = after.number  # else others have carried too: `refresh` brings that in
@@ -155,7 +158,7 @@ class OpenVault:
     def _follow(self) -> None:
         """Makes the tree what the disk has. Another process may go on meanwhile: then it is begun again."""
         for attempt in range(_TIMES):
-            listing = self._contents.listing()
+            listing = self._newest.listing()
             try:
                 self._take_all(listing)
             except StorageError:
@@ -163,6 +166,7 @@ class OpenVault:
                     raise
             else:
                 self._number = listing.number
+                self._newest.note(listing.number)
                 return
 
     def _take_all(self, listing: Listing) -> None:

@@ -34,6 +34,7 @@ def test_a_run_records_what_it_read_trained_opened_and_judged(log: Path, finishe
     facts = {one["event"]: one["facts"] for one in lines}
     assert facts["import"]["file"] == "rows.jsonl"
     assert facts["import"]["rows_of_run"] == 400
+    assert facts["verdict"]["within"] == "runs", "runs of a server's jobs are all called alike"
     assert facts["verdict"]["outcome"] == json.loads((finished / "runs/a/verdict.json").read_text())["outcome"]
     assert str(finished) not in outcome.out, "names, not places on this machine"
     row = json.loads((finished / "rows.jsonl").read_text().splitlines()[0])

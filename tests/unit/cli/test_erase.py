@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sintonia.cli.erase import _fate
 from sintonia.cli.main import main
-from sintonia.settings import DataSettings
+from sintonia.corridor.erasing.plan import Touched
+from sintonia.runs import RunFolder
+from sintonia.settings import DataSettings, PrivacySettings, Recipe
 from tests.erasures import SUBJECT, planted_rows, prepared_run, tree, write_csv
 
 
@@ -69,6 +74,9 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(
     plan = json.loads(told.out)
     assert len(plan["files"][0]["lines"]) == 32 and plan["runs"][0]["path"].endswith("runs/a")
     assert "dry run" in told.err and "backups" in told.err
+    here, lines = str(data.parent), told.err.splitlines()
+    assert any(line.startswith("rows      rows.csv: 32 of") for line in lines), "paths as they are seen from here"
+    assert any(line.startswith("run       runs/a: ") for line in lines) and here not in told.err
     assert tree(data.parent, private_home) == before
 
 
@@ -92,3 +100,27 @@ def test_data_that_others_keep_are_left_as_they_are_and_named(data: Path, capsys
     assert data.read_bytes() == before
     assert any("left as it is" in one for one in json.loads(capsys.readouterr().out)["not_erased"])
     assert not Path("runs/a/data").exists()
+
+
+def test_one_model_is_told_as_one() -> None:
+    run = Touched(id="a", path="runs/a", sets={"train": 3}, is_learned=True, models={"model": "x"})
+    assert "; 1 model is removed" in _fate(run, keeps_models=False)
+    two = replace(run, models={"model": "x", "turns/001/model": "y"})
+    assert "; 2 models are removed" in _fate(two, keeps_models=False)
+
+
+def test_a_vault_that_does_not_open_is_named_with_what_can_be_done(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, private_home: Path
+) -> None:
+    lost = Path("runs/lost")
+    monkeypatch.setenv("SINTONIA_VAULT_PASSPHRASE", "correct horse")
+    vault = RunFolder.create(lost, Recipe(data=DataSettings(path=str(data)), privacy=PrivacySettings(vault=True)))
+    vault.close()
+    monkeypatch.setattr("sintonia.vault.keys._in_this_process", [])
+    for passphrase in ("", "another horse"):
+        monkeypatch.setenv("SINTONIA_VAULT_PASSPHRASE", passphrase)
+        assert main(["erase", "rows.csv", "--rows", "3", "--dry-run"]) in (2, 74)
+        told = " ".join(capsys.readouterr().err.split())
+        assert "runs/lost" in told and "remove the folder, and call this once more" in told
+    shutil.rmtree(lost)
+    assert main(["erase", "rows.csv", "--rows", "3", "--dry-run"]) == 0

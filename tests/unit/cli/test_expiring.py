@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from sintonia.cli.expiring import show_kept
 from sintonia.errors import UsageError
 from sintonia.python import Run
+from sintonia.runs import RunFolder
 from tests.unit.cli.conftest import Call
 
 
@@ -31,8 +33,10 @@ def test_what_is_due_is_told_and_nothing_is_removed_unasked(old: Path, call: Cal
     assert "due " in listed.err and "1 run holds data beyond" in listed.err and "--expire" in listed.err
     (row,) = json.loads(call("runs", "--json").out)
     assert row["expires"] == "2025-01-09T03:04:05Z" and row["expired"] is None
+    assert "until 2025-01-09" in " ".join(listed.out.split())
     shown = call("runs", "--expire", "--json")
-    assert shown.exit_code == 0 and "nothing was removed" in shown.err and "ended 2025-01-02, kept 7 days" in shown.err
+    assert shown.exit_code == 2 and "ended 2025-01-02, kept 7 days" in shown.err
+    assert "nothing is removed without a yes" in shown.err and "`--yes`" in shown.err
     (row,) = json.loads(shown.out)
     assert row["removed"] is False and row["files"] > 10 and row["bytes"] > 1000
     assert sorted(old.rglob("*")) == before
@@ -42,6 +46,8 @@ def test_after_a_yes_the_model_goes_on_and_what_needs_data_says_when_they_went(o
     done = call("runs", "--expire", "--yes")
     assert done.exit_code == 0 and "removed" in done.err and not (old / "data").exists()
     assert not (old / "report.html").exists() and (old / "card.md").exists()
+    card = (old / "card.md").read_text(encoding="utf-8")
+    assert re.search(r"- Kept: No more.* were removed on 20\d\d-", card) and "removed by hand" not in card
     (row,) = json.loads(call("runs", "--json").out)
     assert row["state"] == "expired" and row["expired"][:2] == "20" and row["outcome"] != "no verdict yet"
     assert "due " not in call("runs").err and "nothing is due" in call("runs", "--expire", "--yes").err
@@ -69,6 +75,29 @@ def test_after_a_yes_the_model_goes_on_and_what_needs_data_says_when_they_went(o
     with pytest.raises(UsageError, match="expired on"):
         run.write_report()
     assert run.verdict() is not None and run.predict(["rain"])
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_at_a_terminal_a_no_is_refused_and_a_yes_removes(
+    old: Path, call: Call, monkeypatch: pytest.MonkeyPatch, answer: bool
+) -> None:
+    monkeypatch.setattr("sintonia.cli.expiring.can_ask", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: answer)
+    told = call("runs", "--expire")
+    assert (told.exit_code == 0) is answer and (old / "data").exists() is not answer
+    assert ("nothing was removed" in told.err) is not answer
+
+
+def test_at_the_end_of_a_training_the_day_is_told(
+    old: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_kept(RunFolder.open(old))
+    told = capsys.readouterr().err
+    assert "until 2025-01-09" in told and "--expire" in told
+    text = (old / "recipe.yaml").read_text()
+    (old / "recipe.yaml").write_text(re.sub(r"keep_days: \S+", "keep_days: null", text))
+    show_kept(RunFolder.open(old))
+    assert capsys.readouterr().err == ""
 
 
 def test_only_whole_days_of_one_or_more_are_taken(call: Call) -> None:

@@ -99,7 +99,7 @@ def test_what_cannot_be_written_is_refused_before_anything_is_answered(call, tra
 
 
 def test_a_row_that_is_no_question_leaves_no_file(call, trained: str) -> None:
-    write_rows(Path("gap.jsonl"), [{"text": "rain"}, {"text": " "}])
+    write_rows(Path("gap.jsonl"), [{"text": "rain"}, {"text": {}}])
     outcome = call("predict", trained, "gap.jsonl", "--out", "out.csv")
     assert outcome.exit_code == 3 and "gap.jsonl:2" in outcome.err and not Path("out.csv").exists()
 

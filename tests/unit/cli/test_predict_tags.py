@@ -115,3 +115,17 @@ def test_spans_and_tags_go_into_a_file(call, tagger_run: Make) -> None:
     kept = parquet.read_table("out.parquet").to_pylist()
     assert kept[0]["spans"] == text["spans"] and kept[1]["tags"] == ["B-FOOD"]
     assert json.loads(next(csv.DictReader(Path("out.csv").read_text().splitlines()))["spans"]) == text["spans"]
+
+
+def test_blank_rows_get_neither_tags_nor_spans_and_keep_their_place(call, tagger_run: Make) -> None:
+    run = tagger_run(*_of_tokens("IOB2"), units="tokens")
+    file = _rows("new.jsonl", [{"tokens": []}, {"tokens": ["rain"]}, {"tokens": ""}])
+    outcome = call("predict", str(run), file, "--json")
+    told = json.loads(outcome.out)
+    assert outcome.exit_code == 0 and "2 of 3 rows are blank (line 1, 3)" in outcome.err
+    assert told[1] == {"input": ["rain"], "tags": ["B-FOOD"]} and [one["tags"] for one in told[::2]] == [None, None]
+    assert call("predict", str(run), file).out == "\t\nB-FOOD\train\n\t\n"
+    assert call("predict", str(run), file, "--out", "out.csv").exit_code == 0
+    with Path("out.csv").open(newline="") as stream:
+        assert [one["tags"] for one in csv.DictReader(stream)] == ["", '["B-FOOD"]', ""]
+    assert call("predict", str(run), file, "--out", "out.parquet").exit_code == 0

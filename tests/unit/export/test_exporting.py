@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sintonia.errors import RunFailed, StorageError, Unavailable, UsageError
-from sintonia.export import FORMAT_NAMES, PRECISIONS, Exported, Wanted, export_run, exporting
+from sintonia.export import FORMAT_NAMES, PRECISIONS, USUAL_PRECISIONS, Exported, Wanted, export_run, exporting
 from sintonia.export.format import python_command
 from sintonia.export.proof import TOLERANCES
 from sintonia.files import sha256_file
@@ -50,6 +50,8 @@ def export(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Expo
 
 def test_the_names_are_those_of_the_table() -> None:
     assert tuple(exporting.FORMATS) == FORMAT_NAMES
+    usual = {one.name: one.precisions[0] for one in exporting.FORMATS.values() if len(one.precisions) > 1}
+    assert usual == USUAL_PRECISIONS
     assert tuple(TOLERANCES) == PRECISIONS
     assert {one for form in exporting.FORMATS.values() for one in form.precisions} == set(PRECISIONS)
 

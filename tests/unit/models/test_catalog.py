@@ -251,3 +251,17 @@ def test_what_is_not_here_is_refused_offline_only(own: Path, monkeypatch: pytest
 def test_a_person_may_use_our_form() -> None:
     """The page points to our file as the example; so it must pass the check that theirs goes through."""
     assert len(read_entries(OURS, "catalog.toml")) == len(built_in())
+
+
+@pytest.mark.parametrize("reference", ["runs/nope", "./nope", "../nope", "kept/tinny", "{here}/nope/deeper"])
+def test_a_path_that_is_not_there_is_no_name_of_the_hub(
+    reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kept/tiny").mkdir(parents=True)
+    with pytest.raises(UsageError, match="is not there") as caught:
+        find_entry(reference.format(here=tmp_path))
+    assert "the folder of a run" in caught.value.expected
+    if reference == "kept/tinny":
+        assert caught.value.hint == "near it: `kept/tiny`; `hf:kept/tinny` would be one of the hub"
+    assert find_entry("elsewhere/tiny").reference == "hf:elsewhere/tiny"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sintonia.prepare import checks
 from sintonia.prepare.checks import ROW_CHECKS, TABLE_CHECKS
 from sintonia.records import Finding
 from sintonia.settings import DataSettings
-from tests.unit.prepare.bench import Bench, many_rows
+from tests.unit.prepare.bench import Bench, distinct_text, many_rows
 
 
 def _finding(bench: Bench, rows: list[dict[str, object]], code: str) -> Finding | None:
@@ -152,6 +153,45 @@ def test_d131_a_column_that_says_the_target(bench: Bench) -> None:
     assert finding
     assert "`team`" in finding.message
     assert "`day`" not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "severity"),
+    [
+        ("customer_id", lambda k: f"C{k % 60:03d}", "warning"),
+        ("patient", lambda k: k % 40, "warning"),
+        ("userName", lambda k: f"anna {k % 25}", "warning"),
+        ("thread_id", lambda k: k % 90, "note"),
+    ],
+)
+def test_d131_a_column_that_says_whose_a_row_is(
+    bench: Bench, column: str, value: Callable[[int], object], severity: str
+) -> None:
+    rows = [{**row, column: value(number)} for number, row in enumerate(many_rows(400))]
+    finding = _finding(bench, rows, "D131")
+    assert finding and finding.severity == severity
+    assert f"`{column}`" in finding.message and "400 rows share theirs" in finding.message
+    assert f"`data.group={column}`" in finding.hint and "privacy.dp.unit=group" in finding.hint
+    grouped = bench.prepare(bench.write(rows), group=column)
+    assert not [one for one in grouped.findings if one.code == "D131"], "it is grouped by it"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("customer_id", lambda k: f"C{k}"),
+        ("customer_id", lambda k: "C1" if k % 10 else "C2"),
+        ("user", lambda k: f"could you please tell me {distinct_text(k % 40)}"),
+        ("label_id", lambda k: k % 12),
+        ("priority", lambda k: k % 12),
+        ("customer_rating", lambda k: (k % 50) / 10),
+    ],
+)
+def test_d131_ids_that_tie_nothing_together_are_not_told(
+    bench: Bench, column: str, value: Callable[[int], object]
+) -> None:
+    rows = [{**row, column: value(number)} for number, row in enumerate(many_rows(400))]
+    assert _finding(bench, rows, "D131") is None
 
 
 def test_every_check_is_documented_under_its_code() -> None:

@@ -32,7 +32,9 @@ def rows(tmp_path: Path) -> Path:
 def test_it_writes_a_copy_and_counts(rows: Path) -> None:
     done = call(rows, "--out", rows.with_name("out.csv"), "--json")
     assert done.exit_code == 0
-    assert json.loads(done.stdout) == {"lines": 3, "replaced": {"email": 2}, "distinct": {"email": 1}}
+    counts = {"lines": 3, "replaced": {"email": 2}, "distinct": {"email": 1}}
+    assert json.loads(done.stdout) == {**counts, "columns": {"id": "left", "mail": "changed"}}
+    assert "left as they are: `id` (nothing a pattern knows stands in them)" in done.stderr
     assert "look before you share" in done.stderr
     assert rows.with_name("out.csv").read_text() == "id,mail\n1,[EMAIL_1]\n2,[EMAIL_1]\n"
 
@@ -53,3 +55,10 @@ def test_the_mapping_needs_a_passphrase_and_opens_with_it(rows: Path, monkeypatc
 def test_nothing_personal_is_printed(rows: Path) -> None:
     done = call(rows, "--out", rows.with_name("out.csv"), "--json")
     assert "anna" not in (done.stdout + done.stderr).lower()
+
+
+def test_columns_that_were_not_asked_for_are_told(rows: Path) -> None:
+    done = call(rows, "--out", rows.with_name("out.csv"), "--columns", "id")
+    assert "`id` (nothing a pattern knows" in done.stderr and "`mail` (not among --columns)" in done.stderr
+    whole = call(rows, "--out", rows.with_name("whole.csv"), "--columns", "mail")
+    assert "`mail`" not in whole.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sintonia.errors import DataError, SintoniaError, StorageError, UsageError
-from sintonia.privacy import Redactor, Seal, redact_file, restore_file
+from sintonia.privacy import Fate, Redactor, Seal, redact_file, restore_file
 
 KEPT = {
     "quotes.csv": (
@@ -132,3 +132,36 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 def test_a_redacted_text_redacts_to_itself() -> None:
     once = Redactor().redact("anna@example.org, 333 1234567, P.IVA 07643520567")
     assert Redactor().redact(once) == once
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_how_json_is_written_stays_where_nothing_is_replaced(tmp_path: Path, mark: str) -> None:
+    lines = [
+        r'{"t": "http:\/\/x a@example.org", "n": 1.50}',
+        r'{"t": "caff\u00E8 \u00e8 è a@example.org \ud83d\uDE00 \u0009\t\\"}',
+        r'{"t": ["a@example.org", "\"a@example.org\""], "\/": {"deep": "a@example.org\/"}}',
+    ]
+    source, out, back, key = (tmp_path / name for name in ("a.jsonl", "b.jsonl", "c.jsonl", "map"))
+    source.write_bytes((mark + "\r\n".join(lines)).encode())
+    seal = Seal(path=key, passphrase="long enough")
+    redact_file(source, out, seal=seal)
+    assert out.read_bytes() == source.read_bytes().replace(b"a@example.org", b"[EMAIL_1]")
+    restore_file(out, back, seal)
+    assert back.read_bytes() == source.read_bytes()
+
+
+def test_what_became_of_each_column_is_told(tmp_path: Path) -> None:
+    table, lines = tmp_path / "a.csv", tmp_path / "a.jsonl"
+    table.write_text("id,mail,note\nK-1,a@example.org,b@example.org\n")
+    done = redact_file(table, tmp_path / "1.csv", columns=["mail", "id"])
+    assert done.fates == {"id": Fate.LEFT, "mail": Fate.CHANGED, "note": Fate.NOT_ASKED}
+    lines.write_text('{"id": "K-1", "n": 5}\n{"id": "a@example.org", "n": [6], "deep": {"mail": "a@example.org"}}\n')
+    done = redact_file(lines, tmp_path / "1.jsonl")
+    assert done.fates == {"id": Fate.CHANGED, "n": Fate.NO_TEXT, "deep": Fate.CHANGED}
+
+
+def test_a_column_without_a_name_is_told_by_its_number(tmp_path: Path) -> None:
+    """A first line that is no header is data, and no one wants to read those on the screen."""
+    table = tmp_path / "a.csv"
+    table.write_text(f"a@example.org,{'my neighbour told me ' * 3},,x\nb@example.org,y,z,w\n")
+    assert list(redact_file(table, tmp_path / "b.csv").fates) == ["column 1", "column 2", "column 3", "x"]

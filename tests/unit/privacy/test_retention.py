@@ -71,6 +71,10 @@ def _due(*runs: RunFolder, days: float = 30) -> list[RunFolder]:
     return [one.run for one in due_runs(runs, END + timedelta(days=days))]
 
 
+def _no_mark(run: RunFolder, gone: Expired) -> None:
+    """Of a run whose card says nothing."""
+
+
 def test_what_is_made_of_rows_goes_and_the_rest_stays(tmp_path: Path, private_home: Path) -> None:
     run = _run(tmp_path / "run")
     (due,) = due_runs([run], END + timedelta(days=30))
@@ -80,7 +84,9 @@ def test_what_is_made_of_rows_goes_and_the_rest_stays(tmp_path: Path, private_ho
         "2026-03-01T12:00:00Z",
     )
     assert _names(run) >= {*MADE_OF_ROWS, *STAYS}, "nothing is removed by looking"
-    done = expire(due)
+    marked: list[str] = []
+    done = expire(due, lambda told, gone: marked.append(f"{told.place.name} {gone.keep_days}"))
+    assert marked == ["run 30"], "what stays is told of it"
     assert done.is_complete and done.num_files == len(MADE_OF_ROWS)
     assert _names(run) - {".lock"} == {*STAYS, ENDED, EXPIRED}
     assert not run.file("data").exists() and not run.file("turns/001/checkpoints").exists(), "no empty folders either"
@@ -124,14 +130,14 @@ def test_a_kill_at_any_file_is_ended_by_the_next_call(
     (due,) = due_runs([run], END + timedelta(days=31))
     monkeypatch.setattr(Path, "unlink", _killed_after(after, Path.unlink))
     with pytest.raises(KeyboardInterrupt):
-        expire(due)
+        expire(due, _no_mark)
     monkeypatch.undo()
     monkeypatch.setenv("SINTONIA_HOME", str(private_home))
     with pytest.raises(UsageError, match=r"expired on .* by privacy.keep_days=30"):
         run.refuse_expired()  # from the first file on: never half a run that looks whole
     (again,) = due_runs([run], END + timedelta(days=-5))
     assert again.is_broken_off and again.num_files == len(MADE_OF_ROWS) - after
-    expire(again)
+    expire(again, _no_mark)
     assert _names(run) - {".lock"} == {*STAYS, ENDED, EXPIRED}
     assert _due(run, days=900) == []
 
@@ -154,13 +160,13 @@ def test_a_link_goes_and_what_it_leads_to_stays(tmp_path: Path) -> None:
     outside.mkdir()
     (outside / "rows.jsonl").write_text("mine")
     run.file("data/link").symlink_to(outside)
-    expire(next(iter(due_runs([run], END + timedelta(days=31)))))
+    expire(next(iter(due_runs([run], END + timedelta(days=31)))), _no_mark)
     assert (outside / "rows.jsonl").read_text() == "mine" and not run.file("data").exists()
 
 
 def test_the_record_says_when_and_how_much(tmp_path: Path) -> None:
     run = _run(tmp_path / "run")
-    expire(next(iter(due_runs([run], END + timedelta(days=31)))))
+    expire(next(iter(due_runs([run], END + timedelta(days=31)))), _no_mark)
     kept = run.read(EXPIRED, Expired)
     assert kept is not None and kept.keep_days == 30 and kept.ended == "2026-03-01T12:00:00Z"
     shutil.copytree(run.path, tmp_path / "copy")

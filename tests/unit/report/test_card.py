@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from sintonia.audit import Anchor
-from sintonia.records import Base, Resolved, Turn
+from sintonia.records import Base, Resolved, Turn, Verdict
 from sintonia.report import write_card, write_report
-from sintonia.report.card import plain
+from sintonia.report.card import plain, told
 from sintonia.runs import RunFolder
 from tests.unit.report.fixture import write_run
 
@@ -54,6 +54,30 @@ def test_every_outcome_has_a_card(tmp_path: Path, outcome: str | None) -> None:
 def test_same_run_same_bytes(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     assert write_card(run).read_bytes() == write_card(run).read_bytes()
+
+
+def test_the_word_of_the_verdict_is_said_once(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    verdict = run.read("verdict.json", Verdict)
+    assert verdict is not None
+    for opening, shown in (
+        ("Better", "**▲ Better:** the tuned model"),
+        ("Better, but only slightly", "**▲ Better, but only slightly:** the tuned model"),
+        ("Surely", "**▲ Better.** Surely: the tuned model"),
+    ):
+        run.write("verdict.json", dataclasses.replace(verdict, sentence=f"{opening}: the tuned model"))
+        assert shown in write_card(run).read_text(encoding="utf-8")
+
+
+def test_code_in_our_own_sentences_stays_code_and_what_is_none_is_escaped() -> None:
+    assert told("set `privacy.keep_days` *now*") == "set `privacy.keep_days` \\*now\\*"
+    assert told("`a|b` and `<b>`") == "\\`a\\|b\\` and `<b>`", "a bar would end the cell of a table"
+    assert told("one ` alone, <b>") == "one \\` alone, \\<b\\>"
+    assert told("``<b>``") == "\\`\\`\\<b\\>\\`\\`"
+
+
+def test_no_card_shows_escaped_backticks(tmp_path: Path) -> None:
+    assert "\\`" not in write_card(write_run(tmp_path / "run")).read_text(encoding="utf-8")
 
 
 def test_markdown_in_labels_is_escaped() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sintonia.recipe import setting_names
 from sintonia.serve.jobs import Asked, recipe_from, settings_of, shown_hyperparameters
-from sintonia.serve.jobs.asking import askable, method_of
+from sintonia.serve.jobs.asking import askable
 from sintonia.serve.refusals import Refused
 
 
@@ -32,8 +32,14 @@ def test_hyperparameters_are_settings() -> None:
 def test_auto_leaves_the_rules_of_a_recipe() -> None:
     found = recipe(hyperparameters={"n_epochs": "auto", "batch_size": None})
     assert found.task == "chat" and found.training.epochs == "auto" and found.training.batch_examples == "auto"
-    _, hyper = method_of(asked(hyperparameters={"batch_size": 2}))
-    assert shown_hyperparameters(hyper) == {"n_epochs": "auto", "batch_size": 2, "learning_rate_multiplier": "auto"}
+    shown = shown_hyperparameters(asked(hyperparameters={"batch_size": 2}))
+    assert shown == {"n_epochs": "auto", "batch_size": 2, "learning_rate_multiplier": "auto"}
+
+
+def test_hyperparameters_that_are_given_as_settings_are_shown() -> None:
+    settings = {"training": {"epochs": 3, "batch_examples": 8}, "prefer.beta": 0.2}
+    shown = shown_hyperparameters(asked(method={"type": "dpo"}, sintonia=settings))
+    assert shown == {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": "auto", "beta": 0.2}
 
 
 def test_a_recipe_is_asked_for_nested_or_dotted() -> None:

@@ -78,6 +78,8 @@ def test_vaults_that_are_broken_keep_no_other_run_from_being_listed(
         one.unlink()
     (empty / "files").rmdir()
     (damaged / "vault.json").write_text("{")
+    Path("runs/fresh").mkdir()
+    keys.new_key(Path("runs/fresh"), keys.PASSPHRASE)  # and there it was killed
     (vaulted(Path("runs/headless")) / "list").unlink()
     monkeypatch.setenv(keys.VARIABLE, "another horse")
     keys._in_this_process.clear()
@@ -89,13 +91,15 @@ def test_vaults_that_are_broken_keep_no_other_run_from_being_listed(
     rows = {Path(row["run"]).name: row for row in json.loads(outcome.out)}
     assert {name: row["state"] for name, row in rows.items()} == {
         "damaged": "damaged",
-        "empty": "unreadable",
+        "empty": "damaged",
+        "fresh": "unreadable",
         "headless": "damaged",
         "other": "damaged",
         "plain": "stopped",
         "whole": "stopped",
     }
-    assert rows["empty"]["outcome"].endswith("is empty: it was killed when it began, or its files were taken away")
+    assert "an older state of it was put back" in rows["empty"]["outcome"]
+    assert rows["fresh"]["outcome"].endswith("is empty: it was killed when it began, or its files were taken away")
     assert "the passphrase is wrong" in rows["other"]["outcome"]
     tree = call("runs", "--tree")
     assert tree.exit_code == 0 and tree.out.count("is empty: it was killed") == 2 and "no turn has ended" in tree.out

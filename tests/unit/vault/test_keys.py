@@ -57,23 +57,62 @@ def test_a_short_or_missing_passphrase_begins_nothing(
 ) -> None:
     monkeypatch.setenv(keys.VARIABLE, passphrase)
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(UsageError, match="locked" if not passphrase else "too short"):
+    with pytest.raises(UsageError, match="too short" if passphrase else "none is set") as refused:
         keys.new_key(tmp_path, keys.PASSPHRASE)
+    assert "locked" not in str(refused.value), "there is nothing yet that could be"
+    assert keys.VARIABLE in str(refused.value) or passphrase
     assert list(tmp_path.iterdir()) == []
+
+
+def _terminal(monkeypatch: pytest.MonkeyPatch, answers: list[str]) -> list[str]:
+    """A person who gives these answers, one a question; the questions."""
+    asked: list[str] = []
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: (asked.append(prompt), answers.pop(0))[1])
+    return asked
 
 
 def test_at_a_terminal_it_is_asked_twice_at_the_beginning_and_once_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, answers = [], ["correct horse", "correct horsf", "correct horse", "correct horse", "correct horse"]
-    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr("getpass.getpass", lambda prompt: (asked.append(prompt), answers.pop(0))[1])
-    with pytest.raises(UsageError, match="differ"):
-        keys.new_key(tmp_path, keys.PASSPHRASE)
+    answers = ["correct horse", "correct horsf", "short", "correct horse", "correct horse", "correct horse"]
+    asked = _terminal(monkeypatch, answers)
     key = keys.new_key(tmp_path, keys.PASSPHRASE)
+    assert ["again" in one for one in asked] == [False, True, False, False, True]
+    assert "differ" in asked[2] and "too short" in asked[3]
     keys._in_this_process.clear()
     assert keys.known_key(tmp_path) == keys.known_key(tmp_path) == key
-    assert len(asked) == 5 and "again" in asked[1]
+    assert not answers and len(asked) == 6
+
+
+def test_at_a_terminal_there_are_three_tries_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = _terminal(monkeypatch, ["short"] * 4)
+    with pytest.raises(UsageError, match="too short"):
+        keys.new_key(tmp_path, keys.PASSPHRASE)
+    assert len(asked) == 3 and list(tmp_path.iterdir()) == []
+    monkeypatch.setenv(keys.VARIABLE, "correct horse")
+    key = keys.new_key(tmp_path, keys.PASSPHRASE)
+    keys._in_this_process.clear()
+    monkeypatch.delenv(keys.VARIABLE)
+    asked = _terminal(monkeypatch, ["wrong", "wrong again", "correct horse"])
+    assert keys.known_key(tmp_path) == key
+    assert ["not the one" in one for one in asked] == [False, True, True]
+    keys._in_this_process.clear()
+    asked = _terminal(monkeypatch, ["wrong"] * 4)
+    with pytest.raises(StorageError, match="the passphrase is wrong"):
+        keys.known_key(tmp_path)
+    assert len(asked) == 3 and keys._in_this_process == []
+
+
+def test_one_that_is_set_is_tried_once_and_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(keys.VARIABLE, "correct horse")
+    keys.new_key(tmp_path, keys.PASSPHRASE)
+    keys._in_this_process.clear()
+    monkeypatch.setenv(keys.VARIABLE, "another one")
+    asked = _terminal(monkeypatch, ["correct horse"])
+    with pytest.raises(StorageError, match="unset it to be asked"):
+        keys.known_key(tmp_path)
+    assert asked == []
 
 
 CHANGES = (

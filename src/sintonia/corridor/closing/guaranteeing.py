@@ -1,12 +1,15 @@
 """Differential privacy on its way through a run: the ledger before the first step, the promise after the last.
 
 What was spent is computed by `privacy/dp`, the training itself is `train/private`. It decides nothing but whether the
-base may be trained on: one that learned from the rows without privacy tells of them whatever is added now.
+base may be trained on (one that learned from the rows without privacy tells of them whatever is added now), and that
+a training goes on with the promise it was begun with.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from sintonia.corridor.walk import Walk
 from sintonia.errors import SintoniaError, UsageError
@@ -28,13 +31,16 @@ def note_privacy(walk: Walk, job: Job, event: Event) -> None:
 
     Raises:
         StorageError: the ledger cannot be written, or was changed.
-        UsageError: a private training would begin with a base that learned from its rows without privacy.
+        UsageError: a private training would begin with a base that learned from its rows without privacy, or with
+            another promise than the one it was begun with before.
     """
     if event.kind not in (*_BEGINS, "finished"):
         return
     recipe = walk.run.recipe()
     data = Path(recipe.data.path)
     told, rows = event.values.get("private"), _rows_of(job)
+    if event.kind in _BEGINS:
+        _refuse_another_promise(walk.run.lines(job.file("events.jsonl"), Event), told)
     if told is None:
         if event.kind in _BEGINS:
             training = short_hash(str(walk.run.place.absolute()), str(job.turn), job.part, _set_id(job))
@@ -63,6 +69,29 @@ def _set_id(job: Job) -> str:
 def _rows_of(job: Job) -> Rows:
     groups = {one.group for one in job.train} if job.recipe.data.group else set()
     return rows_of((one.input for one in job.train), groups)
+
+
+def _refuse_another_promise(events: Iterable[Event], told: Mapping[str, Any] | None) -> None:
+    """Refuses to go on with a turn otherwise than was promised when it was first begun, be it without a checkpoint.
+
+    Raises:
+        UsageError: what the promise was, and what it would be.
+    """
+    first = next((one.values["private"] for one in events if one.kind in _BEGINS and one.values.get("private")), None)
+    if first is None or _promised(first) == _promised(told):
+        return
+    raise UsageError(
+        f"this training was begun with the promise {_promised(first)}, and would go on with {_promised(told)}",
+        expected="`privacy.dp` in `recipe.yaml` as it was: the ledger has counted what was begun",
+        hint="undo the change and `resume`, or begin a new run with the other promise",
+        where="privacy.dp",
+    )
+
+
+def _promised(told: Mapping[str, Any] | None) -> str:
+    if told is None:
+        return "no privacy at all"
+    return f"epsilon {told['budget']:g} at delta {told['delta']:g} for each {told['unit']} ({told['accountant']})"
 
 
 def _refuse_base(run: RunFolder, rows: Rows) -> None:

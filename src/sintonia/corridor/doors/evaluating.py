@@ -89,7 +89,7 @@ def judge_on(run: RunFolder, file: Path, listener: Listener, open_test: OpenTest
             is_first_look=False,
         )
         judged = judge_all(benches, asked, (read.examples,), known)
-        register_judged_on(run, f"{_FOLDER}/{number:03d}", read.examples)  # before anything of them stays
+        register_judged_on(run, f"{_FOLDER}/{number:03d}", read.examples, file)  # before anything of them stays
         folder = _publish(beside, number, judged, ("input",) if prepared.labels else _TEXTS)
         note(walk, "evaluation", file=file.name, number=number, outcome=judged.outcome, openings=opening)
     return Evaluated(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 from sintonia.audit import Entry, entries
 from sintonia.corridor.erasing.plan import Touched
+from sintonia.corridor.growing.answers import texts_kept_in
 from sintonia.errors import SintoniaError
 from sintonia.prepare.erasing.finding import FoundRows
 from sintonia.prepare.table import shown
+from sintonia.privacy.lineage import Entry as KnownRun
+from sintonia.privacy.lineage import keys_of
 from sintonia.runs import RunFolder
 from sintonia.vault import has_key_at_hand, is_vault
 
 _ALWAYS = (
+    "copies of the data that no known run was made of or judged on, and what `sintonia label` keeps or has written "
+    "where no known data lie",
     "backups, snapshots and synchronised copies of the data, of the run folders and of SINTONIA_HOME",
     "copies of models, reports and cards that were handed on, and programs that have a model open until they end",
     "what the disk may still hold of removed files until it is written over",
@@ -61,6 +66,40 @@ def rows_that_stay(looked: Sequence[FoundRows], column: str) -> Iterator[str]:
                 f"what runs may hold of {one.num_unread:,} of the rows of `{one.path}`, which make no example in any "
                 "known way to read them: `--columns` names another"
             )
+
+
+def other_data(holding: Iterable[KnownRun], files: Sequence[Path], look: Callable[[Path], FoundRows]) -> Iterator[str]:
+    """Data files of the runs that saw the rows, but those that are named, which hold the rows too, or may."""
+    named = {one.resolve() for one in files}
+    for run in holding:
+        name = Path(run.path).name
+        made = [(Path(one), f"run `{name}` was made of") for one in run.files]
+        judged = [(Path(one), f"run `{name}` was judged on") for one in run.judged]
+        lines = (_of_other(path, why, look) for path, why in (*made, *judged) if path.resolve() not in named)
+        yield from filter(None, lines)
+        if not judged and any(one.name.startswith("evaluations/") for one in run.sets):
+            yield f"the file that run `{name}` was judged on, whose place was not noted then"
+
+
+def _of_other(path: Path, why: str, look: Callable[[Path], FoundRows]) -> str:
+    """What is said of another data file; nothing where it holds none of the rows."""
+    if not path.exists():
+        return f"`{path}`, which {why} and which is not there any more: removed, moved, or copied"
+    try:
+        count = len(look(path).lines)
+    except (SintoniaError, OSError):
+        return f"what `{path}` may hold of the rows, which {why}: it cannot be read as data now"
+    return f"{count:,} of the rows in `{path}`, which {why}: name it behind the first file too" if count else ""
+
+
+def of_labelling(files: Iterable[Path], named: Sequence[Path], keys: Set[int]) -> Iterator[str]:
+    """What `sintonia label` keeps of the rows in the folders of some data files: answers, and texts it asked about."""
+    known = {one.resolve() for one in named}
+    for folder in sorted({one.parent for one in files}):
+        for path, texts in texts_kept_in(folder):
+            count = len(keys & set(keys_of(texts).tolist())) if path.resolve() not in known else 0
+            if count:
+                yield f"{count:,} of the rows in `{path}`, which `sintonia label` keeps"
 
 
 def _of_data(files: Sequence[Path], *, keeps_data: bool) -> Iterator[str]:

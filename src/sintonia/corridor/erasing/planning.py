@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sintonia.corridor.erasing.outside import outside_of, rows_that_stay
+from sintonia.corridor.erasing.outside import of_labelling, other_data, outside_of, rows_that_stay
 from sintonia.corridor.erasing.plan import FileChange, Plan, Touched, Wanted
 from sintonia.corridor.erasing.reading import as_recipes, readings_of
 from sintonia.corridor.erasing.retraining import folder_for, refuse_retraining, refuse_seeing_again
@@ -79,7 +79,7 @@ def make_plan(wanted: Wanted) -> Plan:
         beside=tuple(dict.fromkeys(path for one in data for path in files_beside(one, keys, ids))),
         data=tuple(map(str, data)),
         uploads=uploads,
-        outside=_outside(touched, files, looked, wanted),
+        outside=_outside(wanted, looked, touched, runs, lambda file: _like(file, wanted, keys, recipes)),
         keeps_models=wanted.keeps_models,
         keeps_data=wanted.keeps_data,
         retrain=str(retrain or ""),
@@ -92,10 +92,29 @@ def make_plan(wanted: Wanted) -> Plan:
 
 
 def _outside(
-    touched: Sequence[Touched], files: Sequence[Path], looked: Sequence[FoundRows], wanted: Wanted
+    wanted: Wanted,
+    looked: Sequence[FoundRows],
+    touched: Sequence[Touched],
+    runs: Sequence[tuple[Entry, object]],
+    look: Callable[[Path], FoundRows],
 ) -> tuple[str, ...]:
-    kept = outside_of(touched, files, keeps_models=wanted.keeps_models, keeps_data=wanted.keeps_data)
-    return (*rows_that_stay(looked, wanted.column), *kept)
+    """What stays: rows in other spellings, rows in other files that are known, and what lies outside."""
+    own = {one.path for one in touched if one.sets}
+    holding = [entry for entry, _ in runs if entry.path in own]
+    data = [Path(path) for one in holding for path in (*one.files, *one.judged)]
+    files = [one.path for one in looked]
+    return (
+        *rows_that_stay(looked, wanted.column),
+        *dict.fromkeys(other_data(holding, files, look)),
+        *of_labelling([*files, *data], files, frozenset[int]().union(*(one.keys for one in looked))),
+        *outside_of(touched, files, keeps_models=wanted.keeps_models, keeps_data=wanted.keeps_data),
+    )
+
+
+def _like(file: Path, wanted: Wanted, keys: frozenset[int], recipes: Sequence[Recipe]) -> FoundRows:
+    """The rows of a file that is not named: those of the subject, or else of the same texts."""
+    found = _of_other(file, wanted, keys, recipes)
+    return found if found.lines else find_rows(file, Meant(keys=keys), recipes)
 
 
 def _refuse_busy(touched: Sequence[Touched]) -> None:

@@ -25,9 +25,9 @@ def register_prepared(run: RunFolder, prepared: Prepared) -> None:
         run.file(SEEN_FILE).unlink(missing_ok=True)
 
 
-def register_judged_on(run: RunFolder, name: str, examples: Iterable[Example]) -> None:
+def register_judged_on(run: RunFolder, name: str, examples: Iterable[Example], file: Path) -> None:
     """Puts the examples of another file, which the model of a run was judged on, into the register."""
-    _register(run, {name: leaves_of_examples(examples)}, run.read("prepared.json", Prepared))
+    _register(run, {name: leaves_of_examples(examples)}, run.read("prepared.json", Prepared), file)
 
 
 def leaves_of_examples(examples: Iterable[Example]) -> Leaves:
@@ -69,8 +69,9 @@ def reading_of(recipe: Recipe) -> RowReading:
     return RowReading(task=recipe.task, columns=columns, group=asked.group or "", passage_bytes=asked.passage_bytes)
 
 
-def _register(run: RunFolder, sets: dict[str, Leaves], prepared: Prepared | None) -> None:
+def _register(run: RunFolder, sets: dict[str, Leaves], prepared: Prepared | None, judged: Path | None = None) -> None:
     known = run.read(LINEAGE, Lineage)
     name = known.id if known else secrets.token_hex(8)
-    entry = Register().put(entry_of(run, name, prepared), sets)
+    found = replace(entry_of(run, name, prepared), judged=(str(judged.absolute()),) if judged else ())
+    entry = Register().put(found, sets)
     run.write(LINEAGE, Lineage(id=name, sets=entry.sets))

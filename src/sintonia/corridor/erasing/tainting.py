@@ -33,7 +33,7 @@ def known_runs(folders: Sequence[Path]) -> tuple[tuple[Entry, dict[str, Leaves]]
         for path in runs_below(folder):
             if path.resolve() not in places:
                 places.add(path.resolve())
-                found += _from_folder(RunFolder(path), entries)
+                found += _from_folder(_opened(path), entries)
     return tuple(found)
 
 
@@ -57,7 +57,7 @@ def touched_runs(runs: Sequence[tuple[Entry, dict[str, Leaves]]], keys: frozense
             return tuple(sorted(touched.values(), key=lambda one: one.path))
         for number, through in fresh.items():
             one = seen[number][1]
-            models = one.models or (models_of(RunFolder(Path(one.path))) if one.exists else {})
+            models = one.models or (models_of(_opened(Path(one.path))) if one.exists else {})
             touched[number] = replace(one, through=through, is_learned=True, models=models)
 
 
@@ -101,6 +101,21 @@ def models_of(run: RunFolder) -> dict[str, str]:
     return {one.relative_to(run.path).as_posix(): weights_id(one) for one in folders if one.is_dir()}
 
 
+def _opened(path: Path) -> RunFolder:
+    """A run that has to be looked into.
+
+    Raises:
+        SintoniaError: it is in a vault that does not open, and what can be done then.
+    """
+    try:
+        return RunFolder(path)
+    except SintoniaError as error:
+        hint = "if its key is lost nobody can read this run again: remove the folder, and call this once more"
+        raise type(error)(
+            f"{error.what}, and an erasure has to look into it", hint=f"{error.hint}; {hint}", where=error.where
+        ) from None
+
+
 def _touched(entry: Entry, own: dict[str, Leaves], holding: dict[str, int], sought: np.ndarray) -> Touched:
     path = Path(entry.path)
     sets = {one.name: holding[one.root] for one in entry.sets if one.root in holding}
@@ -112,7 +127,7 @@ def _touched(entry: Entry, own: dict[str, Leaves], holding: dict[str, int], soug
         sets=sets,
         is_learned=any(name in sets for name in _LEARNED),
         exists=exists,
-        models=models_of(RunFolder(path)) if sets and exists else {},
+        models=models_of(_opened(path)) if sets and exists else {},
     )
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from sintonia.records import Waiting
 
 _ROW_BEGINS = re.compile(r'\{"[^"]*("(:( (".*)?)?)?)?', re.DOTALL)
 """A row of ours, however early it ends: its first value is a string."""
+
+_SESSION = ".session.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Answers:
     def __init__(self, path: Path) -> None:
         """Raises DataError when the file holds something else, UsageError when its name says so."""
         self.path = path
-        self.session = path.with_name(f"{path.stem}.session.jsonl")
+        self.session = path.with_name(f"{path.stem}{_SESSION}")
         if path.suffix.lower() not in (".jsonl", ".ndjson"):
             raise UsageError(
                 f"`{path}` is not called after what it will be",
@@ -160,6 +162,23 @@ class Answers:
         """The texts of the newest batch of which nobody has said anything yet, in their order."""
         newest = self.batches[-1].waiting if self.batches else ()
         return [one for one in newest if not self.is_answered(one.key)]
+
+
+def texts_kept_in(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """The sessions in a folder and the files of their answers, each with the texts in it; what is damaged has none."""
+    for session in sorted(folder.glob(f"*{_SESSION}")):
+        with suppress(StorageError):
+            batches = [from_json(PickedBatch, body["batch"]) for body in read_lines(session) if "batch" in body]
+            yield session, [one.text for batch in batches for one in batch.waiting]
+        path = session.with_name(f"{session.name.removesuffix(_SESSION)}.jsonl")
+        with suppress(OSError):
+            yield path, list(_texts_in(path.read_text(encoding="utf-8", errors="replace")))
+
+
+def _texts_in(content: str) -> Iterator[str]:
+    for line in content.split("\n"):
+        with suppress(DataError):
+            yield _row_of(line, "")["text"]
 
 
 def _is_cut_off(last: str) -> bool:

@@ -1,6 +1,7 @@
 """MLflow: a run of the experiment `sintonia`, in `mlflow.db` of the run folder or where `MLFLOW_TRACKING_URI` says.
 
-`mlflow ui --backend-store-uri sqlite:///RUN/mlflow.db` shows it. Which run it is stands in `mlflow.json` of the turn.
+`mlflow ui --backend-store-uri sqlite:///RUN/mlflow.db` shows it. Which run it is stands in `mlflow.json` of the turn,
+with the place as a person knows it: that of a run in a vault, whose files lie in memory, is the same in every process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from sintonia.corridor.trackers.tracker import Place
 from sintonia.files import read_json, write_json
+from sintonia.vault import given_path
 
 EXPERIMENT = "sintonia"
 DATABASE, NOTE = "mlflow.db", "mlflow.json"
@@ -27,6 +29,7 @@ class MlflowRun:
         from mlflow import MlflowClient
 
         self._uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{place.run / DATABASE}"
+        self._named = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{given_path(place.run / DATABASE)}"
         self._client = MlflowClient(tracking_uri=self._uri)
         if self._uri.endswith(str(place.run / DATABASE)):
             (place.run / DATABASE).chmod(0o600)
@@ -38,7 +41,7 @@ class MlflowRun:
         from mlflow.exceptions import MlflowException
 
         found = read_json(note) or {}
-        if found.get("tracking_uri") != self._uri:
+        if found.get("tracking_uri") != self._named:
             return None
         try:
             self._client.update_run(found["run_id"], status="RUNNING")
@@ -54,7 +57,7 @@ class MlflowRun:
         created: Any = self._client.create_run(number, run_name=place.name)
         settings = [Param(name, value) for name, value in place.settings.items()]
         self._client.log_batch(created.info.run_id, params=settings)
-        write_json(place.folder / NOTE, {"run_id": created.info.run_id, "tracking_uri": self._uri})
+        write_json(place.folder / NOTE, {"run_id": created.info.run_id, "tracking_uri": self._named})
         return str(created.info.run_id)
 
     def last_step(self, series: str) -> int:

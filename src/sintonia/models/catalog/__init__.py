@@ -74,12 +74,33 @@ def find_entry(reference: str) -> Entry:
     path = Path(reference).expanduser()
     if path.is_dir() or (path.suffix.lower() == ".gguf" and path.is_file()):
         return Entry(reference=f"file:{reference}")
-    if _HUB_NAME.fullmatch(reference) and not reference.lower().endswith(".gguf"):
-        return _known(f"hf:{reference}") or Entry(reference=f"hf:{reference}")
+    is_hub_name = _HUB_NAME.fullmatch(reference) and not reference.lower().endswith(".gguf")
+    known = _known(f"hf:{reference}") if is_hub_name else None
+    if known is None and _is_path(reference):
+        raise _no_folder(path, reference if is_hub_name else "")
+    if is_hub_name:
+        return known or Entry(reference=f"hf:{reference}")
     raise UsageError(
         f"unknown base `{reference}`",
         expected="a catalog name, `file:FOLDER`, `file:NAME.gguf`, `hf:ORG/NAME` or `pypi:PACKAGE==VERSION`",
         hint=f"did you mean {nearest(reference, catalog())}? `sintonia models` lists all",
+    )
+
+
+def _is_path(reference: str) -> bool:
+    """Whether a name can only be meant as that of a folder: it says so, or the folder that it would lie in is there."""
+    is_within = "/" in reference and Path(reference).parent.is_dir()
+    return is_within or reference.startswith(("/", "./", "../", "~", "runs/"))
+
+
+def _no_folder(path: Path, hub_name: str) -> UsageError:
+    """`hub_name` is what it may have been meant as all the same."""
+    beside = [str(one) for one in path.parent.glob("*") if one.is_dir()] if path.parent.is_dir() else []
+    near = f"near it: {nearest(str(path), beside)}" if beside else f"there is no folder in `{path.parent}`"
+    return UsageError(
+        f"`{path}` is {'no model' if path.exists() else 'not there'}",
+        expected="the folder of a run or a model, or a `.gguf` file",
+        hint=near + (f"; `hf:{hub_name}` would be one of the hub" if hub_name else ""),
     )
 
 

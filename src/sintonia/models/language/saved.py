@@ -22,10 +22,9 @@ from sintonia.models.open import find_base, read_candidate
 from sintonia.models.sources import BaseFiles, locate
 from sintonia.models.sources.folder import is_adapter
 from sintonia.records import Base
+from sintonia.tasks import LANGUAGE_TASKS
 
 NAME = "sintonia.json"
-LANGUAGE_TASKS = ("chat", "prefer", "pretrain")
-"""What a language model may have been tuned for that goes on writing: it has no head."""
 
 
 @dataclass(slots=True, kw_only=True)

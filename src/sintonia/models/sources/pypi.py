@@ -13,6 +13,7 @@ from sintonia.errors import Unavailable, UsageError
 from sintonia.models.catalog import Entry
 from sintonia.models.sources.manifest import check_hash, check_manifest
 from sintonia.models.sources.storage import is_offline, make_once, models_folder
+from sintonia.vault import surroundings_without_passphrase
 
 _PINNED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+")
 _SUFFIXES = {".json", ".txt", ".jinja", ".safetensors", ".model", ".gguf"}
@@ -79,7 +80,8 @@ def _download(pinned: str, folder: Path) -> Path:
         str(folder),
         pinned,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    surroundings = surroundings_without_passphrase()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings)
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
         last = (done.stderr.strip().splitlines() or ["pip gave no wheel"])[-1]

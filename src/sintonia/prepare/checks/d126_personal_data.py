@@ -8,37 +8,26 @@ What to do: `sintonia redact` puts a placeholder for each value, the same for th
 
 from __future__ import annotations
 
-from collections import Counter
-
-from sintonia.prepare.audit import Audit, percent, rows_in_words
+from sintonia.prepare.audit import Audit, kinds_in_rows, percent, rows_in_words
 from sintonia.privacy.detect import find_personal_data
 from sintonia.records import Finding
 
 CODE = "D126"
-_MOST_ROWS = 200_000
 
 
 def check(audit: Audit) -> Finding | None:
     """One warning for all kinds."""
-    positions = audit.rows.draw(_MOST_ROWS)
-    kinds: Counter[str] = Counter()
-    held: list[int] = []
-    rows = audit.rows.only(positions)
-    for position, row in zip(positions.tolist(), rows.scan(), strict=True):
-        found = {match.kind for text in (row.text, row.answer) for match in find_personal_data(text)}
-        if found:
-            kinds.update(found)
-            held.append(position)
+    kinds, held, num_looked_at = kinds_in_rows(audit, lambda text: {one.kind for one in find_personal_data(text)})
     if not held:
         return None
     listed = ", ".join(f"{kind.replace('_', ' ').lower()} in {count:,}" for kind, count in kinds.most_common(8))
-    looked_at = "" if len(positions) == len(audit.rows) else " that were looked at"
+    looked_at = "" if num_looked_at == len(audit.rows) else " that were looked at"
     return Finding(
         code=CODE,
         severity="warning",
         count=len(held),
         message=(
-            f"{rows_in_words(len(held))} of {len(positions):,}{looked_at} ({percent(len(held), len(positions))}) hold "
+            f"{rows_in_words(len(held))} of {num_looked_at:,}{looked_at} ({percent(len(held), num_looked_at)}) hold "
             f"personal data: {listed}"
         ),
         hint="replace them with `sintonia redact`, or keep them if you may and must",

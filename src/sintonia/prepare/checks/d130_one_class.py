@@ -11,10 +11,10 @@ import numpy as np
 
 from sintonia.prepare.audit import Audit, named
 from sintonia.records import Finding, Split
+from sintonia.tasks import LANGUAGE_TASKS
 
 CODE = "D130"
 _HELD_OUT: tuple[Split, ...] = ("validation", "test")
-_OF_TEXTS = ("chat", "prefer", "pretrain")
 """Tasks whose answers are texts, where one answer to all is another finding (D123), or that have none."""
 
 
@@ -24,7 +24,7 @@ def check(audit: Audit) -> Finding | None:
         alone = {split: counts for split in _HELD_OUT if len(counts := audit.counts(split)) == 1}
         only = f"one class only: {named({label for counts in alone.values() for label in counts})}"
         return _finding(tuple(alone), only, "classes")
-    if audit.task in _OF_TEXTS:
+    if audit.task in LANGUAGE_TASKS:
         return None
     same = tuple(split for split in _HELD_OUT if _is_same(audit.rows.answer_keys[audit.in_set(split)]))
     return _finding(same, "one target only, the same in every row", "targets")

@@ -9,27 +9,16 @@ What to do: run `sintonia redact` on what the model is asked later too.
 
 from __future__ import annotations
 
-from collections import Counter
-
-from sintonia.prepare.audit import Audit, rows_in_words
+from sintonia.prepare.audit import Audit, kinds_in_rows, rows_in_words
 from sintonia.privacy.redact import placeholder_kinds
 from sintonia.records import Finding
 
 CODE = "D149"
-_MOST_ROWS = 200_000
 
 
 def check(audit: Audit) -> Finding | None:
     """One note for all kinds."""
-    positions = audit.rows.draw(_MOST_ROWS)
-    kinds: Counter[str] = Counter()
-    held: list[int] = []
-    rows = audit.rows.only(positions)
-    for position, row in zip(positions.tolist(), rows.scan(), strict=True):
-        found = placeholder_kinds(row.text) | placeholder_kinds(row.answer)
-        if found:
-            kinds.update(found)
-            held.append(position)
+    kinds, held, num_looked_at = kinds_in_rows(audit, placeholder_kinds)
     if not held:
         return None
     listed = ", ".join(f"{kind.replace('_', ' ')} in {count:,}" for kind, count in kinds.most_common(8))
@@ -37,7 +26,7 @@ def check(audit: Audit) -> Finding | None:
         code=CODE,
         severity="note",
         count=len(held),
-        message=f"in {rows_in_words(len(held))} of {len(positions):,} personal data were replaced: {listed}",
+        message=f"in {rows_in_words(len(held))} of {num_looked_at:,} personal data were replaced: {listed}",
         hint="replace those of new texts too, with `sintonia redact`, before the model is asked",
         places=audit.places(held),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sintonia.prepare.forms.chat import ROLES as OF_CONVERSATIONS
 from sintonia.prepare.forms.chat import system_first
-from sintonia.prepare.forms.form import Unusable
+from sintonia.prepare.forms.form import Blank
 from sintonia.prepare.forms.instructions import INPUT, asked_messages
 from sintonia.prepare.forms.looking import decoded
 from sintonia.prepare.forms.messages import Message, message_list, tool_list
@@ -20,7 +20,8 @@ def conversation_asked(values: Mapping[str, Any], columns: Mapping[str, str]) ->
     the assistant at the end are what is to be answered anew.
 
     Raises:
-        Unusable: what stands there is no conversation, or nobody asks.
+        Blank: nobody asks.
+        Unusable: what stands there is no conversation.
     """
     known = {role: column for role, column in columns.items() if column in values}
     whole = known.get("messages") or _named(values, OF_CONVERSATIONS["messages"])
@@ -37,7 +38,7 @@ def conversation_asked(values: Mapping[str, Any], columns: Mapping[str, str]) ->
     while messages and messages[-1]["role"] == "assistant":
         messages = messages[:-1]
     if not messages:
-        raise Unusable("nobody asks anything")
+        raise Blank("nobody asks anything")
     tools = tool_list(values[known["tools"]]) if "tools" in known else []
     return {"messages": [_plain(one) for one in messages], **({"tools": tools} if tools else {})}
 

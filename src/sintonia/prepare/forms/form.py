@@ -16,6 +16,10 @@ class Unusable(Exception):
     """A row that cannot be used; its text is the reason, without a word of the row's content."""
 
 
+class Blank(Unusable):
+    """One where nothing stands in a place that has to be filled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """One row, understood.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sintonia.prepare.columns import Undecided, as_text, typed
-from sintonia.prepare.forms.form import Unusable
+from sintonia.prepare.forms.form import Blank, Unusable
 from sintonia.prepare.table import Table, of_file, shown
 
 SURE = 0.99
@@ -98,7 +98,9 @@ def text_in(values: Mapping[str, Any], column: str) -> str:
     text = as_text(values.get(column))
     if text:
         return text
-    raise Unusable(f"`{shown(column)}` {'is empty' if text == '' else f'holds {kind_of(values.get(column))}'}")
+    if text == "":
+        raise Blank(f"`{shown(column)}` is empty")
+    raise Unusable(f"`{shown(column)}` holds {kind_of(values.get(column))}")
 
 
 def raw_text_in(values: Mapping[str, Any], column: str) -> str:
@@ -108,10 +110,10 @@ def raw_text_in(values: Mapping[str, Any], column: str) -> str:
         Unusable: it is no text, or nothing but spaces.
     """
     text = values.get(column)
+    if text is None or (isinstance(text, str) and not text.strip()):
+        raise Blank(f"`{shown(column)}` is empty")
     if not isinstance(text, str):
-        raise Unusable(f"`{shown(column)}` {'is empty' if text is None else f'holds {kind_of(text)}'}")
-    if not text.strip():
-        raise Unusable(f"`{shown(column)}` is empty")
+        raise Unusable(f"`{shown(column)}` holds {kind_of(text)}")
     return text
 
 
@@ -123,7 +125,7 @@ def list_in(values: Mapping[str, Any], column: str) -> list[Any]:
     """
     value = decoded(values.get(column))
     if value is None or value == "" or value == []:
-        raise Unusable(f"`{shown(column)}` is empty")
+        raise Blank(f"`{shown(column)}` is empty")
     if not isinstance(value, list):
         raise Unusable(f"`{shown(column)}` is not a list but {kind_of(value)}")
     return value

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from sintonia.errors import hides
-from sintonia.prepare.forms.form import Unusable
+from sintonia.prepare.forms.form import Blank, Unusable
 from sintonia.prepare.forms.looking import compact, decoded, kind_of
 from sintonia.prepare.table import shown
 
@@ -58,7 +58,7 @@ def message_list(value: Any, what: str) -> list[Message]:
     if isinstance(value, dict):
         value = [value]
     if value is None or value == "" or value == []:
-        raise Unusable(f"`{shown(what)}` is empty")
+        raise Blank(f"`{shown(what)}` is empty")
     if not isinstance(value, list):
         raise Unusable(f"`{shown(what)}` is not a list of messages but {kind_of(value)}")
     return [_message(one, number) for number, one in enumerate(value, start=1)]
@@ -103,7 +103,7 @@ def _content(message: Message, number: int) -> str:
     if not isinstance(content, str):
         raise Unusable(f"the content of message {number} is {kind_of(content)}, not a text")
     if not content.strip() and not has_call and message["role"] in ("user", "assistant"):
-        raise Unusable(f"the content of message {number} is empty")
+        raise Blank(f"the content of message {number} is empty")
     return content
 
 
@@ -161,7 +161,7 @@ def _from_tagged(one: dict[str, Any], number: int) -> Message:
     if tag == "function_call":
         message |= {"content": "", "tool_calls": _calls(value, number)}
     elif not value.strip() and message["role"] in ("user", "assistant"):
-        raise Unusable(f"the value of message {number} is empty")
+        raise Blank(f"the value of message {number} is empty")
     if "weight" in present:
         message["weight"] = present["weight"]
         _check_weight(message, number)

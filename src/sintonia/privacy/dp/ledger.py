@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.errors import StorageError
-from sintonia.files import append_line, home_folder, read_json, read_lines, storage_errors, sync_folder, utc_now
+from sintonia.files import append_line, home_folder, locked, read_json, read_lines, storage_errors, sync_folder, utc_now
 from sintonia.files import write_json as write_whole
 from sintonia.normalise import normalised, short_hash
 from sintonia.privacy.dp.accountant import History, epsilon_spent
 from sintonia.records.privacy.spent import Composed, Spent
 from sintonia.sealed import folders_of_data, writing_beside
-from sintonia.sealed.places import held
 
 LEDGER = "privacy.jsonl"
 _SEAL = "privacy.seal.json"
@@ -117,10 +116,29 @@ def composed(data: Path, rows: Rows, spent: Spent) -> Composed:
     Raises:
         StorageError: a ledger was changed.
     """
+    return _composed(data, rows, spent, _data_id(data))
+
+
+def composed_by_now(data: Path, spent: Spent) -> Composed | None:
+    """The same for a training that has ended, with those that came after it; None where no ledger knows it.
+
+    Raises:
+        StorageError: a ledger was changed.
+    """
+    lines = [line for place in _places(data) for line in _lines(place)]
+    own = next((line for line in lines if line.get("training") == spent.training), None)
+    if own is None:
+        return None
+    rows = _seen_rows(data, str(own["rows"]))
+    return _composed(data, rows if rows.name == own["rows"] else None, spent, str(own.get("data")))
+
+
+def _composed(data: Path, rows: Rows | None, spent: Spent, data_id: str) -> Composed:
+    """With no rows they are not known any more: every training is taken as one on the same."""
     lines = [line for place in _places(data) for line in _lines(place)]
     names = {str(line["rows"]) for line in lines}
-    sharing = {name for name in names if _shares(data, name, rows)}
-    seen = [line for line in lines if line["rows"] in sharing or line.get("data") == _data_id(data)]
+    sharing = {name for name in names if rows is None or _shares(data, name, rows)}
+    seen = [line for line in lines if line["rows"] in sharing or line.get("data") == data_id]
     by_training = {str(line["training"]): line for line in seen if line.get("event") == "begun"}
     by_training |= {str(line["training"]): line for line in seen if line.get("event") == "ended"}
     shared = list(by_training.values())
@@ -129,11 +147,13 @@ def composed(data: Path, rows: Rows, spent: Spent) -> Composed:
     history: History = tuple(
         (float(sigma), float(rate), int(steps)) for one in counted for sigma, rate, steps in one["history"]
     )
+    is_alone = history == ((spent.noise, spent.rate, spent.steps),)
     return Composed(
-        epsilon=epsilon_spent(history, spent.delta, spent.accountant),
+        epsilon=spent.epsilon if is_alone else epsilon_spent(history, spent.delta, spent.accountant),
         num_private=len(counted),
         num_other_unit=len(shared) - len(counted),
         num_plain=len(plain),
+        date=utc_now()[:10],
     )
 
 
@@ -145,19 +165,26 @@ def _shares(data: Path, name: str, rows: Rows) -> bool:
     """Whether a training with rows of this name saw one of these; where it is not known any more, it did."""
     if name == rows.name:
         return True
+    held = _seen_rows(data, name)
+    return held.name != name or held.share(rows)
+
+
+def _seen_rows(data: Path, name: str) -> Rows:
+    """The rows of this name; where none are whole any more, what is left of them."""
+    held = Rows(hashes=())
     for place in _places(data):
         body = read_json(place / _ROWS / f"{name}.json") or {}
         held = Rows(hashes=tuple(map(str, body.get("rows") or ())), groups=tuple(map(str, body.get("groups") or ())))
         if held.name == name:
-            return held.share(rows)
-    return True
+            break
+    return held
 
 
 def _note(data: Path, line: dict[str, Any], rows: Rows) -> None:
     line = {**line, "data": _data_id(data), "time": utc_now()}
     with writing_beside(data) as folder:
         for place in (folder, home_folder()):
-            with held(place / ".privacy.lock"):
+            with locked(place / ".privacy.lock"):
                 _append(place, line, rows)
 
 

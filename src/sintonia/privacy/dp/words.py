@@ -35,7 +35,7 @@ def promise(spent: Spent, together: Composed, group: str | None) -> str:
     if together.num_private > 1:
         told += (
             f"; with {_counted(together.num_private - 1, 'other private training')} on the same rows, epsilon "
-            f"{together.epsilon:.3g} together for who sees all of them"
+            f"{together.epsilon:.3g} together for who sees all of them{_on(together)}"
         )
     if together.num_other_unit:
         told += f"; {_counted(together.num_other_unit, 'private training')} promised to single rows only, and not in it"
@@ -45,6 +45,10 @@ def promise(spent: Spent, together: Composed, group: str | None) -> str:
             "promised"
         )
     return told
+
+
+def _on(together: Composed) -> str:
+    return f" (as the ledger had it on {together.date})" if together.date else ""
 
 
 def _counted(number: int, noun: str) -> str:

@@ -12,11 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import filelock
 import numpy as np
 
-from sintonia.errors import StorageError
-from sintonia.files import from_json, home_folder, read_json, storage_errors, write_atomic, write_json
+from sintonia.files import from_json, home_folder, locked, read_json, storage_errors, write_atomic, write_json
 from sintonia.privacy.lineage.leaves import Leaves, as_bytes, merkle_root, num_held, read_leaves
 
 LINEAGE = "lineage.json"
@@ -72,6 +70,8 @@ class Entry:
     """The certificates of the erasures that took rows from it."""
     readings: tuple[RowReading, ...] = ()
     """As it was asked to read its rows, and as it read them; empty in what was registered before this was kept."""
+    judged: tuple[str, ...] = ()
+    """The other files that its model was judged on, with their whole paths; empty in what was registered before."""
 
 
 class Register:
@@ -90,7 +90,7 @@ class Register:
         return tuple(from_json(Entry, body) for body in bodies if body is not None)
 
     def put(self, entry: Entry, sets: Mapping[str, Leaves]) -> Entry:
-        """Keeps a run, its sets of rows and its readings; sets it had under other names stay, and so do readings."""
+        """Keeps a run with its sets of rows; sets it had under other names stay, as do readings and judged files."""
         known = tuple(
             RowSet(name=name, count=leaves.shape[1], root=merkle_root(leaves)) for name, leaves in sets.items()
         )
@@ -100,7 +100,8 @@ class Register:
             before = self._entry(entry.id)
             others = tuple(one for one in (before.sets if before else ()) if one.name not in sets)
             readings = dict.fromkeys((*(before.readings if before else ()), *entry.readings))
-            kept = replace(entry, sets=(*others, *known), readings=tuple(readings))
+            judged = dict.fromkeys((*(before.judged if before else ()), *entry.judged))
+            kept = replace(entry, sets=(*others, *known), readings=tuple(readings), judged=tuple(judged))
             write_json(self._path(entry.id), kept)
         return kept
 
@@ -170,15 +171,8 @@ class Register:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in ("runs", "sets"):
                 (self.folder / name).mkdir(mode=0o700, exist_ok=True)
-        lock = filelock.FileLock(str(self.folder / ".lock"), timeout=_LOCK_SECONDS, mode=0o600)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise StorageError(f"another process holds `{self.folder}`", hint="wait for it, or stop it") from None
-        try:
+        with locked(self.folder / ".lock", _LOCK_SECONDS):
             yield
-        finally:
-            lock.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

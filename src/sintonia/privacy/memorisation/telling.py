@@ -85,8 +85,8 @@ def _shifted(found: Memorisation) -> Finding:
         severity="note",
         count=found.num_members,
         message="whether the model remembers its rows cannot be told (invalid: distribution shift): words alone, "
-        f"without any model, tell training rows from validation rows with an AUC of {found.told_apart:.2f}, where "
-        f"sets of one source stay below {found.told_apart_limit:.2f}",
+        f"without any model, tell a training row from a validation row in {found.told_apart:.0%} of pairs, where "
+        f"sets of one source stay below {found.told_apart_limit:.0%} (50 % is guessing)",
         hint="where near-copies were kept in one set (D112), the sets differ by that: "
         "`sintonia evaluate RUN --privacy --canaries` measures without comparing them; where you chose the sets, take "
         "validation rows from the source and time of the training rows",

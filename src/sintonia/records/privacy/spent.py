@@ -43,11 +43,13 @@ class Composed:
     """Private ones that promised to rows only, where this one promises to groups: they are not in the sum."""
     num_plain: int
     """Trainings without privacy on these rows or this file: nothing is promised of what they gave."""
+    date: str = ""
+    """The day, in UTC, on which the ledger said so; empty in records from before it was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guarantee:
-    """The promise of a turn, as it is told and kept in `turns/NNN/privacy.json`."""
+    """The promise of a turn, as it is told and kept in `turns/NNN/privacy.json` when it ended."""
 
     spent: Spent
     composed: Composed

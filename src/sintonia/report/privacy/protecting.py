@@ -10,6 +10,8 @@ import math
 
 from sintonia.records.privacy.spent import Guarantee
 from sintonia.report.contents import Contents
+from sintonia.report.privacy.keeping import NAME as KEPT
+from sintonia.report.privacy.keeping import kept_in_words
 from sintonia.report.privacy.remembering import memory_in_words
 from sintonia.settings import PrivacySettings
 
@@ -36,7 +38,7 @@ def protection_rows(contents: Contents) -> list[tuple[str, str]]:
         ("Spent", _spent(contents)),
         ("Remembered", memory_in_words(contents.memorisation) or "Not measured yet: it is after the verdict."),
         ("On the disk", _at_rest(privacy)),
-        ("Kept", _kept(privacy)),
+        (KEPT, kept_in_words(privacy, contents.keeping)),
         ("Shown", _shown(privacy)),
     ]
 
@@ -76,10 +78,12 @@ def _spent(contents: Contents) -> str:
             "No privacy budget: training was not differentially private, and nothing bounds what the model may tell of "
             "a single row (`privacy.dp.epsilon`)."
         )
-    spent = contents.guarantee.spent
+    spent, together = contents.guarantee.spent, contents.guarantee.composed
+    when = f", as the ledger had it on {together.date}" if together.date else ""
     return (
-        f"Epsilon {spent.epsilon:.3g} of {spent.budget:g} for each {spent.unit}, at delta {spent.delta:.2g}; "
-        f"{contents.guarantee.composed.epsilon:.3g} for all private trainings on these rows together."
+        f"Epsilon {spent.epsilon:.3g} of {spent.budget:g} for each {spent.unit} (the smaller, the less the model can "
+        f"tell of it), at delta {spent.delta:.2g} (the small chance left aside, in which that may not hold); "
+        f"{together.epsilon:.3g} for all private trainings on these rows together{when}."
     )
 
 
@@ -90,13 +94,6 @@ def _at_rest(privacy: PrivacySettings) -> str:
             "as a copy of this page, is not."
         )
     return "In clear, readable by the owner of the files alone (`privacy.vault` encrypts a run)."
-
-
-def _kept(privacy: PrivacySettings) -> str:
-    if privacy.keep_days is None:
-        return "Until it is removed by hand (`privacy.keep_days` sets an end)."
-    days = "1 day" if privacy.keep_days == 1 else f"{privacy.keep_days} days"
-    return f"Of what the run holds of the data `sintonia runs --expire` removes all, from {days} after its end on."
 
 
 def _shown(privacy: PrivacySettings) -> str:

@@ -33,9 +33,10 @@ def memory_in_words(found: Memorisation | None) -> str:
         return f"Not measured: {found.why_not_measured}."
     if not found.is_valid:
         return (
-            "This test cannot tell, for the training rows and the rows held out differ already by their words (AUC "
-            f"{found.told_apart:.2f} without any model; sets of one source stay below {found.told_apart_limit:.2f}), "
-            "as where near-copies are kept in one set. Planted secrets can (`evaluate RUN --privacy --canaries`)."
+            "This test cannot tell, for the training rows and the rows held out differ already by their words, as "
+            "where near-copies are kept in one set: without any model the words give away which is which in "
+            f"{found.told_apart:.0%} of pairs, where sets of one source stay below {found.told_apart_limit:.0%}. Made-"
+            "up secrets that are planted in a copy of the training can tell (`evaluate RUN --privacy --canaries`)."
         )
     auc = found.auc
     said = (
@@ -70,6 +71,7 @@ def canaries_in_words(found: Canaries | None) -> tuple[str, ...]:
         f"stay below {found.threshold_bits:.2f})."
         for one in found.exposed
     ]
+    told += ["Each bit halves the guesses that it takes to find such a secret by asking the model."] if told else []
     rows = found.verbatim
     if rows:
         told.append(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sintonia.records import Machine, Processor
 from sintonia.resources.memory import ROOT, free_bytes, group_folders, held_bytes, whole_bytes
+from sintonia.vault import surroundings_without_passphrase
 
 VECTOR_UNITS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon")
 _OTHER_NAMES = {"asimd": "neon", "avx512-bf16": "avx512_bf16", "amx-bf16": "amx_bf16"}
@@ -90,7 +91,12 @@ def _asked_of_sysctl() -> dict[str, str]:
     for name, asked in names.items():
         with suppress(OSError, subprocess.SubprocessError):
             done = subprocess.run(
-                ["sysctl", "-n", f"machdep.cpu.{asked}"], capture_output=True, text=True, check=True, timeout=5
+                ["sysctl", "-n", f"machdep.cpu.{asked}"],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=5,
+                env=surroundings_without_passphrase(),
             )
             found[name] = done.stdout.strip()
     if platform.machine() == "arm64":

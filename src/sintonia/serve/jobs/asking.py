@@ -131,9 +131,10 @@ def method_of(asked: Asked) -> tuple[str, Hyperparameters]:
     return name, inner or asked.hyperparameters or Hyperparameters()
 
 
-def shown_hyperparameters(hyperparameters: Hyperparameters) -> dict[str, Any]:
-    """As the job shows them: what is left open is `auto`."""
-    return {name: "auto" if value is None else value for name, value in hyperparameters.model_dump().items()}
+def shown_hyperparameters(asked: Asked) -> dict[str, Any]:
+    """As the job shows them, those too that are given as settings under `sintonia`: what is left open is `auto`."""
+    settings = settings_of(asked)
+    return {name: settings.get(_MEANS[name], "auto") for name in type(method_of(asked)[1]).model_fields}
 
 
 def settings_of(asked: Asked) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from sintonia.serve.jobs.worker import PAUSED
 from sintonia.serve.store import Job, Store
 from sintonia.serve.store.jobs import ENDED
 from sintonia.serve.surroundings import TOKEN_NAME
+from sintonia.vault import is_vault, surroundings_without_passphrase
 
 TICK_SECONDS = 0.2
 CANCEL_SECONDS = 5.0
@@ -192,7 +193,9 @@ class Worker:
         self.began_at = store.events.furthest(job.id)
         self._kill_at: float | None = None
         folder = store.jobs.path(job.id)
-        surroundings = {name: value for name, value in os.environ.items() if name != TOKEN_NAME}
+        is_locked = is_vault(store.jobs.run_path(job.id))
+        inherited = dict(os.environ) if is_locked else surroundings_without_passphrase()
+        surroundings = {name: value for name, value in inherited.items() if name != TOKEN_NAME}
         places = os.pathsep.join(str(Path(one).absolute()) for one in sys.path)
         with (folder / LOG).open("ab") as log:
             self._process = subprocess.Popen(

@@ -113,11 +113,10 @@ def _link_files(state: State, folder: Path, data: StoredFile, validation: Stored
 
 
 def _remembered(asked: Asked, task: str, seed: int) -> dict[str, Any]:
-    method, hyperparameters = method_of(asked)
     return {
         "task": task,
-        "method": method,
-        "hyperparameters": shown_hyperparameters(hyperparameters),
+        "method": method_of(asked)[0],
+        "hyperparameters": shown_hyperparameters(asked),
         "training_file": asked.training_file,
         "validation_file": asked.validation_file,
         "seed": seed,

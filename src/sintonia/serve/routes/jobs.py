@@ -49,46 +49,37 @@ def retrieve_job(request: Request, job_id: str) -> dict[str, Any]:
 @behind_token
 def cancel_job(request: Request, job_id: str) -> dict[str, Any]:
     """Ends a job before it is done."""
-    state, job = state_of(request), _found(request, job_id)
-    if job.status in ENDED:
-        raise _has_ended(job)
+    state, job = state_of(request), _under_way(request, job_id)
     if state.store.jobs.move(job.id, "cancelled", expected=("validating_files", "queued", "running", "paused")):
         state.store.events.add(job.id, "Fine-tuning job cancelled")
     state.scheduler.let_go(job.id)
-    state.scheduler.wake()
-    return _found(request, job_id).as_object()
+    return _woken(request, job_id)
 
 
 @router.post("/{job_id}/pause")
 @behind_token
 def pause_job(request: Request, job_id: str) -> dict[str, Any]:
     """Stops a job so that it can go on later. The interface shows it as `queued`, `sintonia_state` as `paused`."""
-    state, job = state_of(request), _found(request, job_id)
-    if job.status in ENDED:
-        raise _has_ended(job)
+    state, job = state_of(request), _under_way(request, job_id)
     if state.store.jobs.move(job.id, "paused", expected=("validating_files", "queued")):
         state.store.events.add(job.id, "Fine-tuning job paused")
     else:
         state.store.jobs.wish(job.id, "pause")
-    state.scheduler.wake()
-    return _found(request, job_id).as_object()
+    return _woken(request, job_id)
 
 
 @router.post("/{job_id}/resume")
 @behind_token
 def resume_job(request: Request, job_id: str) -> dict[str, Any]:
     """Lets a paused job go on where it was."""
-    state, job = state_of(request), _found(request, job_id)
-    if job.status in ENDED:
-        raise _has_ended(job)
+    state, job = state_of(request), _under_way(request, job_id)
     if state.store.jobs.move(job.id, "validating_files", expected=("paused",)):
         state.store.events.add(job.id, "Fine-tuning job resumed")
     elif job.wish:
         state.store.jobs.wish(job.id, "")
     else:
         raise Refused(400, f"The job is not paused: it is {job.status}", code="invalid_job_state", about="id")
-    state.scheduler.wake()
-    return _found(request, job_id).as_object()
+    return _woken(request, job_id)
 
 
 @router.get("/{job_id}/events")
@@ -125,8 +116,18 @@ def _found(request: Request, job_id: str) -> Job:
     return found
 
 
-def _has_ended(job: Job) -> Refused:
-    return Refused(400, f"The job has ended already: it is {job.status}", code="invalid_job_state", about="id")
+def _woken(request: Request, job_id: str) -> dict[str, Any]:
+    """The job as it is now, after the scheduler was told to look again."""
+    state_of(request).scheduler.wake()
+    return _found(request, job_id).as_object()
+
+
+def _under_way(request: Request, job_id: str) -> Job:
+    """A job that has not ended."""
+    job = _found(request, job_id)
+    if job.status in ENDED:
+        raise Refused(400, f"The job has ended already: it is {job.status}", code="invalid_job_state", about="id")
+    return job
 
 
 def _wanted(request: Request) -> dict[str, str] | None:

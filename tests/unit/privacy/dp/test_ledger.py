@@ -10,10 +10,12 @@ import pytest
 
 from sintonia.errors import StorageError
 from sintonia.files import home_folder, write_json
-from sintonia.privacy.dp import epsilon_spent
+from sintonia.privacy.dp import epsilon_spent, ledger
 from sintonia.privacy.dp.ledger import LEDGER, composed, forget_rows, note_plain, note_private, rows_of
+from sintonia.privacy.dp.present import as_of_today
 from sintonia.privacy.dp.words import promise
-from sintonia.records.privacy.spent import Spent
+from sintonia.records.privacy.spent import Guarantee, Spent
+from sintonia.settings import DataSettings, Recipe
 
 TEXTS = [f"a text number {k}" for k in range(50)]
 ROWS = rows_of(TEXTS)
@@ -67,6 +69,32 @@ def test_two_trainings_on_the_same_rows_compose(data: Path) -> None:
     assert "epsilon" in promise(second, together, None) and "1 other private training" in promise(
         second, together, None
     )
+
+
+def test_a_promise_that_is_told_again_has_the_sum_and_the_date_of_today(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the file was renamed meanwhile, and the rows of the training were erased since."""
+    monkeypatch.setattr(ledger, "utc_now", lambda: "2026-01-01T00:00:00Z")
+    first = train(data, "one")
+    alone = composed(data, ROWS, first)
+    kept = Guarantee(spent=first, composed=alone, sentence=promise(first, alone, None), assumptions=())
+    recipe = Recipe(data=DataSettings(path=str(data)))
+    assert as_of_today(kept, recipe) == kept and "together" not in kept.sentence
+    monkeypatch.setattr(ledger, "utc_now", lambda: "2026-02-02T00:00:00Z")
+    train(data.with_name("other.jsonl"), "elsewhere", rows_of(["quite other"]))
+    train(data, "two")
+    found = as_of_today(kept, recipe)
+    assert (found.composed.num_private, found.composed.date) == (2, "2026-02-02")
+    assert found.composed.epsilon == pytest.approx(epsilon_spent(((1.0, 0.05, 200),), 1e-5), abs=1e-3)
+    assert found.sentence.endswith("together for who sees all of them (as the ledger had it on 2026-02-02)")
+    renamed = Recipe(data=DataSettings(path=str(data.rename(data.with_name("renamed.jsonl")))))
+    assert as_of_today(kept, renamed).composed.num_private == 2
+    forget_rows(data, set(ROWS.hashes[:1]))
+    assert as_of_today(kept, recipe).composed.num_private == 3, "what it saw is not known any more: too much, not less"
+    monkeypatch.setenv("SINTONIA_HOME", str(data.parent / "another machine"))
+    away = Recipe(data=DataSettings(path=str(data.parent / "away/rows.jsonl")))
+    assert as_of_today(kept, away) == kept, "no ledger here knows the training: the sum stays that of its day"
 
 
 def test_the_same_training_is_counted_once_however_often_it_is_resumed(data: Path) -> None:

@@ -80,6 +80,37 @@ def test_an_encoder_taken_apart_equals_the_loop(
     assert largest_error(summed(ByLoop(learner), learner, ROWS, clip), wanted) <= max(bar, 2e-6)  # its loss is fp32
 
 
+@pytest.mark.parametrize("cache", ["off", "on"])
+@pytest.mark.parametrize(("method", "asked"), [("full", {"frozen_layers": 1}), ("lora", {"lora": {"layers": 1}})])
+def test_above_frozen_layers_it_equals_the_loop_whether_or_not_their_states_are_kept(
+    tmp_path: Path, tiny_base: Path, method: str, asked: dict[str, Any], cache: str
+) -> None:
+    learner = inner(make_private_job(tmp_path / "run", tiny_base, method, cache=cache, **asked), torch.float32)
+    assert list(learner.prepare()) or cache == "off"
+    assert learner.num_frozen == 1 and learner.is_kept == (cache == "on")
+    assert learner.parameters and not any("layer.0." in name for name in learner.parameters)
+    way, note = fastest_way(learner, ROWS)
+    assert isinstance(way, OfEncoder) and note == ""
+    wanted = by_hand(learner, ROWS, CLIP)
+    assert largest_error(summed(way, learner, ROWS), wanted) <= 1e-4
+    assert largest_error(summed(ByLoop(learner), learner, ROWS), wanted) <= 1e-4
+
+
+def test_adapters_that_have_learned_something_give_both_of_their_matrices_a_gradient(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    """Where B is zero, as adapters begin, A has none, and a way that is wrong about A would agree."""
+    learner = inner(make_private_job(tmp_path / "run", tiny_base, "lora"))
+    for name in ("lora_A", "lora_B"):
+        own = {key: value for key, value in learner.parameters.items() if key.endswith(name)}
+        assert own and all(float(value.detach().abs().max()) > 0 for value in own.values())
+        found, wanted = summed(OfEncoder(learner), learner, ROWS), by_hand(learner, ROWS, CLIP)
+        lengths = [float(wanted[key].norm()) for key in own]
+        assert min(lengths) > 0
+        errors = [float((found[key] - wanted[key]).norm()) / length for key, length in zip(own, lengths, strict=True)]
+        assert max(errors) <= 1e-6
+
+
 def test_micro_batches_change_nothing(tmp_path: Path, tiny_base: Path) -> None:
     learner = inner(make_private_job(tmp_path / "run", tiny_base, "lora"))
     wanted = summed(OfEncoder(learner), learner, ROWS)

@@ -1,0 +1,99 @@
+"""The newest state of each vault that was written or seen on this machine, noted at `SINTONIA_HOME/vaults/`.
+
+A vault alone cannot tell that all of it was put back as it once was: this tells. A number is noted only after the state
+itself is durable, so it may be behind what the disk has, and is never ahead of it. It holds numbers, times and the
+folders of runs, never a key and nothing of a run. Whoever can change both folders is not found out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from sintonia.errors import StorageError
+from sintonia.files import from_json, home_folder, read_json, utc_now, write_json
+from sintonia.vault.contents import Contents, Listing
+
+_LOG = logging.getLogger("sintonia.vault")
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The newest state that a vault had in a folder."""
+
+    place: str
+    number: int
+    time: str
+
+
+class Newest:
+    """What is noted of the vault with this key in one folder."""
+
+    def __init__(self, place: Path, key: bytes) -> None:
+        self._place, self._key = place, key
+        self._vault = hmac.new(key, b"sintonia vault 1 newest state", "sha256").hexdigest()[:32]
+        self._is_told = False
+
+    def listing(self) -> Listing:
+        """The state that the vault has on the disk.
+
+        Raises:
+            StorageError: it is older than one that was here; or it cannot be read.
+        """
+        known = self._known()  # before the list is read: meanwhile another process may write both
+        listing = Contents(self._place, self._key).listing()
+        path, noted = max(known.items(), key=lambda one: one[1].number, default=(None, None))
+        if noted is not None and listing.number < noted.number:
+            raise StorageError(
+                f"the vault `{self._place}` is not as it was last: an older state of it was put back, all of it",
+                expected=f"state {noted.number:,}, which was here at {noted.time}, or a later one; it has "
+                f"state {listing.number:,}",
+                hint=f"put the newest back; if you mean the older one, remove `{path}` and call it again",
+            )
+        return listing
+
+    def note(self, number: int) -> None:
+        """Notes a state that is durable; what was noted of folders that the vault has left is forgotten.
+
+        Where it cannot be written, that is logged as a warning, once, and nothing is stopped.
+        """
+        own, known = self._path(self._place), self._known()
+        if own in known and known[own].number >= number:
+            return
+        try:
+            own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_json(own, Noted(str(self._place), number, utc_now()))
+            for path in known.keys() - {own}:
+                path.unlink(missing_ok=True)
+        except (StorageError, OSError) as error:
+            if not self._is_told:
+                _LOG.warning("an older state of `%s` put back would not be noticed: %s", self._place, error)
+            self._is_told = True
+
+    def forget(self) -> None:
+        """The vault is taken away."""
+        self._path(self._place).unlink(missing_ok=True)
+
+    def _known(self) -> dict[Path, Noted]:
+        """What is noted of this folder; else of those that the vault has left, so that it may be moved and copied."""
+        own = self._path(self._place)
+        body = read_json(own)
+        if body is not None:
+            return {own: from_json(Noted, body)}
+        bodies = {path: read_json(path) for path in own.parent.glob(f"{self._vault}-*.json")}
+        found = {path: from_json(Noted, body) for path, body in bodies.items() if body is not None}
+        return {path: one for path, one in found.items() if not self._is_whole_in(Path(one.place), one.number)}
+
+    def _is_whole_in(self, place: Path, number: int) -> bool:
+        """Whether the vault lies in another folder too, and not through a link, as new as it was there."""
+        try:
+            return place.resolve() == place and Contents(place, self._key).listing().number >= number
+        except StorageError:
+            return False
+
+    def _path(self, place: Path) -> Path:
+        named = hashlib.sha256(str(place).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return home_folder() / "vaults" / f"{self._vault}-{named}.json"
