@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sintonia.errors import UsageError, nearest
 from sintonia.files import SCHEMA, storage_errors, to_json
-from sintonia.settings import TASKS, ClassifySettings, Recipe
+from sintonia.settings import LEAST_DAYS, MOST_DAYS, TASKS, ClassifySettings, Recipe
 
 TASK_GROUP = "sintonia.tasks"
 """Entry points of this group are tasks: their name, and the module that is one."""
@@ -259,7 +259,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "privacy.dp.delta": (1e-15, 0.1),
     "privacy.dp.clip_norm": (1e-6, 1e6),
     "privacy.dp.noise": (0.05, 1e4),
-    "privacy.keep_days": (1, 36_500),
+    "privacy.keep_days": (LEAST_DAYS, MOST_DAYS),
     "adjusting.turns": (1, 1000),
     "adjusting.search": (0, 1000),
     "adjusting.processes": (1, 64),

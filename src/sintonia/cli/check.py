@@ -134,7 +134,8 @@ def _show(checked: Checked, data: str) -> None:
             style="dim",
         )
     if checked.suspects:
-        say(f"{len(checked.suspects):,} rows are worth a look: {program()} check {data} --review")
+        which = "1 row is" if len(checked.suspects) == 1 else f"{len(checked.suspects):,} rows are"
+        say(f"{which} worth a look: {program()} check {data} --review")
 
 
 def _without_texts(checked: Checked) -> Checked:

@@ -208,7 +208,8 @@ def _body(one: Any, answer: Answer, prepared: Prepared | None) -> dict[str, Any]
 def _columns(one: Any, answer: Answer, prepared: Prepared | None) -> Iterable[str]:
     """One answer as the columns of a line, the input last."""
     if one is None:
-        return ("",) * (3 if "confidence" in answer else 2)
+        is_pair = prepared is not None and "second" in prepared.columns
+        return ("",) * (2 + ("confidence" in answer) + is_pair)
     if "embedding" in answer:
         return (" ".join(map(str, answer["embedding"])), _one_line(one))
     if "spans" in answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -66,10 +67,15 @@ def redact(
     if as_json:
         fates = {name: fate.name.lower() for name, fate in done.fates.items()}
         counts = {"lines": done.num_lines, "replaced": done.replaced, "distinct": done.distinct}
-        show_json({**counts, "columns": fates})
+        more = {"more_columns": len(fates) - _MOST_LISTED} if len(fates) > _MOST_LISTED else {}
+        show_json({**counts, "columns": dict(islice(fates.items(), _MOST_LISTED)), **more})
     return 0
 
 
+_MOST_NAMED = 20
+"""Columns or keys of one fate that are named on the screen."""
+_MOST_LISTED = 1000
+"""Those that are listed with --json; where each row has keys of its own, there is no end to them."""
 _WHY = {
     Fate.LEFT: "nothing a pattern knows stands in them",
     Fate.NO_TEXT: "no text, numbers are not looked at",
@@ -80,7 +86,12 @@ _WHY = {
 def _left(fates: Mapping[str, Fate]) -> str:
     """The columns in which nothing was replaced, and why."""
     by_fate = {why: [f"`{name}`" for name, fate in fates.items() if fate is one] for one, why in _WHY.items()}
-    return "; ".join(f"{', '.join(names)} ({why})" for why, names in by_fate.items() if names)
+    return "; ".join(f"{_named(names)} ({why})" for why, names in by_fate.items() if names)
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _passphrase(*, is_new: bool) -> str:

@@ -132,7 +132,10 @@ def near_copies_caution(num_copied: int, num_examples: int) -> Finding:
         f"{num_copied} of {num_examples} test examples have a near-copy in training, and on the others the gain is not "
         "shown: it may be memory"
     )
-    hint = "keep copies together (`data.group`, or none, so that near-copies are found), or take another test"
+    hint = (
+        "keep copies together (`data.group=COLUMN`, where a column says what belongs together), keep one row of each, "
+        "or take another test (`data.test=FILE`)"
+    )
     return _caution("E307", message, hint, num_copied)
 
 

@@ -136,7 +136,7 @@ def _texts(file: Path, columns: Sequence[str], row: Row) -> str | tuple[str, str
         raise _lacking(file, row, f"no column {' and no '.join(missing)}", expected)
     texts = tuple(as_text(row.values[column]) or "" for column in columns)
     if not all(text.strip() for text in texts):
-        is_blank = all(as_text(row.values[column]) is not None for column in columns)
+        is_blank = all(as_text(row.values[column]) == "" for column in columns)
         raise Blank("no text") if is_blank else Unusable("no text")
     return (texts[0], texts[1]) if len(texts) > 1 else texts[0]
 

@@ -1,7 +1,7 @@
 """Redacts a file into a new one, line by line, in its own format: CSV, TSV, JSONL or plain text.
 
 The input is only read, an existing output is never touched, and the output is whole or absent. Memory does not grow
-with the file, only with the number of distinct values.
+with the file, only with the number of distinct values and keys.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from sintonia.privacy.cells import (
     rows,
     text_of,
 )
+from sintonia.privacy.detect import find_personal_data
 from sintonia.privacy.redact import Redactor, restoring
 from sintonia.privacy.sealed_mapping import read_mapping, write_mapping
 
@@ -51,7 +52,9 @@ class Redaction:
     distinct: dict[str, int]
     """Kind -> how many different values."""
     fates: Fates = field(default_factory=dict)
-    """Column or outermost key -> the most that was done in it, in their order; empty of plain text."""
+    """Column or outermost key -> the most that was done in it, in their order; empty of plain text.
+
+    One whose name may be data goes by its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,8 @@ def redact_file(source: Path, target: Path, *, columns: Sequence[str] = (), seal
     done = _Asked(rewrite=redactor.edits, columns=columns)
     num_lines = _rewrite_file(source, target, done, before_end=lambda: _write(seal, redactor))
     replaced, distinct = dict(redactor.num_replaced), dict(redactor.num_distinct)
-    return Redaction(num_lines=num_lines, replaced=replaced, distinct=distinct, fates=done.fates)
+    fates = _of_keys(done.fates) if source.suffix.lower() == ".jsonl" else done.fates
+    return Redaction(num_lines=num_lines, replaced=replaced, distinct=distinct, fates=fates)
 
 
 def restore_file(source: Path, target: Path, seal: Seal) -> int:
@@ -190,8 +194,23 @@ def _cell(cell: str, title: str, name: str, asked: _Asked) -> str:
 
 def _told(title: str, number: int, is_clean: bool) -> str:
     """A column by its name, unless that may be data: then by its number."""
-    is_name = is_clean and 0 < len(title) <= _LONGEST_NAME and title.isprintable()
-    return title if is_name else f"column {number}"
+    return title if is_clean and _is_short(title) else f"column {number}"
+
+
+def _of_keys(fates: Fates) -> Fates:
+    """The same of keys, which nothing is replaced in."""
+    told: Fates = {}
+    for number, (key, fate) in enumerate(fates.items(), start=1):
+        note(told, key if _is_name(key) else f"key {number}", fate)
+    return told
+
+
+def _is_name(title: str) -> bool:
+    return _is_short(title) and not find_personal_data(title)
+
+
+def _is_short(title: str) -> bool:
+    return 0 < len(title) <= _LONGEST_NAME and title.isprintable()
 
 
 def _chain(first: tuple[str, str], rest: Places) -> Places:
@@ -226,7 +245,9 @@ def _check_columns(columns: Sequence[str], known: Iterable[str]) -> None:
     names = list(known)
     for column in columns:
         if column not in names:
-            raise UsageError(f"there is no column `{column}`", hint=f"the nearest: {nearest(column, names)}")
+            told = [name for name in names if _is_name(name)]
+            hint = f"the nearest: {nearest(column, told)}" if told else ""
+            raise UsageError(f"there is no column `{column}`", hint=hint)
 
 
 def _lines(source: Path) -> Places:

@@ -13,9 +13,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from sintonia.audit import names_of, record
-from sintonia.errors import SintoniaError
+from sintonia.errors import SintoniaError, StorageError
 from sintonia.files import read_json, storage_errors, utc_now
 from sintonia.runs import ENDED, EXPIRED, Expired, RunFolder
+from sintonia.settings import LEAST_DAYS, MOST_DAYS
 
 _KEPT = (
     *("recipe.yaml", "resolved.yaml", "prepared.json", "base.json", "ranking.json", "method.json", "worth.json"),
@@ -49,8 +50,8 @@ def expires(run: RunFolder) -> str | None:
     Raises:
         StorageError: the recipe or the record of the end is damaged.
     """
-    days = run.recipe().privacy.keep_days
-    return None if days is None else _written(_ended(run) + timedelta(days=days))
+    days = _days(run)
+    return None if days is None else _written(_end_of(run, days))
 
 
 def due_runs(runs: Iterable[RunFolder], now: datetime | None = None) -> Iterator[Due]:
@@ -103,10 +104,10 @@ def expire(due: Due, mark: Callable[[RunFolder, Expired], None]) -> Expired:
 
 
 def _due(run: RunFolder, now: datetime) -> Due | None:
-    begun, days = run.read(EXPIRED, Expired), run.recipe().privacy.keep_days
+    begun, days = run.read(EXPIRED, Expired), _days(run)
     if begun is not None and begun.is_complete:
         return None
-    if begun is None and (days is None or now < _ended(run) + timedelta(days=days)):
+    if begun is None and (days is None or now < _end_of(run, days)):
         return None
     paths = list(_to_remove(run))
     return Due(
@@ -119,13 +120,46 @@ def _due(run: RunFolder, now: datetime) -> Due | None:
     )
 
 
+def _days(run: RunFolder) -> int | None:
+    """Of the recipe. A number that no recipe may have removes nothing: it is a slip of somebody's hand."""
+    days = run.recipe().privacy.keep_days
+    if days is not None and not LEAST_DAYS <= days <= MOST_DAYS:
+        raise StorageError(
+            f"`{run.file('recipe.yaml')}` says `privacy.keep_days: {days}`",
+            expected=f"{LEAST_DAYS} to {MOST_DAYS:,} days",
+            hint="correct the file: until then nothing of this run is removed",
+        )
+    return days
+
+
+def _end_of(run: RunFolder, days: int) -> datetime:
+    try:
+        return _ended(run) + timedelta(days=days)
+    except OverflowError:
+        raise _damaged(run) from None
+
+
+def _damaged(run: RunFolder) -> StorageError:
+    return StorageError(
+        f"`{run.file(ENDED)}` does not say when the run ended",
+        expected="a time like 2026-01-31T12:00:00Z",
+        hint="correct the file: until then nothing of this run is removed",
+    )
+
+
 def _ended(run: RunFolder) -> datetime:
     """When a run was last worked on: what it says itself, or what its files tell where its process was killed."""
     said = (read_json(run.file(ENDED)) or {}).get("time")
     names = ("recipe.yaml", "cache/spent.json", "verdict.json")
     seen = [*map(run.file, names), *run.path.glob("turns/*/events.jsonl")]
     times = [datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in seen if said is None and path.exists()]
-    return datetime.fromisoformat(said) if said else max(times)
+    if said is None:
+        return max(times)
+    try:
+        told = datetime.fromisoformat(said)
+    except (ValueError, TypeError):
+        raise _damaged(run) from None
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def _to_remove(run: RunFolder) -> Iterator[Path]:

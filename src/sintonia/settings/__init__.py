@@ -14,6 +14,8 @@ from sintonia.settings.of_tasks import ChatSettings, ClassifySettings, EmbedSett
 from sintonia.settings.of_training import LoraSettings, TrainingSettings
 
 __all__ = [
+    "LEAST_DAYS",
+    "MOST_DAYS",
     "TASKS",
     "AdjustingSettings",
     "ChatSettings",
@@ -156,6 +158,9 @@ class PricesSettings:
     currency: str | None = None
     """What the prices are in, as it is shown: `EUR`, for example."""
 
+
+LEAST_DAYS, MOST_DAYS = 1, 36_500
+"""For which a run may keep its data, where `privacy.keep_days` sets an end."""
 
 TASKS = ("classify", "multilabel", "chat", "prefer", "tag", "regress", "embed", "pretrain")
 """The tasks of ours; other packages may add some."""

@@ -30,6 +30,7 @@ __all__ = [
     "given_path",
     "has_key_at_hand",
     "in_words",
+    "is_about_key",
     "is_in_memory",
     "is_vault",
     "keep_in_memory",
@@ -61,6 +62,13 @@ def has_key_at_hand(path: Path) -> bool:
     from sintonia.vault.keys import has_key_at_hand
 
     return any(one.place == path.resolve() for one in _open) or has_key_at_hand(path)
+
+
+def is_about_key(error: Exception) -> bool:
+    """Whether a vault does not open for want of its key or passphrase, and not for what is in it."""
+    from sintonia.vault.keys import NO_KEY
+
+    return NO_KEY in getattr(error, "__notes__", ())
 
 
 def keep_in_memory() -> None:

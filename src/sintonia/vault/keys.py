@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sintonia.errors import StorageError, Unavailable, UsageError
+from sintonia.errors import SintoniaError, StorageError, Unavailable, UsageError
 from sintonia.files import SCHEMA, check_schema, storage_errors, write_atomic
 from sintonia.vault.chunks import KEY_BYTES
 
@@ -26,6 +26,8 @@ PASSPHRASE, KEYRING = "passphrase", "keyring"
 _SERVICE = "sintonia vault"
 _ARGON2ID = {"memory_kib": 1 << 16, "passes": 3, "lanes": 4}
 _LARGEST_BYTES = 1 << 16
+NO_KEY = "the key is not known"
+"""The note of an error that is about the key or the passphrase: what is in the vault may be whole."""
 _TRIES = 3
 """How often a person at a terminal is asked; a passphrase from elsewhere is tried once."""
 _in_this_process: list[str] = []
@@ -58,6 +60,14 @@ def known_key(folder: Path) -> bytes:
         StorageError: the passphrase is wrong, or `vault.json` was changed.
     """
     head, wrapped = _read_head(folder / FILE)
+    try:
+        return _key_of(folder, head, wrapped)
+    except SintoniaError as error:
+        error.add_note(NO_KEY)
+        raise
+
+
+def _key_of(folder: Path, head: dict[str, Any], wrapped: bytes) -> bytes:
     salt, nonce = bytes.fromhex(head["salt"]), bytes.fromhex(head["nonce"])
     if head["key"] == KEYRING:
         key = _unwrapped(_from_keyring(folder, head["salt"]), nonce, wrapped, head)
@@ -190,7 +200,10 @@ def _read_head(path: Path) -> tuple[dict[str, Any], bytes]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         is_ours = False
     if not is_ours:
-        raise StorageError(f"`{path}` is not the head of a vault, or was changed", hint="restore the file from a copy")
+        what = f"`{path}` is not the head of a vault, or was changed"
+        error = StorageError(what, hint="restore the file from a copy")
+        error.add_note(NO_KEY)
+        raise error
     return body, wrapped
 
 

@@ -166,7 +166,7 @@ class OpenVault:
                     raise
             else:
                 self._number = listing.number
-                self._newest.note(listing.number)
+                self._newest.note_found(listing.number)
                 return
 
     def _take_all(self, listing: Listing) -> None:

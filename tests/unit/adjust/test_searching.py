@@ -92,7 +92,7 @@ def _goodness(one: Configuration) -> float:
 def test_a_planted_best_is_found(count: int) -> None:
     plan = plan_of(count)
     history, _ = searched(plan, bowl, noise=0.1)
-    winner = best_of(plan, history)
+    winner = best_of(plan, history, GROUPS)
     assert winner is not None
     ranked = sorted({one.configuration.number: one.configuration for one in history}.values(), key=_goodness)
     assert winner.configuration.number in [one.number for one in ranked[:2]]
@@ -104,10 +104,10 @@ def test_a_useless_ranking_finds_nothing() -> None:
     for seed in range(60):
         plan = plan_of(9, seed)
         history, _ = searched(plan, lambda *_: 0.0, noise=0.1, seed=seed)
-        winner = best_of(plan, history)
+        winner = best_of(plan, history, GROUPS)
         tried = [one.configuration for one in history]
         found += winner is not None and winner.configuration.number == min(tried, key=_goodness).number
-    assert found <= 15, "1 in 9 is 7 of 60; 15 is beyond 99.5 %"
+    assert found <= 20, "3 to 5 of 9 can win, each as often; 1 in 5 is 12 of 60, and 20 beyond 99 %"
 
 
 @pytest.mark.parametrize("count", [3, 5, 9, 10, 16, 27])
@@ -123,7 +123,7 @@ def test_of_the_short_trainings_at_most_two_go_on(count: int) -> None:
     plan = plan_of(count)
     history, _ = searched(plan, lambda *_: 0.0, noise=0.1)
     sizes = [sum(one.rung == rung.number for one in history) for rung in rungs_of(count)]
-    assert sizes[:2] == [3, count - 3] and 1 <= sizes[2] <= 2
+    assert sizes[:2] == [3, count - 3] and sizes[2] <= 2
 
 
 def test_the_others_are_drawn_around_the_best_rate_of_the_bracket() -> None:
@@ -137,36 +137,62 @@ def test_the_others_are_drawn_around_the_best_rate_of_the_bracket() -> None:
     assert centre_of(plan, history) == pytest.approx(3e-4)
     drawn = [one.configuration.values[RATE] for one in history if one.configuration.origin == DRAWN]
     assert min(drawn) > 3e-4 / math.sqrt(5) - 1e-9 and max(drawn) <= 5e-4 * (1 + 1e-9)
-    winner = best_of(plan, history)
+    winner = best_of(plan, history, GROUPS)
     assert winner is not None and winner.configuration.values[RATE] == pytest.approx(3e-4)
     assert centre_of(plan, [trial(plan.first[0], 2, (0.1,) * NUM_VALIDATION)]) is None
 
 
 def test_what_hardly_differs_does_not_go_on_twice() -> None:
-    plan, rung = plan_of(27), rungs_of(27)[1]
+    plan = plan_of(27)
     losses, usual = np.linspace(0.5, 1.5, NUM_VALIDATION), {RATE: 1e-4, EPOCHS: 4.0, BATCH: 8.0, DECAY: 0.1}
-    near, far = {**usual, RATE: 1.3e-4, DECAY: 0.0}, {**usual, RATE: 1.6e-4}
+    near, far = {**usual, RATE: 1.2e-4, DECAY: 0.0}, {**usual, RATE: 1.6e-4}
 
     def alive(*values: Values) -> tuple[int, ...]:
         made = [Configuration(number=k, values=one, origin="") for k, one in enumerate(values)]
-        standing = stand(plan, rung, [trial(one, 2, losses) for one in made], GROUPS)
+        standing = stand(plan, [trial(one, 2, losses) for one in made], GROUPS)
         assert set(standing.dropped) == set(range(len(values))) - set(standing.alive)
         return standing.alive
 
     assert alive(usual, near, far) == (0, 2)
     assert alive(usual, far, near) == (0, 1)
     assert alive(usual, {**usual, BATCH: 16.0}) == alive(usual, {**usual, EPOCHS: 2.0}) == (0, 1)
+    bracket = trial(Configuration(number=9, values={**usual, RATE: 1.1e-4}, origin=""), 1, losses)
+    made = [Configuration(number=k, values=one, origin="") for k, one in enumerate((usual, far))]
+    standing = stand(plan, [bracket, *(trial(one, 2, losses) for one in made)], GROUPS)
+    assert standing.alive == (1,) and standing.dropped[0].startswith("hardly different from number 9")
+
+
+@pytest.mark.parametrize("rate", [2e-5, 3e-5, 1e-4, 3e-4, 5e-4])
+def test_around_another_rate_nothing_leaves_the_space_and_nothing_falls_together(rate: float) -> None:
+    axes = make_axes(recipe_of(), 27)
+    drawn = [1e-4 * 5 ** (k / 10) for k in range(-10, 11)]
+    usual = usual_values(axes)
+    found = [centred(axes, {**usual, RATE: one}, rate)[RATE] for one in drawn]
+    assert found == sorted(found) and min(found) > 2e-5 * 0.999 and max(found) < 5e-4 * 1.001
+    is_at_the_end = rate in (2e-5, 5e-4)
+    assert len({f"{one:.9f}" for one in found}) == (11 if is_at_the_end else 21)
+    assert found[10] == pytest.approx(rate) and max(found) / min(found) <= 5.001
+
+
+def test_more_epochs_have_to_win_by_more_than_chance() -> None:
+    plan = plan_of(10)
+    long, usual = (Configuration(number=k, values={RATE: 1e-4, EPOCHS: e}, origin="") for k, e in ((4, 8.0), (0, 4.0)))
+    noise = np.random.default_rng(0).standard_normal((2, NUM_VALIDATION))
+    noise -= noise.mean(axis=1, keepdims=True)
+    for gain, expected in ((0.01, usual), (2.0, long)):
+        winner = best_of(plan, [trial(usual, 1, noise[0]), trial(long, 3, noise[1] - gain)], GROUPS)
+        assert winner is not None and winner.configuration == expected
 
 
 def test_the_test_drops_one_of_equals_no_more_than_it_says() -> None:
     """All are equally good, so that number 0 is as truly the best as any; a planted worse one is the control."""
-    plan, rung = plan_of(27), rungs_of(27)[1]
+    plan = plan_of(27)
     rng, by_chance, worse, num_draws = np.random.default_rng(1), 0, 0, 400
     for _ in range(num_draws):
         losses = rng.exponential(0.5, NUM_VALIDATION) + 0.3 * rng.standard_normal((27, NUM_VALIDATION))
         losses[26] += 0.3
-        trials = [trial(one, 1, losses[one.number]) for one in plan.first]
-        dropped = stand(plan, rung, trials, GROUPS).dropped
+        trials = [trial(one, 2, losses[one.number]) for one in plan.first]
+        dropped = stand(plan, trials, GROUPS).dropped
         by_chance += "standard errors" in dropped.get(0, "")
         worse += "standard errors" in dropped.get(26, "")
     assert by_chance <= LEVEL * num_draws + 2.6 * math.sqrt(LEVEL * (1 - LEVEL) * num_draws)
@@ -191,11 +217,11 @@ def test_what_broke_is_dropped_and_nothing_is_found_where_all_broke() -> None:
     broken = dataclasses.replace(trial(plan.first[1], 1, ()), why_broken="the loss is no number")
     trials = [trial(plan.first[0], 1, good), broken, trial(plan.first[2], 1, good + 0.001)]
     assert "the loss is no number" in dropped_by(plan, trials, GROUPS)[1]
-    winner = best_of(plan, trials)
+    winner = best_of(plan, trials, GROUPS)
     assert winner is not None and winner.configuration.number == 0
     assert next_configurations(plan, trials, GROUPS) is None
     nothing = [dataclasses.replace(broken, configuration=one) for one in plan.first]
-    assert best_of(plan, nothing) is None and set(dropped_by(plan, nothing, GROUPS)) == {0, 1, 2}
+    assert best_of(plan, nothing, GROUPS) is None and set(dropped_by(plan, nothing, GROUPS)) == {0, 1, 2}
 
 
 def test_what_was_trained_for_a_short_time_never_wins_beside_what_was_trained_for_longer() -> None:
@@ -206,12 +232,12 @@ def test_what_was_trained_for_a_short_time_never_wins_beside_what_was_trained_fo
     history += [trial(one, 2, losses[one.number] - 0.4) for one in plan.first[3:]]
     _, due = next_configurations(plan, history, GROUPS) or (None, ())
     assert len(due) == 2
-    winner = best_of(plan, history)
+    winner = best_of(plan, history, GROUPS)
     assert winner is not None and winner.rung == 1, "the search was broken off here"
     history.append(trial(plan.first[due[1]], 3, losses[due[1]] - 0.4))
-    whole = best_of(plan, history)
+    whole = best_of(plan, history, GROUPS)
     assert whole is not None and (whole.rung, whole.configuration.number) == (3, due[1])
-    alone = best_of(plan, history[3:9])
+    alone = best_of(plan, history[3:9], GROUPS)
     assert alone is not None and alone.rung == 2, "better than nothing"
 
 
@@ -287,7 +313,7 @@ def test_optimism_grows_with_what_was_tried_and_with_noise() -> None:
     def told(count: int, noise: float) -> float:
         plan = plan_of(count)
         history, _ = searched(plan, lambda *_: 0.0, noise)
-        winner = best_of(plan, history)
+        winner = best_of(plan, history, GROUPS)
         assert winner is not None
         return optimism_of(plan, winner, history, GROUPS)
 
@@ -302,9 +328,9 @@ def test_more_epochs_cost_where_each_trains_for_its_own() -> None:
     values = [{**one.values, EPOCHS: longest, RATE: 1e-5 * 2**one.number} for one in plan.first]
     long = [dataclasses.replace(one, values=its) for one, its in zip(plan.first, values, strict=True)]
     losses = np.linspace(0.5, 1.5, NUM_VALIDATION)
-    going_on = stand(plan, short, [trial(one, 2, losses) for one in long], GROUPS).alive
+    going_on = stand(plan, [trial(one, 2, losses) for one in long], GROUPS).alive
     assert cost_of(plan.axes, long[0].values) == 2 and len(going_on) == 1, "there is time for two of the usual length"
     usual = [dataclasses.replace(one, values={**one.values, EPOCHS: 4.0}) for one in long]
-    assert len(stand(plan, short, [trial(one, 2, losses) for one in usual], GROUPS).alive) == last.most == 2
+    assert len(stand(plan, [trial(one, 2, losses) for one in usual], GROUPS).alive) == last.most == 2
     assert search_trainings(27) == pytest.approx(1 + 24 / 27 + 2 / 3 + 2)
     assert search_trainings(3) == pytest.approx(1 + 2)

@@ -204,6 +204,12 @@ def test_rows_that_ask_nothing_keep_their_place_and_others_are_refused(call, mod
     told = [one["prediction"] for one in json.loads(outcome.out)]
     assert told == [answer(models / "tuned", "Salve"), None, None, answer(models / "tuned", "Et tu?")]
     assert outcome.exit_code == 0 and "2 of 4 rows are blank (line 2, 3)" in outcome.err
+    turns = [("user", "Salve"), ("assistant", "Salve!"), ("user", " "), ("assistant", "Et tu?"), ("user", "Vale")]
+    for said in (turns, [("assistant", "Salve!")]):
+        row = {"messages": [{"role": role, "content": text} for role, text in said]}
+        Path("half.jsonl").write_text(json.dumps({"prompt": "Salve"}) + "\n" + json.dumps(row) + "\n")
+        half = call("predict", str(models / "run"), "half.jsonl", *SHORT)
+        assert half.exit_code == 3 and "half.jsonl:2" in half.err and "without an input" in half.err
     Path("wild.jsonl").write_text(json.dumps({"prompt": "Salve"}) + "\n" + json.dumps({"prompt": {"a": 4}}) + "\n")
     wild = call("predict", str(models / "run"), "wild.jsonl")
     assert wild.exit_code == 3 and "wild.jsonl:2" in wild.err and wild.out == ""

@@ -124,3 +124,18 @@ def test_a_vault_that_does_not_open_is_named_with_what_can_be_done(
         assert "runs/lost" in told and "remove the folder, and call this once more" in told
     shutil.rmtree(lost)
     assert main(["erase", "rows.csv", "--rows", "3", "--dry-run"]) == 0
+
+
+def test_a_vault_that_does_not_open_for_another_reason_is_not_said_to_be_lost(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, private_home: Path
+) -> None:
+    monkeypatch.setenv("SINTONIA_VAULT_PASSPHRASE", "correct horse")
+    recipe = Recipe(data=DataSettings(path=str(data)), privacy=PrivacySettings(vault=True))
+    RunFolder.create(Path("runs/kept"), recipe).close()
+    (note,) = (private_home / "vaults").iterdir()
+    body = json.loads(note.read_text())
+    note.write_text(json.dumps(body | {"number": body["number"] + 90}))
+    assert main(["erase", "rows.csv", "--rows", "3", "--dry-run"]) == 74
+    told = " ".join(capsys.readouterr().err.split())
+    assert "an older state of it was put back" in told and f"state {body['number'] + 90}" in told
+    assert f"remove `{note}`" in told and "remove the folder" not in told

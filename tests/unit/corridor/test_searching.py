@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sintonia.adjust.searching import rungs_of
+from sintonia.adjust.searching import DRAWN, centre_of, centred, rungs_of
 from sintonia.cli.interrupting import pausing
 from sintonia.corridor import searching
 from sintonia.corridor.searching import OUTCOME, PLAN, STUDY_FILE, TRIALS, asking, crew, refuse_search
@@ -126,9 +126,11 @@ def test_every_rung_is_in_one_file_that_says_its_schema(searched) -> None:
     results, rungs = _results(run), rungs_of(10)
     assert [one.configuration.number for one in results if one.rung < 3] == list(range(10))
     steps = {rung.number: {one.num_steps for one in results if one.rung == rung.number} for rung in rungs}
-    assert len(steps[1]) == len(steps[2]) == 1, "all of a rung see as many examples, but for the last"
-    assert min(steps[1]) > max(steps[2]) and steps[3]
-    assert results[0].configuration.origin == "the recipe as it is"
+    assert len(steps[1]) == len(steps[2]) == 1 and min(steps[1]) > max(steps[2]) and steps[3]
+    plan = run.read(PLAN, SearchPlan)
+    centre = plan and centre_of(plan, results)
+    for one in (one.configuration for one in results if one.configuration.origin == DRAWN):
+        assert plan and centre and one.values == centred(plan.axes, plan.first[one.number].values, centre)
     assert {one.configuration.origin for one in results} == {"the recipe as it is", "bracket", "quasi-random"}
 
 

@@ -153,6 +153,8 @@ def test_d131_a_column_that_says_the_target(bench: Bench) -> None:
     assert finding
     assert "`team`" in finding.message
     assert "`day`" not in finding.message
+    both = _finding(bench, [{**row, "patient": number % 40} for number, row in enumerate(rows)], "D131")
+    assert both and "`data.group=patient`" in both.hint and "keep what tells the target out of the input" in both.hint
 
 
 @pytest.mark.parametrize(

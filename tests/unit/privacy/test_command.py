@@ -55,6 +55,27 @@ def test_the_mapping_needs_a_passphrase_and_opens_with_it(rows: Path, monkeypatc
 def test_nothing_personal_is_printed(rows: Path) -> None:
     done = call(rows, "--out", rows.with_name("out.csv"), "--json")
     assert "anna" not in (done.stdout + done.stderr).lower()
+    keys = [
+        "anna.rossi@example.org",
+        "+39 333 1234567",
+        "Anna told me on the telephone that she could not",
+        "note",
+    ]
+    rows.with_suffix(".jsonl").write_text(json.dumps(dict.fromkeys(keys, "x"), ensure_ascii=False) + "\n")
+    done = call(rows.with_suffix(".jsonl"), "--out", rows.with_name("out.jsonl"), "--json")
+    assert not [key for key in keys[:3] if key in done.stdout + done.stderr]
+    assert json.loads(done.stdout)["columns"] == dict.fromkeys(["key 1", "key 2", "key 3", "note"], "left")
+    refused = call(rows.with_suffix(".jsonl"), "--out", rows.with_name("none.jsonl"), "--columns", "anna.ross")
+    assert isinstance(refused.exception, UsageError) and refused.exception.hint == "the nearest: `note`"
+
+
+def test_of_keys_without_end_some_are_named(tmp_path: Path) -> None:
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text("".join(json.dumps({f"k{number}": "x"}) + "\n" for number in range(1203)))
+    done = call(lines, "--out", tmp_path / "out.jsonl", "--json")
+    assert "`k19` and 1,183 more (nothing" in done.stderr.replace("\n", " ") and "`k20`" not in done.stderr
+    told = json.loads(done.stdout)
+    assert len(told["columns"]) == 1000 and told["more_columns"] == 203
 
 
 def test_columns_that_were_not_asked_for_are_told(rows: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sintonia import audit
-from sintonia.errors import UsageError
+from sintonia.errors import StorageError, UsageError
 from sintonia.files import write_json
 from sintonia.privacy import due_runs, expire, expires
 from sintonia.runs import ENDED, EXPIRED, Expired, RunFolder
@@ -171,3 +171,26 @@ def test_the_record_says_when_and_how_much(tmp_path: Path) -> None:
     assert kept is not None and kept.keep_days == 30 and kept.ended == "2026-03-01T12:00:00Z"
     shutil.copytree(run.path, tmp_path / "copy")
     assert json.loads((tmp_path / "copy" / EXPIRED).read_text())["is_complete"] is True
+
+
+@pytest.mark.parametrize("time", ["yesterday", 7, "9999-12-31T00:00:00Z"])
+def test_a_damaged_end_is_told_and_takes_no_other_run_with_it(time: object, tmp_path: Path) -> None:
+    damaged, whole = _run(tmp_path / "damaged"), _run(tmp_path / "whole")
+    write_json(damaged.file(ENDED), {"time": time})
+    with pytest.raises(StorageError, match="does not say when the run ended"):
+        expires(damaged)
+    assert [one.run.path for one in due_runs([damaged, whole], END + timedelta(days=40))] == [whole.path]
+
+
+def test_a_time_without_a_zone_is_universal(tmp_path: Path) -> None:
+    run = _run(tmp_path / "run")
+    write_json(run.file(ENDED), {"time": "2026-03-01T12:00:00"})
+    assert expires(run) == "2026-03-31T12:00:00Z"
+
+
+@pytest.mark.parametrize("days", [0, -1, 1_000_000_000])
+def test_days_that_no_recipe_may_have_remove_nothing(days: int, tmp_path: Path) -> None:
+    run = _run(tmp_path / "run", days=days)
+    with pytest.raises(StorageError, match="keep_days"):
+        expires(run)
+    assert not list(due_runs([run], END + timedelta(days=40_000)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from sintonia import vault
 from sintonia.errors import StorageError
+from sintonia.vault import newest
 from sintonia.vault.contents import Contents
 from sintonia.vault.newest import Newest
 from sintonia.vault.opened import OpenVault
@@ -193,3 +195,86 @@ def test_a_home_that_cannot_be_written_stops_nothing_and_is_told_once(
     assert [one.message.split(" put back")[0] for one in caplog.records] == [f"an older state of `{tmp_path}/run`"]
     home.unlink()
     assert content(tmp_path / "run") == "b"
+
+
+@pytest.mark.parametrize("body", ["", "{", '{"schema":1}', '{"schema":2,"place":"/a","number":9,"time":""}', None])
+def test_a_note_that_cannot_be_read_is_told_and_locks_nobody_out(
+    body: str | None, tmp_path: Path, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "run"
+    worked_on(place, "a")
+    (note,) = home.iterdir()
+    worker = OpenVault(place, KEY)
+    worker.open()
+    note.unlink()
+    note.mkdir() if body is None else note.write_text(body)
+    (worker.tree / "a").write_text("b")
+    with caplog.at_level(logging.WARNING):
+        worker.carry()
+        worker.drop()
+    assert f"`{note}` cannot be read, so an older state of `{place}` would not be noticed" in caplog.messages[0]
+    if body is not None:
+        assert json.loads(note.read_text())["number"] == 2, "it is written anew"
+        note.write_text(body)
+    assert content(place) == "b"
+    shutil.copytree(place, tmp_path / "copy")
+    assert content(tmp_path / "copy") == "b"
+
+
+def test_an_old_place_that_may_not_be_looked_at_locks_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, moved = tmp_path / "run", tmp_path / "moved"
+    worked_on(place, "a")
+    place.rename(moved)
+    original = Contents.listing
+
+    def listing(self: Contents) -> object:
+        if self.folder == place:
+            raise PermissionError(13, "Permission denied", str(place))
+        return original(self)
+
+    monkeypatch.setattr(Contents, "listing", listing)
+    assert content(moved) == "a"
+
+
+def test_a_vault_goes_though_its_note_cannot_be_removed(tmp_path: Path, home: Path) -> None:
+    place = tmp_path / "run"
+    worked_on(place, "a")
+    (note,) = home.iterdir()
+    note.unlink()
+    note.mkdir()  # `unlink` is refused, as in a folder that cannot be written
+    made = OpenVault(place, KEY)
+    made.open()
+    made.discard()
+    assert not place.exists()
+
+
+def test_a_state_that_is_found_is_noted_only_after_it_is_durable(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Newest, "note", lambda *_: None)  # as of a process that has renamed its list and not yet noted it
+        worked_on(place, "a")
+
+    def refused(folder: Path) -> None:
+        raise OSError(5, "Input/output error", str(folder))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(newest, "sync_folder", refused)
+        assert content(place) == "a"
+        assert not home.exists() and "would not be noticed" in caplog.text
+    assert content(place) == "a" and len(list(home.iterdir())) == 1
+
+
+def test_a_place_that_a_vault_has_left_still_takes_no_older_state(tmp_path: Path) -> None:
+    place, copy, moved = tmp_path / "run", tmp_path / "copy", tmp_path / "moved"
+    worked_on(place, "old")
+    shutil.copytree(place, copy)
+    worked_on(place, "new")
+    place.rename(moved)
+    assert content(moved) == "new"
+    shutil.copytree(copy, place)
+    with pytest.raises(StorageError, match="an older state"):
+        content(place)

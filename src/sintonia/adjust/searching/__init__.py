@@ -8,6 +8,7 @@ from __future__ import annotations
 from sintonia.adjust.searching.halving import (
     BRACKET,
     FULL_TURNS,
+    SHORT_RUNG,
     Rung,
     best_of,
     centre_of,
@@ -34,6 +35,7 @@ __all__ = [
     "BRACKET",
     "DRAWN",
     "FULL_TURNS",
+    "SHORT_RUNG",
     "Earlier",
     "Rung",
     "adapted",

@@ -25,8 +25,9 @@ FULL_TURNS = 2
 """What is trained in full afterwards: the winner, and the winner with a second seed."""
 BRACKET = 3
 """Configurations 0 to 2: the recipe as it is, and with a lower and a higher learning rate."""
+BRACKET_RUNG, SHORT_RUNG = 1, 2
 _LONG, _SHORT = 1 / 3, (1 / 9, 1 / 27)
-"""Of the steps of a whole training: those that decide, and those that only choose who is trained longer."""
+"""Of the steps of a whole training, its own: what decides, and what only chooses who is trained longer."""
 _MOST_LONG, _SHORT_COST = 2, 0.9
 """How many configurations of the usual length are trained as long as the bracket afterwards, and what the short ones
 may take, in whole trainings: winner and second seed included, up to 27 take less than five (science.md 6.5)."""
@@ -64,11 +65,11 @@ def rungs_of(num_configurations: int) -> tuple[Rung, ...]:
     >>> [(round(1 / one.share), one.most) for one in rungs_of(9)], [round(1 / one.share) for one in rungs_of(3)]
     ([(3, 3), (9, 6), (3, 2)], [3])
     """
-    found = [Rung(number=1, share=_LONG, most=min(num_configurations, BRACKET))]
+    found = [Rung(number=BRACKET_RUNG, share=_LONG, most=min(num_configurations, BRACKET))]
     others = num_configurations - BRACKET
     if others > _MOST_LONG:
         share = max((one for one in _SHORT if others * one <= _SHORT_COST), default=min(_SHORT))
-        found.append(Rung(number=2, share=share, most=others))
+        found.append(Rung(number=SHORT_RUNG, share=share, most=others))
     if others > 0:
         found.append(Rung(number=len(found) + 1, share=_LONG, most=min(others, _MOST_LONG), is_last=True))
     return tuple(found)
@@ -98,43 +99,45 @@ def next_configurations(
             return rung, due
         is_short = rung is not bracket and not rung.is_last
         others = tuple(range(bracket.most, plan.num_configurations))
-        members = stand(plan, rung, [taken[number] for number in members], groups).alive if is_short else others
+        members = stand(plan, history, groups).alive if is_short else others
     return None
 
 
 def centre_of(plan: SearchPlan, history: Sequence[SearchTrial]) -> float | None:
     """The learning rate of the bracket that did best, around which the others are drawn; None where all broke."""
-    whole = [one for one in history if one.rung == 1 and one.losses]
+    whole = [one for one in history if one.rung == BRACKET_RUNG and one.losses]
     return min(whole, key=_order).configuration.values.get(RATE) if whole else None
 
 
-def stand(plan: SearchPlan, rung: Rung, trials: Sequence[SearchTrial], groups: Sequence[str]) -> Standing:
-    """Who goes on after the short rung in which all of these were trained.
+def stand(plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str]) -> Standing:
+    """Who goes on after the short rung, once all of it were trained.
 
     The test drops what is worse than the best beyond chance; of the others as many go on as the last rung has room for,
-    in trainings of the usual length, none of them hardly different from a better one. Of those that are truly best in a
-    rung the test drops at most `LEVEL`: each is compared with all others at a level shared among the comparisons
-    (multiple comparisons with the best, Hsu 1981).
+    in trainings of the usual length, none of them hardly different from a better one or from one of the bracket. Of
+    those that are truly best in a rung the test drops at most `LEVEL`: each is compared with all others at a level
+    shared among the comparisons (multiple comparisons with the best, Hsu 1981).
     """
-    whole = sorted((one for one in trials if one.loss is not None), key=_order)
-    dropped = _broken(trials)
+    trials = list(_of_rung(history, SHORT_RUNG).values())
+    whole, dropped = sorted((one for one in trials if one.losses), key=_order), _broken(trials)
     most = rungs_of(plan.num_configurations)[-1].most
-    alive: list[SearchTrial] = []
+    known = [one.configuration for one in _of_rung(history, BRACKET_RUNG).values() if one.losses]
+    alive: list[int] = []
     spent = 0.0
     for one in whole:
         number, values = one.configuration.number, one.configuration.values
         cost = cost_of(plan.axes, values)
-        double = next((other for other in alive if is_alike(values, other.configuration.values)), None)
+        double = next((other.number for other in known if is_alike(values, other.values)), None)
         if _is_worse(one, whole[0], groups, len(trials)):
             dropped[number] = _worse(one, whole[0], groups)
         elif double is not None:
-            dropped[number] = f"in rung {rung.number} hardly different from number {double.configuration.number}"
+            dropped[number] = f"hardly different from number {double}, which was trained longer"
         elif alive and (len(alive) >= most or spent + cost > most):
-            dropped[number] = f"in rung {rung.number} not among the best, and there was time for {len(alive)}"
+            dropped[number] = f"in rung {SHORT_RUNG} not among the best, and there was time for {len(alive)}"
         else:
-            alive.append(one)
+            alive.append(number)
+            known.append(one.configuration)
             spent += cost
-    return Standing(alive=tuple(one.configuration.number for one in alive), dropped=dropped)
+    return Standing(alive=tuple(alive), dropped=dropped)
 
 
 def dropped_by(plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str]) -> dict[int, str]:
@@ -143,7 +146,7 @@ def dropped_by(plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequenc
     for rung in rungs_of(plan.num_configurations)[1:]:
         taken = list(_of_rung(history, rung.number).values())
         if not rung.is_last and len(taken) == rung.most:
-            found |= stand(plan, rung, taken, groups).dropped
+            found |= stand(plan, history, groups).dropped
     long = _long(plan, history)
     for one in long[1:]:
         if _is_worse(one, long[0], groups, len(long)):
@@ -151,13 +154,17 @@ def dropped_by(plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequenc
     return found
 
 
-def best_of(plan: SearchPlan, history: Sequence[SearchTrial]) -> SearchTrial | None:
-    """The winner: the lowest loss of those that were trained for a third of the steps, whenever that was.
+def best_of(plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str]) -> SearchTrial | None:
+    """The winner: the lowest loss of those that were trained for a third of their own steps, whenever that was.
 
-    Where there are none, as time was short, the lowest of all; None where every training broke.
+    Who trains for more epochs than usual has to win by more than one standard error: what sees more examples is ahead
+    early on. Where none was trained so long, as time was short, the lowest loss of all; None where all broke.
     """
-    found = _long(plan, history) or sorted((one for one in history if one.losses), key=_order)
-    return found[0] if found else None
+    long = _long(plan, history)
+    if not long:
+        return min((one for one in history if one.losses), key=_order, default=None)
+    near = [one for one in long if standard_errors(one.losses, long[0].losses, groups) <= 1]
+    return next((one for one in near if cost_of(plan.axes, one.configuration.values) <= 1), long[0])
 
 
 def optimism_of(plan: SearchPlan, winner: SearchTrial, history: Sequence[SearchTrial], groups: Sequence[str]) -> float:
@@ -194,7 +201,7 @@ def _of_rung(history: Sequence[SearchTrial], rung: int) -> dict[int, SearchTrial
 
 
 def _long(plan: SearchPlan, history: Sequence[SearchTrial]) -> list[SearchTrial]:
-    """What was trained for a third of the steps and did not break, best first."""
+    """What was trained for a third of its steps and did not break, best first."""
     numbers = {rung.number for rung in rungs_of(plan.num_configurations) if rung.share == _LONG}
     return sorted((one for one in history if one.rung in numbers and one.losses), key=_order)
 

@@ -19,10 +19,10 @@ RATE, EPOCHS, BATCH = "training.learning_rate", "training.epochs", "training.bat
 DECAY, RANK = "training.weight_decay", "lora.rank"
 _WHOLE = (BATCH, RANK)
 _RATE_FACTOR = 5.0
-_BRACKET = 3.0
+_BRACKET_FACTOR = 3.0
 DRAWN = "quasi-random"
 """Where a configuration comes from that was drawn before anything was known."""
-_ALIKE = 1.5
+_ALIKE = 1.25
 """Rates within this factor of each other are hardly different."""
 _EPOCH_FACTORS = (0.5, 1.0, 2.0)
 _BATCHES, _DECAYS, _RANKS = (8.0, 16.0, 32.0), (0.0, 0.01, 0.1), (8.0, 32.0, 128.0)
@@ -85,7 +85,7 @@ def first_configurations(
     """
     usual = usual_values(axes)
     wanted = [(usual, "the recipe as it is")]  # number 0
-    wanted += [({**usual, RATE: usual[RATE] * factor}, "bracket") for factor in (1 / _BRACKET, _BRACKET)]
+    wanted += [({**usual, RATE: usual[RATE] * factor}, "bracket") for factor in (1 / _BRACKET_FACTOR, _BRACKET_FACTOR)]
     wanted += [(carried_over(axes, one), f"run {one.run}") for one in earlier]
     wanted += [(values, DRAWN) for values in drawn]
     known: list[Values] = []
@@ -122,9 +122,15 @@ def in_the_space(axes: Sequence[SearchAxis], wanted: Values) -> Values:
 
 
 def centred(axes: Sequence[SearchAxis], values: Values, rate: float) -> Values:
-    """What was drawn around the usual learning rate, drawn around another, and half as far from it."""
-    usual = usual_values(axes)[RATE]
-    return in_the_space(axes, {**values, RATE: rate * math.sqrt(values[RATE] / usual)})
+    """What was drawn around the usual learning rate, drawn around another: between that and the same end of the space,
+    and at most half as far from it as it was drawn.
+    """
+    axis = next(axis for axis in axes if axis.setting == RATE)
+    drawn = math.log(values[RATE] / axis.usual)
+    bound = axis.high if drawn > 0 else axis.low
+    share = abs(drawn) / math.log(_RATE_FACTOR)
+    width = min(abs(math.log(bound / rate)), math.log(_RATE_FACTOR) / 2)
+    return in_the_space(axes, {**values, RATE: rate * math.exp(math.copysign(share * width, drawn))})
 
 
 def is_alike(values: Values, other: Values) -> bool:
@@ -153,8 +159,8 @@ def shortened(recipe: Recipe, usual: Recipe, share: float, *, is_last: bool) -> 
     """A training for a share of the steps that tells of the whole one, with all of its schedule.
 
     It is a training of its own, not the beginning of the whole one: broken off in their schedules, trainings would be
-    compared at rates that they end far below, where a higher rate looks worse than it is. Until the last rung all see
-    as many examples: what sees twice as many is ahead early on, whether or not that lasts.
+    compared at rates that they end far below, where a higher rate looks worse than it is. Within a rung all see as many
+    examples, but for the last: what sees twice as many is ahead early on, whether or not that lasts.
     """
     epochs = float((recipe if is_last else usual).training.epochs) * share
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=epochs))

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 
 from sintonia.corridor.beginning import told_metrics_of_run
-from sintonia.corridor.canaries.planting import NUM_REFERENCES, NUM_SECRETS, REPETITIONS, Secret, draw_secrets
-from sintonia.corridor.canaries.weighing import Losses, losses_by, seconds_a_reference, weigh_secrets, write_out
+from sintonia.corridor.canaries.planting import NUM_REFERENCES, NUM_SECRETS, Secret, draw_secrets
+from sintonia.corridor.canaries.weighing import Losses, losses_by, seconds_a_secret, weigh_secrets, write_out
 from sintonia.corridor.closing.bench import make_benches
 from sintonia.corridor.closing.remembering import how_trained
 from sintonia.corridor.doors.evaluating import finished
@@ -158,7 +158,7 @@ def _ask_before(seen: _Seen, own: Losses, ask: Ask) -> None:
     """Raises UsageError where the answer is no."""
     share = (len(seen.train) + len(seen.planted)) / max(len(seen.train), 1)
     training = seen.turn.resources.seconds * share
-    weighing = seconds_a_reference(own, seen.secrets[0]) * NUM_SECRETS * len(REPETITIONS) * NUM_REFERENCES
+    weighing = seconds_a_secret(own, seen.secrets[0], is_language=seen.is_language) * len(seen.secrets)
     question = (
         f"a copy of turn {seen.turn.number} is trained with {len(seen.planted):,} rows of made-up secrets among "
         f"{len(seen.train):,}: about {duration(training)} by what the turn took, and {duration(weighing)} to look for "

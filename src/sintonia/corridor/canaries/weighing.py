@@ -21,18 +21,19 @@ from sintonia.tasks.classify import encode_targets, losses
 from sintonia.tasks.classify import inputs as texts_of
 
 _TRIED = 256
-"""References whose losses are measured to tell how long all take."""
+"""References of a classifier whose losses are measured to tell how long all take."""
 
 Losses = Callable[[Sequence[Example]], np.ndarray]
 
 
 def losses_by(weights: Path, learn: str, *, is_language: bool) -> Losses:
-    """The losses that a saved candidate has on rows: nats of a label, or of all that is learned of a conversation."""
+    """The losses that a saved candidate has on rows that tell numbers of one name: nats of the label, or of the number
+    alone."""
     if is_language:
         from sintonia.models.language.saved import open_language_candidate
 
         weigher = Weigher(open_language_candidate(weights), learn)
-        return lambda rows: weigher.weigh(weigher.rows(rows))[0]
+        return lambda rows: _of_conversations(weigher, rows)
     candidate = open_candidate(weights)
 
     def of_labels(rows: Sequence[Example]) -> np.ndarray:
@@ -42,13 +43,26 @@ def losses_by(weights: Path, learn: str, *, is_language: bool) -> Losses:
     return of_labels
 
 
-def seconds_a_reference(measure: Losses, secret: Secret) -> float:
-    """What the loss of one reference takes on this machine, by some that are measured and thrown away."""
-    rows = secret.references()[:_TRIED]
+def _of_conversations(weigher: Weigher, rows: Sequence[Example]) -> np.ndarray:
+    """Nats of what distinguishes conversations that begin and end alike; the digits they share are computed once."""
+    from sintonia.models.language.generate import can_branch, nats_of_endings, num_shared
+
+    ids = [one.ids for one in weigher.rows(rows)]
+    causal = weigher.opened.causal
+    if not can_branch(causal):
+        return weigher.weigh(weigher.rows(rows))[0]
+    start, end = num_shared(ids), num_shared([one[::-1] for one in ids])
+    return np.array(nats_of_endings(causal, ids[0][:start], [one[start : len(one) - end] for one in ids]))
+
+
+def seconds_a_secret(measure: Losses, secret: Secret, *, is_language: bool) -> float:
+    """What weighing one secret takes on this machine, by what is measured and thrown away."""
+    rows = secret.references()
+    tried = rows if is_language else rows[:_TRIED]
     measure(rows[:8])  # what is loaded at first is no pace
     began = time.monotonic()
-    measure(rows)
-    return (time.monotonic() - began) / len(rows)
+    measure(tried)
+    return (time.monotonic() - began) * len(rows) / len(tried)
 
 
 def weigh_secrets(measure: Losses, secrets: Sequence[Secret], tell: Callable[[str], None]) -> tuple[Exposed, ...]:

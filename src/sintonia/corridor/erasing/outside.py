@@ -83,9 +83,9 @@ def other_data(holding: Iterable[KnownRun], files: Sequence[Path], look: Callabl
 
 def _of_other(path: Path, why: str, look: Callable[[Path], FoundRows]) -> str:
     """What is said of another data file; nothing where it holds none of the rows."""
-    if not path.exists():
-        return f"`{path}`, which {why} and which is not there any more: removed, moved, or copied"
     try:
+        if not path.exists():
+            return f"`{path}`, which {why} and which is not there any more: removed, moved, or copied"
         count = len(look(path).lines)
     except (SintoniaError, OSError):
         return f"what `{path}` may hold of the rows, which {why}: it cannot be read as data now"
@@ -96,10 +96,13 @@ def of_labelling(files: Iterable[Path], named: Sequence[Path], keys: Set[int]) -
     """What `sintonia label` keeps of the rows in the folders of some data files: answers, and texts it asked about."""
     known = {one.resolve() for one in named}
     for folder in sorted({one.parent for one in files}):
-        for path, texts in texts_kept_in(folder):
-            count = len(keys & set(keys_of(texts).tolist())) if path.resolve() not in known else 0
+        kept = (one for one in texts_kept_in(folder) if one[0].resolve() not in known)
+        for path, texts, is_whole in kept:
+            count = len(keys & set(keys_of(texts).tolist()))
             if count:
                 yield f"{count:,} of the rows in `{path}`, which `sintonia label` keeps"
+            if not is_whole:
+                yield f"what `{path}` may hold of the rows, which `sintonia label` keeps: some of it cannot be read"
 
 
 def _of_data(files: Sequence[Path], *, keeps_data: bool) -> Iterator[str]:

@@ -18,7 +18,7 @@ from sintonia.files import from_json, read_json, read_lines
 from sintonia.privacy.lineage import LINEAGE, Entry, Leaves, Lineage, Register
 from sintonia.records import Base, Example, Prepared
 from sintonia.runs import RunFolder, runs_below, weights_id
-from sintonia.vault import has_key_at_hand, is_vault
+from sintonia.vault import has_key_at_hand, is_about_key, is_vault
 
 _LEARNED = ("train", "validation")
 
@@ -110,9 +110,12 @@ def _opened(path: Path) -> RunFolder:
     try:
         return RunFolder(path)
     except SintoniaError as error:
-        hint = "if its key is lost nobody can read this run again: remove the folder, and call this once more"
+        lost = "if its key is lost nobody can read this run again: remove the folder, and call this once more"
         raise type(error)(
-            f"{error.what}, and an erasure has to look into it", hint=f"{error.hint}; {hint}", where=error.where
+            f"{error.what}, and an erasure has to look into it",
+            expected=error.expected,
+            hint="; ".join(filter(None, (error.hint, lost if is_about_key(error) else ""))),
+            where=error.where,
         ) from None
 
 

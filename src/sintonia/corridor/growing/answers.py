@@ -164,21 +164,31 @@ class Answers:
         return [one for one in newest if not self.is_answered(one.key)]
 
 
-def texts_kept_in(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """The sessions in a folder and the files of their answers, each with the texts in it; what is damaged has none."""
+def texts_kept_in(folder: Path) -> Iterator[tuple[Path, list[str], bool]]:
+    """The sessions in a folder and the files of their answers, each with its texts, and whether all could be read."""
     for session in sorted(folder.glob(f"*{_SESSION}")):
-        with suppress(StorageError):
+        try:
             batches = [from_json(PickedBatch, body["batch"]) for body in read_lines(session) if "batch" in body]
-            yield session, [one.text for batch in batches for one in batch.waiting]
+            is_whole = session.read_bytes()[-1:] in (b"", b"\n")  # else a kill has cut the last line short
+            yield session, [one.text for batch in batches for one in batch.waiting], is_whole
+        except (StorageError, OSError):
+            yield session, [], False
         path = session.with_name(f"{session.name.removesuffix(_SESSION)}.jsonl")
-        with suppress(OSError):
-            yield path, list(_texts_in(path.read_text(encoding="utf-8", errors="replace")))
+        try:
+            yield path, *_texts_in(path.read_text(encoding="utf-8", errors="replace"))
+        except FileNotFoundError:
+            continue  # nothing was answered yet
+        except OSError:
+            yield path, [], False
 
 
-def _texts_in(content: str) -> Iterator[str]:
-    for line in content.split("\n"):
+def _texts_in(content: str) -> tuple[list[str], bool]:
+    texts: list[str] = []
+    lines = [line for line in content.split("\n") if line.strip()]
+    for line in lines:
         with suppress(DataError):
-            yield _row_of(line, "")["text"]
+            texts.append(_row_of(line, "")["text"])
+    return texts, len(texts) == len(lines)
 
 
 def _is_cut_off(last: str) -> bool:

@@ -95,13 +95,13 @@ def search_changes(walk: Walk, part: Part) -> Iterator[Change]:
 
 
 def _search(walk: Walk, part: Part) -> tuple[SearchPlan, SearchOutcome | None]:
-    """Tries configurations until one is left or time is short, and decides; no outcome where nothing could be tried."""
+    """Tries configurations until all were, or time is short, and decides; no outcome where nothing could be tried."""
     run, job = walk.run, first_job(walk.run, part)
     plan, groups = _plan(walk, job), [one.group for one in job.validation]
     history = run.lines(TRIALS, SearchTrial)
     if not plan.axes or any(one.losses and len(one.losses) != len(groups) for one in history):
         raise StorageError(f"`{run.file(TRIALS)}` or the plan beside it was changed", hint="restore it from a copy")
-    if history and plan.bracket != BRACKET:
+    if plan.bracket != BRACKET:
         raise StorageError(
             f"`{run.file(TRIALS)}` was begun by an earlier version, whose trainings had other lengths",
             hint="move the folder `search` away to search anew",
@@ -147,7 +147,7 @@ def _try_all(walk: Walk, job: Job, plan: SearchPlan, history: list[SearchTrial])
 def _decided(
     plan: SearchPlan, history: Sequence[SearchTrial], groups: Sequence[str], ended: str, clock_seconds: float
 ) -> SearchOutcome | None:
-    winner = best_of(plan, history)
+    winner = best_of(plan, history, groups)
     if winner is None or winner.loss is None:
         return None
     tried, number = {one.configuration.number for one in history}, winner.configuration.number

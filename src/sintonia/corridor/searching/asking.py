@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sintonia.adjust.searching import DRAWN, centre_of, centred
+from sintonia.adjust.searching import DRAWN, SHORT_RUNG, centre_of, centred
 from sintonia.files import write_atomic
 from sintonia.records import Configuration, SearchAxis, SearchOutcome, SearchPlan, SearchTrial, Values
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 QUASI_RANDOM = 25
 """So many configurations are spread evenly; before that nothing else is better (science.md 6.5)."""
 STUDY = "search"
-_SHORT_RUNG = 2
-"""Where so many are tried that Optuna is asked."""
 
 
 def quasi_random(axes: Sequence[SearchAxis], count: int, seed: int) -> tuple[Values, ...]:
@@ -52,7 +50,7 @@ def promising(
     sampler = optuna.samplers.TPESampler(seed=(plan.seed + number) % 2**32, constant_liar=True)
     study = optuna.create_study(sampler=sampler)
     for one in sorted(tried, key=lambda one: one.configuration.number):
-        if one.rung == _SHORT_RUNG:
+        if one.rung == SHORT_RUNG:
             study.add_trial(_finished(plan.axes, one.configuration.values, one.loss))
     for other in beside:
         study.add_trial(_running(plan.axes, other.values))

@@ -1,4 +1,5 @@
-"""What a language model writes after a prompt: always the likeliest token, in batches, with kept keys and values.
+"""What a language model writes after a prompt: always the likeliest token, in batches, with kept keys and values; and
+how likely it finds many endings of one beginning.
 
 Every model is asked in the same way: its own habits of writing (temperature, penalties) are left out. It renders no
 conversation and decodes no text.
@@ -6,6 +7,7 @@ conversation and decodes no text.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,6 +59,62 @@ def write_greedily(
     return [answers[place] for place in range(len(prompts))]
 
 
+@torch.no_grad()
+def nats_of_endings(causal: Any, beginning: Sequence[int], endings: Sequence[Sequence[int]]) -> list[float]:
+    """Nats of each ending after a beginning, both tokens; what endings have in common is computed once.
+
+    Raises:
+        ValueError: the beginning or an ending is without a token, or what the model keeps cannot be branched.
+    """
+    if not beginning or not all(endings):
+        raise ValueError("a beginning needs a token, and so does each ending")
+    if not can_branch(causal):
+        raise ValueError("what this model keeps of a text cannot be branched")
+    cache = DynamicCache(config=causal.config)
+    nats = [0.0] * len(endings)
+    with evaluating(causal):
+        found = _log_probabilities(causal, cache, [list(beginning)])
+        _branch(causal, cache, found, [(0, place) for place in range(len(endings))], (endings, 0, nats))
+    return nats
+
+
+def can_branch(causal: Any) -> bool:
+    """Whether `nats_of_endings` can be asked of a model."""
+    return {type(layer) for layer in DynamicCache(config=causal.config).layers} <= {DynamicLayer}
+
+
+def _branch(
+    causal: Any,
+    cache: DynamicCache,
+    found: Tensor,
+    at: Sequence[tuple[int, int]],
+    told: tuple[Sequence[Sequence[int]], int, list[float]],
+) -> None:
+    """Adds what each ending's next token costs, and reads on; `at` has the row of the cache where each ending is."""
+    endings, depth, nats = told
+    children: dict[tuple[int, int], list[int]] = {}
+    for row, place in at:
+        token = endings[place][depth]
+        nats[place] -= float(found[row, token])
+        if depth + 1 < len(endings[place]):
+            children.setdefault((row, token), []).append(place)
+    keys = sorted(children)
+    for start in range(0, len(keys), MOST_AT_ONCE):
+        group = keys[start : start + MOST_AT_ONCE]
+        below = copy.deepcopy(cache)
+        below.batch_select_indices(torch.tensor([row for row, _ in group], device=found.device))
+        following = _log_probabilities(causal, below, [[token] for _, token in group])
+        places = [(row, place) for row, key in enumerate(group) for place in children[key]]
+        _branch(causal, below, following, places, (endings, depth + 1, nats))
+
+
+def _log_probabilities(causal: Any, cache: DynamicCache, ids: Sequence[Sequence[int]]) -> Tensor:
+    """Of each token after these, which are read behind what the cache holds; (rows, tokens)."""
+    device = next(causal.parameters()).device
+    logits = causal(input_ids=torch.tensor(ids, device=device), past_key_values=cache, use_cache=True).logits
+    return F.log_softmax(logits[:, -1].float(), dim=1)
+
+
 def _groups(lengths: Sequence[int], new_tokens: int) -> Iterator[list[int]]:
     """Prompts of similar length together, as many as may be: a step reads all weights, however many rows it answers."""
     group: list[int] = []
@@ -101,7 +159,7 @@ class _Read:
         self._keeps_logits = "logits_to_keep" in inspect.signature(causal.forward).parameters
         layers = {type(layer) for layer in self.cache.layers}
         self.may_drop = layers <= {DynamicLayer, DynamicSlidingWindowLayer}
-        shared = _num_shared(prompts) if layers <= {DynamicLayer} and len(prompts) > 1 else 0
+        shared = num_shared(prompts) if layers <= {DynamicLayer} and len(prompts) > 1 else 0
         if shared >= LEAST_SHARED_TOKENS:
             self.mask = torch.ones(1, shared, dtype=torch.long, device=self.device)
             self._forward(torch.tensor([list(prompts[0][:shared])], device=self.device))
@@ -147,7 +205,7 @@ class _Read:
         self.likeliest = found.logits[:, -1].argmax(1)
 
 
-def _num_shared(prompts: Sequence[Sequence[int]]) -> int:
+def num_shared(prompts: Sequence[Sequence[int]]) -> int:
     """Tokens with which all prompts begin; each keeps one of its own."""
     first, last = min(prompts), max(prompts)
     most = min(len(prompt) for prompt in prompts) - 1

@@ -137,11 +137,11 @@ def _findings(suspects: Suspects, places: Sequence[Place], num_rows: int) -> tup
     stands_out = f"errors planted as a test stand out with an area of {suspects.auc:.3f}"
     hint = "go through them with `sintonia check --review`; nothing is removed by itself"
     if noise is not None:
-        message = f"{_share_in_words(suspects.noise_range)} labels look wrong; the {count:,} likeliest are listed"
+        message = f"{_share_in_words(suspects.noise_range)} labels look wrong; the likeliest are listed ({count:,})"
     elif suspects.auc >= LIST_AUC:
         message = f"{count:,} labels may be wrong; expect roughly half of them, or fewer, to be truly wrong"
     else:
-        message = f"cannot tell wrong labels from hard ones with this base; the {count} likeliest are listed"
+        message = f"cannot tell wrong labels from hard ones with this base; the likeliest are listed ({count})"
         hint = "look at them when you know the data well; a better base tells more"
     return (
         Finding(

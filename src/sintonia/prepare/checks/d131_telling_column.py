@@ -34,6 +34,7 @@ def check(audit: Audit) -> Finding | None:
     hint = "keep it out of the input; when it names the source of a row, say `data.group=COLUMN`"
     if whose:
         hint = f"`data.group={shown(whose[0].column)}` keeps them together, and `privacy.dp.unit=group` protects each"
+        hint += "; keep what tells the target out of the input" if telling else ""
     return Finding(
         code=CODE,
         severity="warning" if any(one.is_person for one in whose) else "note",

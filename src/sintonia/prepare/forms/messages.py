@@ -52,7 +52,8 @@ def message_list(value: Any, what: str) -> list[Message]:
     """The messages of a list, an object, or JSON text of them, checked.
 
     Raises:
-        Unusable: one of them is not a message.
+        Blank: there is none, or none of them says anything.
+        Unusable: one of them is not a message, or empty.
     """
     value = decoded(value)
     if isinstance(value, dict):
@@ -61,7 +62,15 @@ def message_list(value: Any, what: str) -> list[Message]:
         raise Blank(f"`{shown(what)}` is empty")
     if not isinstance(value, list):
         raise Unusable(f"`{shown(what)}` is not a list of messages but {kind_of(value)}")
-    return [_message(one, number) for number, one in enumerate(value, start=1)]
+    messages, blank = [], list[Blank]()
+    for number, one in enumerate(value, start=1):
+        try:
+            messages.append(_message(one, number))
+        except Blank as empty:
+            blank.append(empty)
+    if blank:
+        raise Unusable(str(blank[0])) if any(map(said, messages)) else blank[0]
+    return messages
 
 
 def is_message_list(value: Any, role_key: str, content_key: str) -> bool:

@@ -25,10 +25,10 @@ ASSUMPTIONS = (
 
 def promise(spent: Spent, together: Composed, group: str | None) -> str:
     """The guarantee of one training, and of all on the same rows."""
-    whom = "row" if spent.unit == "row" else f"value of `{group}`"
+    whom = "training rows" if spent.unit == "row" else f"values of `{group}` in training"
     told = (
         f"differentially private: epsilon {spent.epsilon:.3g} at delta {spent.delta:.2g} for each of "
-        f"{spent.num_units:,} training {whom}s ({spent.steps} steps, "
+        f"{spent.num_units:,} {whom} ({spent.steps} steps, "
         f"drawn with probability {spent.rate:.3g}, noise {spent.noise:.3g}, "
         f"{spent.accountant.upper()} accountant)"
     )

@@ -98,11 +98,16 @@ def test_answers_and_texts_that_label_keeps_are_listed_and_stay(tmp_path: Path, 
         answers.keep({"text": texts[0], "label": "a", "origin": "random"})
         answers.keep({"text": "of somebody else", "label": "b", "origin": "random"})
     (tmp_path / "damaged.session.jsonl").write_text("{")
+    (tmp_path / "broken.session.jsonl").write_text("no line of ours\n")
     (tmp_path / "damaged.jsonl").write_text('{"text": 1}\nno row')
     plan = planned(data)
     assert told_of(plan, answers.session) == [f"5 of the rows in `{answers.session}`, which `sintonia label` keeps"]
     assert told_of(plan, answers.path) == [f"1 of the rows in `{answers.path}`, which `sintonia label` keeps"]
-    assert not any("damaged" in line for line in plan.outside)
+    for name in ("damaged.session.jsonl", "damaged.jsonl", "broken.session.jsonl"):
+        unread = (
+            f"what `{tmp_path / name}` may hold of the rows, which `sintonia label` keeps: some of it cannot be read"
+        )
+        assert told_of(plan, tmp_path / name) == [unread]
     before = tree(tmp_path)
     plan_erasure(files=(data,), subject=SUBJECT, column="who").carry_out(lambda _: None)
     kept = {str(answers.path), str(answers.session)}

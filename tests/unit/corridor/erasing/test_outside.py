@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from sintonia.audit import record
-from sintonia.corridor.erasing.outside import outside_of
+from sintonia.corridor.erasing.outside import other_data, outside_of
 from sintonia.corridor.erasing.plan import Touched
+from sintonia.prepare.erasing.finding import FoundRows
+from sintonia.privacy.lineage import Entry
 
 
 def test_what_was_handed_on_of_the_runs_is_listed_and_of_others_not() -> None:
@@ -20,3 +26,19 @@ def test_what_was_handed_on_of_the_runs_is_listed_and_of_others_not() -> None:
     assert "report.html, card.md of run `seen`, handed out of its vault to `/srv/seen`" in told
     assert "other" not in told.replace("spelled otherwise", "") and "verdict" not in told
     assert any("removed, moved, or copied" in line for line in lines)
+
+
+def test_a_file_that_may_not_even_be_looked_for_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = tmp_path / "hidden/rows.csv"
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    def never(path: Path) -> FoundRows:
+        raise AssertionError(path)
+
+    run = Entry(id="a", path="runs/seen", sets=(), files=(str(hidden),))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", refused)
+        (line,) = other_data([run], [], never)
+    assert str(hidden) in line and "cannot be read as data now" in line

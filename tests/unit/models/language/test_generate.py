@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from sintonia.models.language.generate import LEAST_SHARED_TOKENS, Written, write_greedily
+from sintonia.models.language.generate import (
+    LEAST_SHARED_TOKENS,
+    MOST_AT_ONCE,
+    Written,
+    can_branch,
+    nats_of_endings,
+    write_greedily,
+)
 from sintonia.models.loading import load_causal
 from tests.tiny import make_tiny_language_model
 
@@ -95,3 +102,31 @@ def test_rows_that_are_finished_are_computed_no_longer(causal: Any) -> None:
     num_going = [sum(len(one.ids) + one.is_ended > step for one in found) for step in range(1, len(rows))]
     assert rows[1:] == num_going, "a row goes on as long as its answer does"
     assert rows[-1] < len(PROMPTS)
+
+
+def test_endings_of_one_beginning_cost_what_each_costs_alone_and_share_what_they_have_in_common(causal: Any) -> None:
+    beginning = (5, 6, 7, 8)
+    endings = [(a, b, c) for a in (9, 10, 11) for b in (9, 12) for c in range(5, 40)] + [(9,), (10, 13)]
+
+    def alone(ending: tuple[int, ...]) -> float:
+        with torch.no_grad():
+            found = causal(input_ids=torch.tensor([(*beginning, *ending)])).logits[0].log_softmax(1)
+        return -sum(float(found[len(beginning) - 1 + k, token]) for k, token in enumerate(ending))
+
+    read = []
+    reads = causal.register_forward_pre_hook(
+        lambda _, __, given: read.append(given["input_ids"].numel()), with_kwargs=True
+    )
+    found = nats_of_endings(causal, beginning, endings)
+    reads.remove()
+    assert found == pytest.approx([alone(one) for one in endings], abs=1e-4)
+    assert sum(read) == 4 + 3 + 6, "the beginning, three first digits, six second ones; the last are never read"
+    assert can_branch(causal)
+    with pytest.raises(ValueError, match="needs a token"):
+        nats_of_endings(causal, beginning, [(5,), ()])
+
+
+def test_more_endings_than_are_read_at_once(causal: Any) -> None:
+    endings = [(a, b) for a in range(4, 4 + MOST_AT_ONCE + 9) for b in (5, 6)]
+    few = nats_of_endings(causal, (5, 6), endings[-4:])
+    assert nats_of_endings(causal, (5, 6), endings)[-4:] == pytest.approx(few, abs=1e-4)
