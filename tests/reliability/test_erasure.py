@@ -161,7 +161,9 @@ def test_all_models_that_learned_from_the_rows_are_found_through_others_too(tmp_
     (tmp_path / "elsewhere").mkdir()
     moved.path.rename(tmp_path / "elsewhere" / "moved")
     examples = [from_json(Example, one) for one in read_lines(seen.file("data/train.jsonl"))]
-    register_judged_on(judged, "evaluations/001", [one for one in examples if "zx" in one.input])
+    register_judged_on(
+        judged, "evaluations/001", [one for one in examples if "zx" in one.input], tmp_path / "judged.csv"
+    )
     judged.file("evaluations/001").mkdir(parents=True)
     judged.file("evaluations/001/predictions.jsonl").write_text("zx")
     judged.file("cache").mkdir(exist_ok=True)
